@@ -1,1 +1,41 @@
-//! stub
+//! The pure rules of Deskbell.
+//!
+//! Nothing in this crate waits, reads a clock, rolls dice or touches a file or socket: *now* and
+//! ids are arguments. What it holds, from the small to the large:
+//!
+//! | module | what |
+//! |---|---|
+//! | [`limits`] | every bound of the product, with its unit and its reason |
+//! | [`ids`] | names and ids, parsed once and trusted after |
+//! | [`refusal`] | an expected "no": a stable code and a sentence that says what to do |
+//! | [`event`] | the immutable event and the log entry that carries it |
+//! | [`position`], [`cursor`] | where a reader stands, and the sealed token that a client sees |
+//! | [`pattern`], [`class`] | name patterns and what a channel keeps |
+//! | [`history`] | one channel's recent past |
+//! | [`log`] | the one total order of an app's events: append, the ring, the one read |
+//! | [`presence`] | who is here, with leases and grace |
+//! | [`access`] | may this identity do this on that channel |
+//! | [`session`] | identity, subscriptions, resume key and generation of one tab |
+//! | [`vocabulary`] | what a client may ask and a server may say, in no dialect |
+//! | [`mac`] | keyed hashes |
+//! | [`rate`] | token buckets with time as an argument |
+//!
+//! Invariants: `seq` of an app's log is dense (+1 each); what orders an event also remembers it;
+//! a read answers with every event after a position or says why it cannot.
+
+pub mod access;
+pub mod class;
+pub mod cursor;
+pub mod event;
+pub mod history;
+pub mod ids;
+pub mod limits;
+pub mod log;
+pub mod mac;
+pub mod pattern;
+pub mod position;
+pub mod presence;
+pub mod rate;
+pub mod refusal;
+pub mod session;
+pub mod vocabulary;

@@ -1,0 +1,90 @@
+//! What a channel keeps: its class, found by name pattern.
+
+use std::sync::Arc;
+
+use crate::limits::{self, Millis};
+use crate::pattern::Pattern;
+
+/// What is owed to a reader of the channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// Every event, in order.
+    Stream,
+    /// Only the newest value of each key.
+    Latest,
+    /// Nothing to whom was not there: typing, selections.
+    Ephemeral,
+}
+
+/// How much of the past a channel keeps. The first bound that is reached counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Events (keys, for `latest`).
+    pub events: usize,
+    /// Bytes of events.
+    pub bytes: usize,
+    /// Age of an event.
+    pub age: Millis,
+}
+
+/// The class of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Class {
+    /// What is owed.
+    pub shape: Shape,
+    /// Kept in the ledger (and acknowledged only when it is safe there) instead of in memory.
+    pub durable: bool,
+    /// Subscribers may enter, and see who is here.
+    pub presence: bool,
+    /// How much of the past is kept in memory; for durable channels a cache of the ledger.
+    pub retention: Retention,
+}
+
+impl Class {
+    /// A class with the defaults of its shape.
+    pub fn of_shape(shape: Shape) -> Self {
+        let retention = match shape {
+            Shape::Stream => Retention {
+                events: limits::HISTORY_EVENTS,
+                bytes: limits::HISTORY_BYTES,
+                age: limits::HISTORY_AGE,
+            },
+            Shape::Latest => Retention {
+                events: limits::LATEST_KEYS,
+                bytes: limits::HISTORY_BYTES,
+                age: limits::LATEST_AGE,
+            },
+            Shape::Ephemeral => Retention { events: 0, bytes: 0, age: 0 },
+        };
+        Self { shape, durable: false, presence: false, retention }
+    }
+}
+
+/// All class rules of an app; the first pattern that fits decides.
+#[derive(Debug, Clone)]
+pub struct Classes {
+    rules: Vec<(Pattern, Arc<Class>)>,
+    otherwise: Arc<Class>,
+}
+
+impl Classes {
+    /// Rules in order, and the class of every channel that none of them names.
+    pub fn new(rules: Vec<(Pattern, Class)>, otherwise: Class) -> Self {
+        let rules = rules.into_iter().map(|(pattern, class)| (pattern, Arc::new(class))).collect();
+        Self { rules, otherwise: Arc::new(otherwise) }
+    }
+
+    /// The class of a channel.
+    pub fn of(&self, channel: &str) -> &Arc<Class> {
+        self.rules
+            .iter()
+            .find(|(pattern, _)| pattern.matches(channel, None))
+            .map_or(&self.otherwise, |(_, c)| c)
+    }
+}
+
+impl Default for Classes {
+    fn default() -> Self {
+        Self::new(Vec::new(), Class::of_shape(Shape::Stream))
+    }
+}

@@ -1,0 +1,168 @@
+//! The immutable event, and the log entry that carries it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use crate::ids::{ChannelName, EventId, EventName, Key, PublicId};
+use crate::limits::Millis;
+use crate::position::{Epoch, Position, check_of};
+
+/// In which form the data came, so that it leaves one dialect as it entered it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// One JSON value.
+    Json,
+    /// A text that is no JSON (Pusher allows it). Across dialects it is a JSON string.
+    Text,
+    /// Several Socket.IO arguments, kept as a JSON array. Across dialects it is that array.
+    Args,
+}
+
+impl Form {
+    /// The one-letter form that is stored.
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Self::Json => "j",
+            Self::Text => "t",
+            Self::Args => "a",
+        }
+    }
+
+    /// Reads the stored letter.
+    pub fn from_letter(letter: &str) -> Option<Self> {
+        match letter {
+            "j" => Some(Self::Json),
+            "t" => Some(Self::Text),
+            "a" => Some(Self::Args),
+            _ => None,
+        }
+    }
+}
+
+/// Opaque bytes with the form they came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Data {
+    /// The form.
+    pub form: Form,
+    /// The bytes, exactly as they came.
+    pub bytes: Bytes,
+}
+
+impl Data {
+    /// One JSON value, already checked by the decoder that read it.
+    pub fn json(bytes: impl Into<Bytes>) -> Self {
+        Self { form: Form::Json, bytes: bytes.into() }
+    }
+}
+
+/// What happened: five fields and no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The event's id; the publisher's idempotency id where it gave one.
+    pub id: EventId,
+    /// The channel on which it happened.
+    pub channel: ChannelName,
+    /// What happened.
+    pub name: EventName,
+    /// The opaque data.
+    pub data: Data,
+    /// When the server took it in.
+    pub at: Millis,
+}
+
+/// What an entry of the log says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Somebody published an event.
+    Message,
+    /// Members came; the data is a JSON array of them.
+    Joined,
+    /// A member changed its data; the data is a JSON array with it.
+    Updated,
+    /// Members went; the data is a JSON array of them.
+    Left,
+}
+
+/// An event on its way into the log.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The event.
+    pub event: Event,
+    /// What it says.
+    pub kind: Kind,
+    /// The key on a `latest` channel; the event's name where the publisher gave none.
+    pub key: Option<Key>,
+    /// The session that must not get it, as the publisher named it.
+    pub except: Option<PublicId>,
+}
+
+impl Draft {
+    /// A published event without further wishes.
+    pub fn message(event: Event) -> Self {
+        Self { event, kind: Kind::Message, key: None, except: None }
+    }
+}
+
+/// A draft that has its place in the log.
+#[derive(Debug)]
+pub struct Entry {
+    /// The event.
+    pub event: Event,
+    /// What it says.
+    pub kind: Kind,
+    /// The key on a `latest` channel.
+    pub key: Option<Key>,
+    /// The session that must not get it.
+    pub except: Option<PublicId>,
+    /// The epoch in which `seq` counts.
+    pub epoch: Epoch,
+    /// The place in the order; 0 for an ephemeral event, which takes none, and for a durable event
+    /// that was read from the ledger and has no place in this epoch.
+    pub seq: u64,
+    /// Its own ledger position, where the ledger made it; otherwise 0.
+    pub ledger: u64,
+    /// Where a reader stands who has this entry and all before it.
+    pub after: Position,
+    /// Encoded forms, each made at most once on this node.
+    pub frames: Frames,
+}
+
+impl Entry {
+    /// The check value that cursors at this entry carry.
+    pub fn check(&self) -> u32 {
+        check_of(&self.event.id)
+    }
+
+    /// Does the log owe this entry to nobody who was not there?
+    pub fn is_ephemeral(&self) -> bool {
+        self.seq == 0 && self.ledger == 0
+    }
+
+    /// Bytes that the entry is charged with in the bounds of ring and history.
+    pub fn weight(&self) -> usize {
+        // The fixed part is the entry, its ids and one encoded frame's overhead.
+        256 + self.event.data.bytes.len()
+    }
+}
+
+/// The encoded forms of one entry, one for each dialect variant that asked.
+#[derive(Debug, Default)]
+pub struct Frames(Mutex<Vec<(u8, Bytes)>>);
+
+impl Frames {
+    /// The frame of a variant; `encode` runs only for the first who asks.
+    pub fn get(&self, variant: u8, encode: impl FnOnce() -> Bytes) -> Bytes {
+        // A panic in an encoder leaves the list as it was, so a poisoned lock is still sound.
+        let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, frame)) = frames.iter().find(|(v, _)| *v == variant) {
+            return frame.clone();
+        }
+        let frame = encode();
+        frames.push((variant, frame.clone()));
+        frame
+    }
+}
+
+/// Entries are shared between the ring, the history and every shard.
+pub type SharedEntry = Arc<Entry>;

@@ -1,0 +1,230 @@
+//! Names and ids: parsed once at the door, trusted after.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::limits;
+use crate::refusal::{Code, Refusal};
+
+/// One tenant. Numeric, because Python's Pusher library accepts nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AppId(pub u64);
+
+impl fmt::Display for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $parse:path) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks the text against the grammar.
+            pub fn parse(text: &str) -> Result<Self, Refusal> {
+                $parse(text)?;
+                Ok(Self(Arc::from(text)))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A channel's name: `[A-Za-z0-9_\-=@,.;:#]{1,200}`, opaque for delivery.
+    ///
+    /// ```
+    /// use deskbell_core::ids::ChannelName;
+    /// assert!(ChannelName::parse("slots:room-1").is_ok());
+    /// assert!(ChannelName::parse("a b").is_err());
+    /// ```
+    ChannelName,
+    check_channel
+);
+text_id!(
+    /// An event's name: any printable text without control characters, 1 to 200 bytes.
+    EventName,
+    check_event_name
+);
+text_id!(
+    /// An event's id, which is the publisher's idempotency id where it gave one.
+    EventId,
+    check_event_id
+);
+text_id!(
+    /// The key of a value on a `latest` channel.
+    Key,
+    check_key
+);
+text_id!(
+    /// A user as the site's tokens name him: the `sub` of a token, or a signed e-mail address.
+    UserId,
+    check_user
+);
+
+fn check_channel(text: &str) -> Result<(), Refusal> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-=@,.;:#".contains(&b);
+    if text.is_empty() || text.len() > limits::CHANNEL_NAME || !text.bytes().all(allowed) {
+        return Err(Refusal::new(
+            Code::BadChannel,
+            "a channel name has 1 to 200 characters out of A-Z a-z 0-9 _ - = @ , . ; : #",
+        ));
+    }
+    Ok(())
+}
+
+fn printable(text: &str, longest: usize) -> bool {
+    !text.is_empty() && text.len() <= longest && !text.chars().any(char::is_control)
+}
+
+fn check_event_name(text: &str) -> Result<(), Refusal> {
+    if printable(text, limits::EVENT_NAME) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BadName, "an event name has 1 to 200 bytes and no control characters"))
+}
+
+fn check_event_id(text: &str) -> Result<(), Refusal> {
+    if !text.is_empty() && text.len() <= limits::EVENT_ID && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BadField, "an id has 1 to 128 visible ASCII characters and no spaces"))
+}
+
+fn check_key(text: &str) -> Result<(), Refusal> {
+    if printable(text, limits::KEY) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BadField, "a key has 1 to 200 bytes and no control characters"))
+}
+
+fn check_user(text: &str) -> Result<(), Refusal> {
+    if printable(text, limits::USER_ID) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BadField, "a user id has 1 to 256 bytes and no control characters"))
+}
+
+impl EventId {
+    /// An id for an event whose publisher gave none, from 96 random bits.
+    pub fn from_random(random: [u8; 12]) -> Self {
+        use base64::Engine as _;
+        Self(Arc::from(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random)))
+    }
+}
+
+impl From<&EventName> for Key {
+    /// The default key of a value on a `latest` channel is the event's name; its grammar fits.
+    fn from(name: &EventName) -> Self {
+        Self(name.0.clone())
+    }
+}
+
+/// A session's public id, safe to show to others and to name in `except`.
+///
+/// The text form is two numbers with a dot, which is what every Pusher library accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PublicId(pub u64);
+
+impl PublicId {
+    /// Reads the text form back.
+    ///
+    /// ```
+    /// use deskbell_core::ids::PublicId;
+    /// let id = PublicId(0x0000_0007_0000_0009);
+    /// assert_eq!(id.to_string(), "7.9");
+    /// assert_eq!(PublicId::parse("7.9").unwrap(), id);
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let parsed = text.split_once('.').and_then(|(high, low)| {
+            let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit()).then(|| s.parse::<u32>().ok())?;
+            Some(u64::from(digits(high)?) << 32 | u64::from(digits(low)?))
+        });
+        parsed.map(Self).ok_or_else(|| {
+            Refusal::new(Code::BadField, "a session id is two numbers with a dot, as `welcome` gave it")
+        })
+    }
+}
+
+impl fmt::Display for PublicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0 >> 32, self.0 & 0xffff_ffff)
+    }
+}
+
+/// Who acts: a token's subject, or a visitor whose signed id all tabs of a browser share.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Principal {
+    /// A backend that showed the app's secret.
+    Backend,
+    /// A user whom a token or a signature names.
+    User(UserId),
+    /// Nobody in particular, but always the same nobody.
+    Visitor(u64),
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Backend => f.write_str("backend"),
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Visitor(id) => write!(f, "visitor:{id:016x}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channel_grammar_is_exact() {
+        for good in ["a", "A-Z_0=9@,.;:#", &"x".repeat(200)] {
+            assert!(ChannelName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a/b", "ä", "a\n", "a*", "{x}", &"x".repeat(201)] {
+            assert_eq!(ChannelName::parse(bad).unwrap_err().code, Code::BadChannel, "{bad}");
+        }
+    }
+
+    #[test]
+    fn public_ids_refuse_what_they_did_not_write() {
+        for bad in ["", ".", "1.", ".1", "1.2.3", "+1.2", "1.4294967296", "-1.2", "1 .2"] {
+            assert!(PublicId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_refuse_control_characters() {
+        assert!(EventName::parse("slot taken ✓").is_ok());
+        assert!(EventName::parse("a\u{0}").is_err());
+        assert!(EventName::parse(&"n".repeat(201)).is_err());
+        assert!(EventId::parse("has space").is_err());
+    }
+}

@@ -1,0 +1,138 @@
+//! Every bound of the product in one place: value, unit, reason.
+//!
+//! What an operator may change has its default here and its option in the server's table of
+//! options; what is fixed by the protocol or by a proof of boundedness is only here.
+
+/// Milliseconds since the Unix epoch, as the server's one clock gives them.
+pub type Millis = u64;
+
+/// One second in milliseconds.
+pub const SECOND: Millis = 1_000;
+/// One minute in milliseconds.
+pub const MINUTE: Millis = 60 * SECOND;
+/// One hour in milliseconds.
+pub const HOUR: Millis = 60 * MINUTE;
+/// One day in milliseconds.
+pub const DAY: Millis = 24 * HOUR;
+
+/// Bytes of a channel name. Pusher allows 164, Socket.IO rooms are short; 200 leaves room for ids.
+pub const CHANNEL_NAME: usize = 200;
+/// Bytes of an event name. Pusher's bound, which its libraries check before they send.
+pub const EVENT_NAME: usize = 200;
+/// Bytes of an event id or idempotency key: a UUID with a prefix fits four times.
+pub const EVENT_ID: usize = 128;
+/// Bytes of a `latest` channel's key.
+pub const KEY: usize = 200;
+/// Bytes of a user id; e-mail addresses (254) must fit.
+pub const USER_ID: usize = 256;
+/// Bytes of a client's `ref`, which is only echoed.
+pub const REF: usize = 128;
+/// Bytes of a bearer token. Larger ones do not fit the request head of common proxies.
+pub const TOKEN: usize = 8 * 1024;
+/// Bytes of a cursor as a client sees it, so that it fits every header, query and packet.
+pub const CURSOR: usize = 128;
+/// Bytes of a presence member's data: it is sent to everybody in the channel.
+pub const PRESENCE_DATA: usize = 4 * 1024;
+/// Members whom one channel's presence holds; beyond it the list would not fit one frame.
+pub const PRESENCE_MEMBERS: usize = 10_000;
+
+/// Bytes of one incoming WebSocket message.
+pub const FRAME_IN: usize = 64 * 1024;
+/// Bytes of an HTTP request body.
+pub const BODY: usize = 1024 * 1024;
+/// Bytes of one event's data over HTTP; equals the body's bound so that a refusal names one number.
+pub const EVENT_DATA: usize = BODY;
+/// Events of one batch publish.
+pub const BATCH: usize = 1_000;
+/// Channels named in one `hello`, poll or stream.
+pub const CHANNELS_PER_REQUEST: usize = 100;
+
+/// Messages per second that one connection may send; the seeds' own test pages send 100 per second.
+pub const RATE_PER_CONNECTION: u32 = 150;
+/// Messages that one connection may send at once; the seeds' test page floods 1,000.
+pub const BURST_PER_CONNECTION: u32 = 1_000;
+/// Messages per second of one identity over all its connections.
+pub const RATE_PER_IDENTITY: u32 = 600;
+/// Burst of one identity.
+pub const BURST_PER_IDENTITY: u32 = 4_000;
+/// Messages per second of one address, which may be a whole school or hotel behind one NAT.
+pub const RATE_PER_ADDRESS: u32 = 3_000;
+/// Burst of one address.
+pub const BURST_PER_ADDRESS: u32 = 20_000;
+/// Subscriptions of one session.
+pub const SUBSCRIPTIONS: usize = 100;
+/// Connections of one address (0 switches it off); a NAT of a whole office fits.
+pub const CONNECTIONS_PER_ADDRESS: usize = 1_000;
+/// New connections per second of one address (0 switches it off).
+pub const CONNECT_RATE_PER_ADDRESS: u32 = 200;
+/// Connections of the process. The process's open-file limit bounds it as well.
+pub const CONNECTIONS: usize = 1_000_000;
+/// Sessions that wait for their client to come back, per address and in all.
+pub const PARKED_PER_ADDRESS: usize = 2_000;
+/// Parked sessions in all: about 300 bytes each.
+pub const PARKED: usize = 100_000;
+/// Frames of one connection that wait for an answer from outside.
+pub const PARKED_FRAMES: usize = 8;
+
+/// Bytes read from one connection per turn, so that nobody starves the others.
+pub const READ_PER_TURN: usize = 64 * 1024;
+/// Bytes that wait for one slow socket; beyond it the connection reads from history.
+pub const BACKLOG: usize = 256 * 1024;
+/// Events of one page of catching up: one page is one lock of the log.
+pub const PAGE_EVENTS: usize = 500;
+/// Bytes of one page of catching up.
+pub const PAGE_BYTES: usize = 128 * 1024;
+/// Events that one turn of a shard takes from the ring.
+pub const PULL: usize = 4_096;
+/// Channels that one chunk of a turn joins: one bit each of a connection's mask.
+pub const JOIN_CHANNELS: usize = 64;
+/// Time that a slow reader may make no progress before it is closed with "slow, resume".
+pub const STALLED: Millis = 60 * SECOND;
+
+/// Entries of the ring that shards follow. A shard that is further behind catches up from history.
+pub const RING_EVENTS: usize = 65_536;
+/// Bytes of the ring's events.
+pub const RING_BYTES: usize = 64 * 1024 * 1024;
+/// Events that a memory stream channel keeps.
+pub const HISTORY_EVENTS: usize = 1_000;
+/// Bytes that a memory stream channel keeps.
+pub const HISTORY_BYTES: usize = 1024 * 1024;
+/// Age of what a memory stream channel keeps.
+pub const HISTORY_AGE: Millis = 10 * MINUTE;
+/// Age of what a durable channel keeps.
+pub const DURABLE_AGE: Millis = 30 * DAY;
+/// Keys of one `latest` channel.
+pub const LATEST_KEYS: usize = 10_000;
+/// Publishes whose idempotency key a memory log remembers.
+pub const MEMORY_IDS: usize = 100_000;
+/// Age of a remembered idempotency key of a memory log.
+pub const MEMORY_ID_AGE: Millis = 10 * MINUTE;
+/// Age of an idempotency key of a durable command.
+pub const IDEMPOTENCY: Millis = 24 * HOUR;
+
+/// Time in which a lost session can be resumed.
+pub const RESUME_WINDOW: Millis = 120 * SECOND;
+/// Time between a lost connection and the `left` that others see.
+pub const PRESENCE_GRACE: Millis = 15 * SECOND;
+/// Time between two signs of life on an idle connection; below the 30 s of common proxies.
+pub const HEARTBEAT: Millis = 25 * SECOND;
+/// Time to wait for any sign of life from a client: two heartbeats and a slow network.
+pub const SILENCE: Millis = 60 * SECOND;
+/// Time for a client to send its request head.
+pub const HEADER_TIME: Millis = 5 * SECOND;
+/// Time that a long poll waits.
+pub const POLL_WAIT: Millis = 25 * SECOND;
+/// Time after which an SSE stream is ended, ± 20 %, so that a drain is nothing special.
+pub const SSE_ROTATION: Millis = 8 * MINUTE;
+/// Time in which a drain spreads its closes.
+pub const DRAIN: Millis = 30 * SECOND;
+/// Time after a token's `exp` before its connection is closed: clock skew of both sides.
+pub const TOKEN_GRACE: Millis = 30 * SECOND;
+/// Time over which `reset` tells clients to spread their reloads.
+pub const RELOAD_SPREAD: Millis = 10 * SECOND;
+/// Earlier public ids that a session keeps, so that `except` holds over a reconnect.
+pub const PUBLIC_IDS: usize = 8;
+/// Age of a `latest` value that nobody renews.
+pub const LATEST_AGE: Millis = DAY;
+/// Time over which joins are gathered into one frame right after a crash, when everybody returns.
+pub const JOIN_GATHER: Millis = 250;

@@ -1,0 +1,59 @@
+//! The bounded ring of the newest entries that shards follow.
+
+use std::collections::VecDeque;
+
+use crate::event::SharedEntry;
+use crate::limits;
+
+/// The newest entries. Places rise by one each and are never reused.
+#[derive(Debug, Default)]
+pub(super) struct Ring {
+    entries: VecDeque<SharedEntry>,
+    first: u64,
+    bytes: usize,
+}
+
+/// What a pull found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pull {
+    /// The next place to pull from; whoever has it has seen everything before.
+    Next(u64),
+    /// The reader is behind the oldest entry: it must read from history.
+    FellOff,
+}
+
+impl Ring {
+    pub(super) fn push(&mut self, entry: SharedEntry) {
+        self.bytes += entry.weight();
+        self.entries.push_back(entry);
+        while self.entries.len() > limits::RING_EVENTS || self.bytes > limits::RING_BYTES {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.bytes -= oldest.weight();
+            self.first += 1;
+        }
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    pub(super) fn pull(&self, from: u64, most: usize, into: &mut Vec<SharedEntry>) -> Pull {
+        let Some(start) = from.checked_sub(self.first) else { return Pull::FellOff };
+        let start = (start as usize).min(self.entries.len());
+        let end = (start + most).min(self.entries.len());
+        into.extend(self.entries.range(start..end).cloned());
+        Pull::Next(self.first + end as u64)
+    }
+
+    /// The entry with this `seq`, while the ring has it.
+    pub(super) fn at_seq(&self, seq: u64) -> Option<&SharedEntry> {
+        let place = self.entries.partition_point(|entry| entry.after.seq < seq);
+        self.entries.range(place..).take_while(|entry| entry.after.seq == seq).find(|entry| entry.seq == seq)
+    }
+
+    /// The entry behind which a reader has exactly this ledger coordinate, while the ring has it.
+    pub(super) fn at_ledger(&self, ledger: u64) -> Option<&SharedEntry> {
+        let place = self.entries.partition_point(|entry| entry.after.ledger < ledger);
+        self.entries.get(place).filter(|entry| entry.after.ledger == ledger)
+    }
+}

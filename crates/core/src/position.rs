@@ -1,0 +1,109 @@
+//! Where a reader stands in an app's log.
+
+use crate::ids::EventId;
+
+/// One life of a log. A log that may have lost something takes a new epoch, never the old one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Epoch(pub u64);
+
+/// "Everything visible to me up to here has reached me."
+///
+/// Memory channels are compared by `(epoch, seq)`, durable ones by `ledger`, so that the end of an
+/// epoch takes nothing from a durable channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The life of the log in which `seq` counts.
+    pub epoch: Epoch,
+    /// The last event of the log that is behind the reader.
+    pub seq: u64,
+    /// Where one event yields several frames on a connection: how many of event `seq` were sent.
+    /// Zero means all of them.
+    pub part: u16,
+    /// The last ledger position behind the reader.
+    pub ledger: u64,
+    /// The check value of event `seq`, or 0 where it is not known. See [`check_of`].
+    pub check: u32,
+    /// The check value of ledger row `ledger`, or 0 where it is not known.
+    pub ledger_check: u32,
+}
+
+impl Position {
+    /// The beginning of a log in which `ledger` rows had been taken in before.
+    pub fn start(epoch: Epoch, ledger: u64, ledger_check: u32) -> Self {
+        Self { epoch, seq: 0, part: 0, ledger, check: 0, ledger_check }
+    }
+
+    /// The last event that is wholly behind the reader.
+    pub fn whole_seq(&self) -> u64 {
+        if self.part == 0 { self.seq } else { self.seq.saturating_sub(1) }
+    }
+
+    /// Moves to a place that was reached by reading in order; neither coordinate ever falls.
+    pub fn advance(&mut self, to: &Position) {
+        if to.epoch != self.epoch || to.seq >= self.seq {
+            self.epoch = to.epoch;
+            self.seq = to.seq;
+            self.part = to.part;
+            self.check = to.check;
+        }
+        if to.ledger >= self.ledger {
+            self.ledger = to.ledger;
+            self.ledger_check = to.ledger_check;
+        }
+    }
+
+    /// Has a reader who stands here seen all that a reader at `other` has seen?
+    pub fn covers(&self, other: &Position) -> bool {
+        self.epoch == other.epoch && self.whole_seq() >= other.whole_seq() && self.ledger >= other.ledger
+    }
+}
+
+/// The check value of an event: a hash of its id, never 0.
+///
+/// A cursor carries it, so that a log which was rolled back and grew again under the same numbers
+/// is noticed (`diverged`) instead of being read on in silence.
+pub fn check_of(id: &EventId) -> u32 {
+    let hash = fnv(id.as_str().as_bytes());
+    ((hash >> 32) as u32 ^ hash as u32).max(1)
+}
+
+/// FNV-1a, 64 bits: stable over builds and machines, which std's hasher does not promise.
+pub fn fnv(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Ledger coordinates: a row may hold several events, and a reader may be cut between two of them.
+pub mod ledger {
+    /// Bits for the place within a row.
+    const PLACE: u32 = 12;
+    /// Events that one row may hold.
+    pub const EVENTS_PER_ROW: usize = (1 << PLACE) - 1;
+
+    /// The coordinate of one event of a row.
+    pub const fn event(row: u64, place: usize) -> u64 {
+        (row << PLACE) + place as u64
+    }
+
+    /// The coordinate of a reader who has all of the row.
+    pub const fn end(row: u64) -> u64 {
+        (row << PLACE) + EVENTS_PER_ROW as u64
+    }
+
+    /// The row of a coordinate.
+    pub const fn row(at: u64) -> u64 {
+        at >> PLACE
+    }
+
+    /// The last row of which a reader at this coordinate has every event.
+    ///
+    /// ```
+    /// use deskbell_core::position::ledger;
+    /// assert_eq!(ledger::whole_row(ledger::end(7)), 7);
+    /// assert_eq!(ledger::whole_row(ledger::event(7, 0)), 6);
+    /// ```
+    pub const fn whole_row(at: u64) -> u64 {
+        if at == end(row(at)) { row(at) } else { row(at).saturating_sub(1) }
+    }
+}

@@ -1,0 +1,165 @@
+//! What a client may ask and what a server may say, in no dialect.
+//!
+//! A dialect decodes its bytes into a [`Command`] (and keeps to itself what only it echoes), and
+//! encodes a [`Notice`] into its bytes. No field of a dialect enters here.
+
+use bytes::Bytes;
+
+use crate::event::{Data, Entry};
+use crate::ids::{ChannelName, EventId, EventName, Key, PublicId};
+use crate::limits::Millis;
+use crate::log::ResetReason;
+use crate::presence::Presence;
+use crate::refusal::Refusal;
+
+/// What a client asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// The first frame: who, which session, from where, which channels.
+    Hello(Hello),
+    /// Renews the identity of a live connection.
+    Authenticate {
+        /// The new token.
+        token: String,
+    },
+    /// Receive a channel's events.
+    Subscribe {
+        /// Which channel.
+        channel: ChannelName,
+        /// The cursor after which to begin; now, where there is none.
+        since: Option<String>,
+    },
+    /// Receive them no more.
+    Unsubscribe {
+        /// Which channel.
+        channel: ChannelName,
+    },
+    /// Publish an event as a client.
+    Publish(Publish),
+    /// Who is here?
+    Members {
+        /// Which channel.
+        channel: ChannelName,
+    },
+    /// Be seen in a channel.
+    Enter {
+        /// Which channel.
+        channel: ChannelName,
+        /// What to show, as JSON.
+        data: Bytes,
+    },
+    /// Be seen there no more.
+    Leave {
+        /// Which channel.
+        channel: ChannelName,
+    },
+    /// Are you there?
+    Ping,
+}
+
+/// The first frame of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hello {
+    /// Who is there.
+    pub token: Option<String>,
+    /// The resume key of an earlier connection.
+    pub resume: Option<String>,
+    /// Where the client stands.
+    pub cursor: Option<String>,
+    /// What it is subscribed to.
+    pub channels: Vec<ChannelName>,
+}
+
+/// An event that somebody wants to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// Where.
+    pub channel: ChannelName,
+    /// What happened.
+    pub name: EventName,
+    /// The data.
+    pub data: Data,
+    /// The idempotency id.
+    pub id: Option<EventId>,
+    /// The key on a `latest` channel.
+    pub key: Option<Key>,
+    /// The session that must not get it.
+    pub except: Option<PublicId>,
+}
+
+/// What the server says. Borrowed: it is encoded at once and never stored.
+#[derive(Debug, Clone, Copy)]
+pub enum Notice<'a> {
+    /// You are connected.
+    Welcome {
+        /// The session's public id.
+        session: PublicId,
+        /// The key to come back with.
+        resume: &'a str,
+        /// Where you stand.
+        cursor: &'a str,
+        /// How often there is a sign of life.
+        heartbeat_ms: Millis,
+        /// The earlier session goes on.
+        resumed: bool,
+    },
+    /// You receive this channel.
+    Subscribed {
+        /// Which channel.
+        channel: &'a ChannelName,
+        /// Everything since the given cursor will come.
+        recovered: bool,
+        /// Where you stand.
+        cursor: &'a str,
+    },
+    /// You receive this channel no more.
+    Unsubscribed {
+        /// Which channel.
+        channel: &'a ChannelName,
+    },
+    /// Something happened.
+    Event {
+        /// What.
+        entry: &'a Entry,
+        /// Where you stand now.
+        cursor: &'a str,
+    },
+    /// Everybody who is here.
+    Members {
+        /// Which channel.
+        channel: &'a ChannelName,
+        /// Who.
+        members: &'a Presence,
+        /// Where you stand.
+        cursor: &'a str,
+    },
+    /// Load this channel's state anew.
+    Reset {
+        /// Which channel; all, where there is none.
+        channel: Option<&'a ChannelName>,
+        /// Why.
+        reason: ResetReason,
+        /// Wait a random time up to this before you load, so that not everybody comes at once.
+        reload_in_ms: Option<Millis>,
+        /// Where you stand now.
+        cursor: &'a str,
+    },
+    /// Done.
+    Ok,
+    /// Your event was taken.
+    Published {
+        /// Its id.
+        id: &'a EventId,
+        /// Where a reader stands who has it.
+        cursor: &'a str,
+    },
+    /// No.
+    Error(&'a Refusal),
+    /// I am here.
+    Pong,
+    /// The server stops; come back after this time.
+    Closing {
+        /// When to come back.
+        reconnect_in_ms: Millis,
+    },
+}
