@@ -17,6 +17,7 @@ mod request_line;
 mod tests;
 
 pub use fields::{Fields, ListItems};
+pub(crate) use fields::{is_token_byte, split_unquoted};
 
 pub use query::{QueryPairs, percent_decode, query_pairs};
 pub use refusal::HeadError;

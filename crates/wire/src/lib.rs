@@ -7,8 +7,10 @@
 //! What every connection passes first:
 //!
 //! * [`http_head`] reads a bounded HTTP/1 request head, so that the front door can decide where it goes;
+//! * [`websocket`] upgrades such a request and turns the bytes after it into messages, and messages into frames.
 //!
 //! Every parser has a bound that it checks before it keeps a byte, and every refusal has a stable code and a
 //! sentence that says what to do.
 
 pub mod http_head;
+pub mod websocket;
