@@ -1,1 +1,16 @@
-//! stub
+//! The wire formats of Deskbell: bytes to the neutral vocabulary and back.
+//!
+//! Nothing here waits, opens a socket, reads a clock or rolls dice: bytes come in as arguments and bytes go
+//! out as values. The server's shards, the tests, the fuzzers and the load generator therefore run the very
+//! same protocol code.
+//!
+//! What every connection passes first:
+//!
+//! * [`http_head`] reads a bounded HTTP/1 request head, so that the front door can decide where it goes;
+//! * [`websocket`] upgrades such a request and turns the bytes after it into messages, and messages into frames.
+//!
+//! Every parser has a bound that it checks before it keeps a byte, and every refusal has a stable code and a
+//! sentence that says what to do.
+
+pub mod http_head;
+pub mod websocket;
