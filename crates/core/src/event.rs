@@ -151,16 +151,30 @@ impl Entry {
 pub struct Frames(Mutex<Vec<(u8, Bytes)>>);
 
 impl Frames {
-    /// The frame of a variant; `encode` runs only for the first who asks.
+    /// The frame of a variant; `encode` runs only where nobody has asked for it yet.
+    ///
+    /// The lock is not held while encoding, so `encode` may ask for another variant. Two shards
+    /// that ask at the same moment may both encode; the first one's bytes are kept.
     pub fn get(&self, variant: u8, encode: impl FnOnce() -> Bytes) -> Bytes {
-        // A panic in an encoder leaves the list as it was, so a poisoned lock is still sound.
-        let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, frame)) = frames.iter().find(|(v, _)| *v == variant) {
-            return frame.clone();
+        if let Some(frame) = self.find(variant) {
+            return frame;
         }
         let frame = encode();
+        let mut frames = self.lock();
+        if let Some((_, first)) = frames.iter().find(|(v, _)| *v == variant) {
+            return first.clone();
+        }
         frames.push((variant, frame.clone()));
         frame
+    }
+
+    fn find(&self, variant: u8) -> Option<Bytes> {
+        self.lock().iter().find(|(v, _)| *v == variant).map(|(_, frame)| frame.clone())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u8, Bytes)>> {
+        // The list is whole between any two of its steps, so a poisoned lock is still sound.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -45,6 +45,11 @@ impl Bucket {
         self.full_at_us = full_at;
         Ok(())
     }
+
+    /// Nothing is taken out: forgetting this bucket changes nothing.
+    pub fn is_full(&self, now: Millis) -> bool {
+        self.full_at_us <= now * 1_000
+    }
 }
 
 #[cfg(test)]

@@ -24,9 +24,14 @@ impl Deflater {
 
     /// A text message made of `parts`, or `None` if compression does not make it shorter: then send it plain.
     pub fn text_frame(&mut self, parts: &[&[u8]]) -> Option<Bytes> {
+        self.frame(Opcode::Text, parts)
+    }
+
+    /// The same for any kind of message.
+    pub fn frame(&mut self, opcode: Opcode, parts: &[&[u8]]) -> Option<Bytes> {
         let plain: usize = parts.iter().map(|part| part.len()).sum();
         let payload = self.message(parts)?;
-        let shape = Shape { compressed: true, ..Shape::whole(Opcode::Text) };
+        let shape = Shape { compressed: true, ..Shape::whole(opcode) };
         (payload.len() < plain).then(|| from_parts(shape, &[&payload]))
     }
 

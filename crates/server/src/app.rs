@@ -1,0 +1,80 @@
+//! One tenant on this node: its keys, its log, its rules.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use deskbell_core::access::{Action, Allowed, Identity, Rules};
+use deskbell_core::cursor::{Cursor, CursorKey};
+use deskbell_core::ids::{AppId, ChannelName};
+use deskbell_core::limits::Millis;
+use deskbell_core::refusal::Refusal;
+
+use crate::identity::Verifier;
+use crate::log::AppLog;
+
+/// An app that is open for business.
+#[derive(Debug)]
+pub struct App {
+    /// Its place in the list of apps.
+    pub index: usize,
+    /// Its id.
+    pub id: AppId,
+    /// The key by which connections name it; public.
+    pub key: String,
+    /// The secret of its backend.
+    pub secret: Secret,
+    /// Its log.
+    pub log: AppLog,
+    /// Seals its cursors.
+    pub cursors: CursorKey,
+    /// Who may do what.
+    pub rules: ArcSwap<Rules>,
+    /// Checks its users' tokens.
+    pub verifier: Verifier,
+}
+
+impl App {
+    /// May this identity do this here?
+    pub fn allows(
+        &self,
+        identity: &Identity,
+        action: Action,
+        channel: &ChannelName,
+        now: Millis,
+    ) -> Result<Allowed, Refusal> {
+        self.rules.load().decide(identity, action, channel, now)
+    }
+
+    /// Seals a position for a client.
+    pub fn seal(&self, cursor: impl Into<Cursor>) -> String {
+        self.cursors.seal(&cursor.into())
+    }
+}
+
+/// A secret that no log line and no debug output shows.
+#[derive(Clone)]
+pub struct Secret(Arc<str>);
+
+impl Secret {
+    /// Takes a secret in.
+    pub fn new(text: &str) -> Self {
+        Self(Arc::from(text))
+    }
+
+    /// The bytes, for signing.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// Compares in constant time.
+    pub fn is(&self, other: &str) -> bool {
+        let tag = deskbell_core::mac::tag(b"compare", &[self.as_bytes()]);
+        deskbell_core::mac::verify(b"compare", &[other.as_bytes()], &tag)
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}

@@ -1,0 +1,135 @@
+//! The acts on channels that both the HTTP API and the shards perform.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arc_swap::ArcSwap;
+use deskbell_core::access::Identity;
+use deskbell_core::event::{Data, Draft, Event, Kind};
+use deskbell_core::ids::{EventId, Key};
+use deskbell_core::limits::Millis;
+use deskbell_core::log::Once;
+use deskbell_core::mac;
+use deskbell_core::position::{Position, fnv};
+use deskbell_core::refusal::Refusal;
+use deskbell_core::session::Seals;
+use deskbell_core::vocabulary::Publish;
+use tokio::runtime::Handle;
+
+use crate::app::App;
+use crate::clock;
+use crate::limiter::Limiter;
+use crate::metrics::Metrics;
+use crate::shard::{Directory, Mailbox, Tuning};
+use crate::store::{Receipt, Store, Submission};
+
+/// What all parts of the running server share.
+#[derive(Debug)]
+pub struct Hub {
+    /// The apps, by index.
+    pub apps: Vec<App>,
+    /// Seals resume keys and visitor ids.
+    pub seals: Seals,
+    /// The data file.
+    pub store: Store,
+    /// The shards' mailboxes.
+    pub mailboxes: Vec<Arc<Mailbox>>,
+    /// Which shard has which session.
+    pub directory: Directory,
+    /// What a reload may change.
+    pub tuning: ArcSwap<Tuning>,
+    /// Rates of addresses and identities.
+    pub limiter: Limiter,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Where waiting work runs.
+    pub runtime: Handle,
+    /// The server is stopping.
+    pub draining: AtomicBool,
+}
+
+/// What became of a publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The event's id.
+    pub id: EventId,
+    /// Where a reader stands who has it.
+    pub at: Position,
+    /// The publish was taken before.
+    pub repeated: bool,
+}
+
+/// The answer of a publish, now or later.
+pub type Outcome = Result<Published, Refusal>;
+
+impl Hub {
+    /// Publishes an event that somebody may publish.
+    ///
+    /// A memory channel's event is in the log when this returns `Some`. A durable channel's event
+    /// is given to the store; `later` is called when it is safe there and in the log.
+    pub fn publish(
+        &self,
+        app: &App,
+        who: &Identity,
+        publish: Publish,
+        now: Millis,
+        later: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Option<Outcome> {
+        let once = publish.id.as_ref().map(|id| once(app, who, id, &publish));
+        let durable = app.log.with(|log| log.class(publish.channel.as_str()).durable);
+        let draft = draft(publish, now);
+        if !durable {
+            let appended = app.log.with(|log| log.append(draft, once, now));
+            return Some(appended.map(|a| Published { id: a.id, at: a.at, repeated: a.repeated }));
+        }
+        let done = move |result: Result<Receipt, Refusal>| {
+            later(result.and_then(|receipt| {
+                let id = receipt.ids.into_iter().next().ok_or_else(crate::store::lost_receipt)?;
+                Ok(Published { id, at: receipt.at, repeated: receipt.repeated })
+            }));
+        };
+        let submission = Submission { app: app.id, drafts: vec![draft], once, now };
+        self.store.submit(submission, Box::new(done));
+        None
+    }
+
+    /// The app that a key names; the first app where no key is given.
+    pub fn app(&self, key: Option<&str>) -> Option<&App> {
+        match key {
+            None => self.apps.first(),
+            Some(key) => self.apps.iter().find(|app| app.key == key),
+        }
+    }
+}
+
+fn draft(publish: Publish, now: Millis) -> Draft {
+    let id = publish.id.unwrap_or_else(|| EventId::from_random(clock::random_bytes()));
+    let key: Option<Key> = publish.key;
+    Draft {
+        event: Event { id, channel: publish.channel, name: publish.name, data: publish.data, at: now },
+        kind: Kind::Message,
+        key,
+        except: publish.except,
+    }
+}
+
+/// The identity of a publish: the same app, principal and id are the same publish.
+fn once(app: &App, who: &Identity, id: &EventId, publish: &Publish) -> Once {
+    let principal = who.principal.to_string();
+    let tag = mac::tag(
+        b"once",
+        &[&app.id.0.to_be_bytes(), b"publish\0", principal.as_bytes(), b"\0", id.as_str().as_bytes()],
+    );
+    let mut key = [0; 16];
+    key.copy_from_slice(&tag[..16]);
+    let Data { form, bytes } = &publish.data;
+    let body = [
+        fnv(publish.channel.as_str().as_bytes()),
+        fnv(publish.name.as_str().as_bytes()),
+        fnv(form.letter().as_bytes()),
+        fnv(bytes),
+        fnv(publish.key.as_ref().map_or("", |key| key.as_str()).as_bytes()),
+    ];
+    let body = body.iter().fold(0u64, |hash, part| hash.rotate_left(13) ^ part);
+    Once { key: u128::from_be_bytes(key), body }
+}

@@ -1,0 +1,94 @@
+//! What is due: signs of life, expiry, rotation, grace.
+
+use deskbell_core::limits;
+use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::vocabulary::Notice;
+use deskbell_wire::native::Reference;
+
+use super::depart::code;
+use super::timers::{Alarm, What};
+use super::{Shard, flag};
+
+impl Shard {
+    /// Rings what is due.
+    pub(super) fn ring_alarms(&mut self) {
+        let mut alarms = std::mem::take(&mut self.alarms);
+        self.timers.due(self.now, &mut alarms);
+        for alarm in alarms.drain(..) {
+            self.ring_alarm(alarm);
+        }
+        self.alarms = alarms;
+    }
+
+    fn ring_alarm(&mut self, Alarm { slot, stamp, what }: Alarm) {
+        if self.clients.get(slot).is_none_or(|client| client.stamp != stamp) {
+            return;
+        }
+        let gone = self.flagged(slot, flag::GONE);
+        match what {
+            What::Life if !gone => self.check_life(slot),
+            What::Poll if !gone => self.answer_poll(slot),
+            What::Expiry if !gone => self.check_expiry(slot),
+            What::Rotate if !gone => self.doom(slot),
+            What::Drain if !gone => self.drain_client(slot),
+            What::Grace if gone => self.end_grace(slot),
+            What::Forget if gone => self.forget(slot),
+            _ => {}
+        }
+    }
+
+    fn check_life(&mut self, slot: u32) {
+        if self.is_stuck(slot, limits::STALLED) {
+            self.hub.metrics.slow_closed.inc();
+            self.close(slot, code::SLOW, "slow: read faster, or come back and resume");
+            self.doom(slot);
+            return;
+        }
+        let Some(client) = self.clients.get(slot) else { return };
+        let (variant, silent) = (client.variant, self.now.saturating_sub(client.heard));
+        if variant.is_websocket() && silent > limits::SILENCE.max(self.tuning.heartbeat * 2) {
+            self.close(slot, code::SILENT, "silent: no sign of life; come back and resume");
+            self.doom(slot);
+            return;
+        }
+        // A socket that is blocked shows by its backlog whether the client lives.
+        if !self.flagged(slot, flag::BLOCKED) && (!variant.is_websocket() || silent >= self.tuning.heartbeat / 2) {
+            let cursor = self.cursor(slot);
+            let mut out = std::mem::take(&mut self.out);
+            variant.heartbeat(&cursor, &mut out);
+            self.out = out;
+            self.flush(slot);
+        }
+        self.set_alarm(slot, self.tuning.heartbeat, What::Life);
+    }
+
+    /// Sets the alarm for the end of the identity's proof.
+    pub(super) fn set_expiry(&mut self, slot: u32) {
+        let expires = self.clients.get(slot).and_then(|client| client.session.identity.expires_at);
+        if let Some(at) = expires {
+            let after = (at + limits::TOKEN_GRACE).saturating_sub(self.now);
+            self.set_alarm(slot, after, What::Expiry);
+        }
+    }
+
+    fn check_expiry(&mut self, slot: u32) {
+        let Some(client) = self.clients.get(slot) else { return };
+        if !client.session.identity.is_over(self.now) {
+            // It was renewed meanwhile, and has an alarm of its own.
+            return;
+        }
+        let no = Refusal::new(Code::TokenExpired, "the token has expired; connect again with a new one");
+        self.say(slot, &Notice::Error(&no), &Reference::none());
+        self.flush(slot);
+        self.close(slot, code::EXPIRED, "token_expired: connect again with a new token");
+    }
+
+    /// Whoever has not come back within the grace is not here any more.
+    fn end_grace(&mut self, slot: u32) {
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let entered = client.session.entered.take();
+        for presence in entered.into_iter().flat_map(|entered| *entered) {
+            self.leave_as(slot, &presence.channel);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! A new connection takes its place on the shard.
+
+use bytes::Bytes;
+use deskbell_core::ids::PublicId;
+use deskbell_core::session::SessionId;
+use deskbell_core::vocabulary::{Hello, Notice};
+use deskbell_wire::native::Reference;
+use mio::{Interest, Token};
+
+use super::client::Client;
+use super::frames::Variant;
+use super::mailbox::{Arrival, Ask, Way};
+use super::session::Session;
+use super::sink::{PollAnswer, Sink, Socket};
+use super::timers::{Alarm, What};
+use super::{Shard, flag};
+use crate::clock;
+
+impl Shard {
+    /// Takes a connection in.
+    pub(super) fn arrive(&mut self, arrival: Arrival) {
+        let variant = variant(&arrival.way);
+        let session = Session::new(SessionId(clock::random_u64()), PublicId(clock::random_u64()), arrival.identity);
+        let mut client = Client::new(arrival.app as u16, variant, arrival.peer, session, self.now);
+        client.seat = Some(Box::new(arrival.seat));
+        client.transient = !variant.is_websocket();
+        let slot = self.clients.insert(client);
+        self.grow();
+        self.flags[slot as usize] = 0;
+        self.enter_session(slot);
+        match arrival.way {
+            Way::WebSocket { socket, read, .. } => self.arrive_websocket(slot, socket, read),
+            Way::Stream { pipe, ask } => {
+                if let Some(client) = self.clients.get_mut(slot) {
+                    client.pipe = Some(pipe.clone());
+                }
+                pipe.belongs_to(self.mailbox.clone(), self.handle(slot));
+                self.sinks[slot as usize] = Sink::Body(pipe);
+                self.arrive_asking(slot, ask);
+            }
+            Way::Poll { answer, ask } => {
+                let answer = PollAnswer { to: Some(answer), events: Vec::new(), resets: Vec::new() };
+                self.sinks[slot as usize] = Sink::Poll(Box::new(answer));
+                self.flags[slot as usize] |= flag::POLL;
+                self.set_alarm(slot, ask.wait, What::Poll);
+                if ask.cursor.is_none() {
+                    // Without a cursor the answer is the head, at once.
+                    self.polls.push(slot);
+                }
+                self.arrive_asking(slot, ask);
+            }
+        }
+    }
+
+    /// The dense tables have a place for each slot.
+    fn grow(&mut self) {
+        let slots = self.clients.slots();
+        self.sinks.resize_with(slots, Sink::default);
+        self.flags.resize(slots, 0);
+        self.masks.resize(slots, 0);
+    }
+
+    fn arrive_websocket(&mut self, slot: u32, socket: Socket, read: Vec<u8>) {
+        let mut sink = match socket {
+            Socket::Plain(stream) => Sink::Tcp(stream),
+            Socket::Tls(tls) => Sink::Tls(tls),
+        };
+        if let Some(source) = sink.source() {
+            let both = Interest::READABLE | Interest::WRITABLE;
+            if let Err(error) = self.poll.registry().register(source, Token(slot as usize), both) {
+                tracing::error!(%error, "a socket could not be watched");
+                self.doom(slot);
+                return;
+            }
+        }
+        self.sinks[slot as usize] = sink;
+        self.set_alarm(slot, self.tuning.heartbeat, What::Life);
+        self.set_expiry(slot);
+        let echo = self.clients.get(slot).is_some_and(|c| matches!(c.variant, Variant::Echo | Variant::EchoDeflate));
+        if !echo {
+            let cursor = self.cursor(slot);
+            self.welcome(slot, &cursor, false, &Reference::none());
+            self.flush(slot);
+        }
+        if !read.is_empty()
+            && let Some(client) = self.clients.get_mut(slot)
+        {
+            client.unread = Some(Box::new(read));
+        }
+        // The socket may have been readable before it was watched, and TLS may hold plain text.
+        self.ready.push_back(slot);
+    }
+
+    /// SSE and poll say everything in their request: it is a hello.
+    fn arrive_asking(&mut self, slot: u32, ask: Ask) {
+        let stream = !self.flagged(slot, flag::POLL);
+        if stream {
+            let variant = self.clients.get(slot).map_or(Variant::NativeSse, |client| client.variant);
+            self.set_alarm(slot, self.tuning.heartbeat, What::Life);
+            let rotation = self.tuning.sse_rotation;
+            self.set_alarm(slot, rotation * 8 / 10 + clock::random_below(rotation * 4 / 10), What::Rotate);
+            let mut out = std::mem::take(&mut self.out);
+            variant.greet(&mut out);
+            self.out = out;
+            self.flush(slot);
+        }
+        self.set_expiry(slot);
+        if ask.all {
+            self.follow_everything(slot);
+            return;
+        }
+        let hello = Hello { token: None, resume: ask.resume, cursor: ask.cursor, channels: ask.channels };
+        self.hello(slot, hello, Reference::none());
+        self.flush(slot);
+    }
+
+    fn follow_everything(&mut self, slot: u32) {
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        client.everything = true;
+        let app = usize::from(client.app);
+        self.views[app].everything.push(slot);
+        let cursor = self.cursor(slot);
+        self.welcome(slot, &cursor, false, &Reference::none());
+        self.flush(slot);
+    }
+
+    /// Says who the client is now and where it stands.
+    pub(super) fn welcome(&mut self, slot: u32, cursor: &str, resumed: bool, reference: &Reference) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let (public, id) = (client.session.public_id(), client.session.id);
+        let resume = self.hub.seals.resume_key(id);
+        let notice = Notice::Welcome {
+            session: public,
+            resume: &resume,
+            cursor,
+            heartbeat_ms: self.tuning.heartbeat,
+            resumed,
+        };
+        self.say(slot, &notice, reference);
+    }
+
+    /// Adds a notice to the replies of the client that is being served.
+    pub(super) fn say(&mut self, slot: u32, notice: &Notice<'_>, reference: &Reference) {
+        let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { return };
+        if variant == Variant::NativePoll {
+            self.say_to_poll(slot, notice);
+            return;
+        }
+        if let Notice::Error(refusal) = notice {
+            self.hub.metrics.refused(refusal.code);
+        }
+        let mut out = std::mem::take(&mut self.out);
+        variant.notice(notice, reference, &mut out);
+        self.out = out;
+    }
+
+    /// A poll's answer has events and resets; whatever else is said concerns only a session.
+    fn say_to_poll(&mut self, slot: u32, notice: &Notice<'_>) {
+        let Sink::Poll(answer) = &mut self.sinks[slot as usize] else { return };
+        let part = match notice {
+            Notice::Reset { .. } => &mut answer.resets,
+            Notice::Event { .. } | Notice::Members { .. } => &mut answer.events,
+            _ => return,
+        };
+        Variant::NativePoll.notice(notice, &Reference::none(), part);
+        self.polls.push(slot);
+    }
+
+    /// Answers the polls that have something, and ends them.
+    pub(super) fn answer_polls(&mut self) {
+        for slot in std::mem::take(&mut self.polls) {
+            // Its first page is on the way; the answer comes with it.
+            if self.flagged(slot, flag::CATCHING) && !self.has_poll_answer(slot) {
+                continue;
+            }
+            self.answer_poll(slot);
+        }
+    }
+
+    fn has_poll_answer(&self, slot: u32) -> bool {
+        matches!(&self.sinks[slot as usize], Sink::Poll(answer) if !answer.events.is_empty() || !answer.resets.is_empty())
+    }
+
+    /// Answers one poll with what it has.
+    pub(super) fn answer_poll(&mut self, slot: u32) {
+        let cursor = self.cursor(slot);
+        let Sink::Poll(answer) = &mut self.sinks[slot as usize] else { return };
+        let Some(to) = answer.to.take() else { return };
+        let mut body = Vec::with_capacity(answer.events.len() + answer.resets.len() + 160);
+        deskbell_wire::native::poll::joined(&answer.events, &answer.resets, &cursor, &mut body);
+        // A poller that has gone meanwhile asks again from its own cursor.
+        let _ = to.send(body);
+        self.doom(slot);
+    }
+
+    /// Sets an alarm for a client.
+    pub(super) fn set_alarm(&mut self, slot: u32, after: u64, what: What) {
+        let stamp = self.clients.get(slot).map_or(0, |client| client.stamp);
+        self.timers.set(self.now + after, Alarm { slot, stamp, what });
+    }
+
+    /// Sends bytes that are already frames, for the echo mode.
+    pub(super) fn send_frames(&mut self, slot: u32, frames: Vec<u8>) {
+        self.send(slot, Bytes::from(frames));
+    }
+}
+
+fn variant(way: &Way) -> Variant {
+    match way {
+        Way::WebSocket { echo: true, deflate: true, .. } => Variant::EchoDeflate,
+        Way::WebSocket { echo: true, .. } => Variant::Echo,
+        Way::WebSocket { deflate: true, .. } => Variant::NativeWsDeflate,
+        Way::WebSocket { .. } => Variant::NativeWs,
+        Way::Stream { .. } => Variant::NativeSse,
+        Way::Poll { .. } => Variant::NativePoll,
+    }
+}

@@ -1,0 +1,109 @@
+//! Who listens to what on one shard: a table of channels with dense lists of clients.
+
+use std::collections::HashMap;
+
+use deskbell_core::ids::ChannelName;
+
+use super::frames::Variant;
+
+/// The channels of one app on one shard.
+#[derive(Debug, Default)]
+pub struct Channels {
+    numbers: HashMap<ChannelName, u32>,
+    channels: Vec<Channel>,
+    free: Vec<u32>,
+}
+
+/// One channel with its listeners.
+#[derive(Debug)]
+pub struct Channel {
+    /// Its name.
+    pub name: ChannelName,
+    /// Subscriptions that name it, of connected clients and of parked ones.
+    users: u32,
+    /// The slots of connected clients, by the form in which their frames leave.
+    pub lists: Vec<(Variant, Vec<u32>)>,
+}
+
+impl Channels {
+    /// The number of a channel that has listeners here.
+    pub fn find(&self, name: &str) -> Option<u32> {
+        self.numbers.get(name).copied()
+    }
+
+    /// The channel with a number.
+    pub fn get(&self, number: u32) -> &Channel {
+        &self.channels[number as usize]
+    }
+
+    /// The channel with a number, to change.
+    pub fn get_mut(&mut self, number: u32) -> &mut Channel {
+        &mut self.channels[number as usize]
+    }
+
+    /// Takes a channel into use for one more subscription.
+    pub fn take(&mut self, name: &ChannelName) -> u32 {
+        if let Some(number) = self.find(name.as_str()) {
+            self.channels[number as usize].users += 1;
+            return number;
+        }
+        let channel = Channel { name: name.clone(), users: 1, lists: Vec::new() };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.channels[number as usize] = channel;
+                number
+            }
+            None => {
+                self.channels.push(channel);
+                self.channels.len() as u32 - 1
+            }
+        };
+        self.numbers.insert(name.clone(), number);
+        number
+    }
+
+    /// Gives one subscription's use back.
+    pub fn give_back(&mut self, number: u32) {
+        let channel = &mut self.channels[number as usize];
+        channel.users -= 1;
+        if channel.users == 0 {
+            channel.lists = Vec::new();
+            self.numbers.remove(channel.name.as_str());
+            self.free.push(number);
+        }
+    }
+
+    /// Puts a client on the list of its form and returns its place.
+    pub fn list(&mut self, number: u32, variant: Variant, slot: u32) -> u32 {
+        let lists = &mut self.channels[number as usize].lists;
+        let list = match lists.iter().position(|(v, _)| *v == variant) {
+            Some(at) => &mut lists[at].1,
+            None => {
+                lists.push((variant, Vec::new()));
+                let last = lists.len() - 1;
+                &mut lists[last].1
+            }
+        };
+        list.push(slot);
+        list.len() as u32 - 1
+    }
+
+    /// Takes a client off; returns the slot that has moved into its place, if one has.
+    pub fn unlist(&mut self, number: u32, variant: Variant, place: u32) -> Option<u32> {
+        let lists = &mut self.channels[number as usize].lists;
+        let list = &mut lists.iter_mut().find(|(v, _)| *v == variant)?.1;
+        list.swap_remove(place as usize);
+        if list.capacity() > 64 && list.len() * 4 < list.capacity() {
+            list.shrink_to(list.len() * 2);
+        }
+        list.get(place as usize).copied()
+    }
+
+    /// The channels that have connected listeners, with their number.
+    pub fn occupied(&self) -> impl Iterator<Item = (&ChannelName, usize)> {
+        self.numbers.iter().filter_map(|(name, number)| {
+            let listeners = self.get(*number).lists.iter().map(|(_, list)| list.len()).sum();
+            (listeners > 0).then_some((name, listeners))
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! The table of a shard's clients. A client is a session and, most of the time, its connection.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use deskbell_core::ids::ChannelName;
+use deskbell_core::limits::Millis;
+use deskbell_core::position::Position;
+use deskbell_core::rate::Bucket;
+use deskbell_wire::websocket::{Decoder, Role};
+
+use super::body::Pipe;
+use super::frames::Variant;
+use super::session::Session;
+use super::waiting::Waiting;
+use super::write::Backlog;
+use crate::door::Seat;
+
+/// One client.
+#[derive(Debug)]
+pub struct Client {
+    /// How often the slot was used; a message for an earlier use is ignored.
+    pub stamp: u32,
+    /// The app's index.
+    pub app: u16,
+    /// How its frames leave.
+    pub variant: Variant,
+    /// The socket may have input that was not read.
+    pub readable: bool,
+    /// A close was said; nothing more is read.
+    pub closing: bool,
+    /// The transport may not be kept for later: a poll, or a stream that nobody resumed.
+    pub transient: bool,
+    /// Follows every channel.
+    pub everything: bool,
+    /// Frames that wait for an answer from outside.
+    pub parked_frames: u8,
+    /// When the client last gave a sign of life.
+    pub heard: Millis,
+    /// How much it may send.
+    pub bucket: Bucket,
+    /// From where.
+    pub peer: IpAddr,
+    /// The session.
+    pub session: Session,
+    /// Reads its WebSocket.
+    pub decoder: Decoder,
+    /// Bytes that were read but wait behind a parked frame.
+    pub unread: Option<Box<Vec<u8>>>,
+    /// Bytes that wait for the sink.
+    pub backlog: Option<Box<Backlog>>,
+    /// What it still has to read, while it is behind.
+    pub catching: Option<Box<Catching>>,
+    /// The identity command that waits.
+    pub waiting: Option<Box<Waiting>>,
+    /// The pipe, where the sink is a body: kept to end it.
+    pub pipe: Option<Arc<Pipe>>,
+    /// Counts the connection while it lives.
+    pub seat: Option<Box<Seat>>,
+}
+
+/// Where a client stands that does not follow the shard.
+#[derive(Debug)]
+pub struct Catching {
+    /// Where the connection stands.
+    pub at: Position,
+    /// Channels that were subscribed with an older place; each is served alone, in this order.
+    pub late: Vec<LateChannel>,
+    /// A page of the ledger was asked for.
+    pub asked: bool,
+}
+
+/// One channel that is behind its connection.
+#[derive(Debug)]
+pub struct LateChannel {
+    /// Which.
+    pub channel: ChannelName,
+    /// Where it stands.
+    pub at: Position,
+}
+
+impl Client {
+    /// A connection with its fresh session.
+    pub fn new(app: u16, variant: Variant, peer: IpAddr, session: Session, now: Millis) -> Self {
+        let deflate = matches!(variant, Variant::NativeWsDeflate | Variant::EchoDeflate);
+        Self {
+            stamp: 0,
+            app,
+            variant,
+            readable: true,
+            closing: false,
+            transient: false,
+            everything: false,
+            parked_frames: 0,
+            heard: now,
+            bucket: Bucket::default(),
+            peer,
+            session,
+            decoder: Decoder::new(Role::Server, deflate),
+            unread: None,
+            backlog: None,
+            catching: None,
+            waiting: None,
+            pipe: None,
+            seat: None,
+        }
+    }
+}
+
+/// Clients by slot. A slot is used again, with the next stamp.
+#[derive(Debug, Default)]
+pub struct Clients {
+    slots: Vec<Option<Client>>,
+    stamps: Vec<u32>,
+    free: Vec<u32>,
+}
+
+impl Clients {
+    /// Puts a client into a slot.
+    pub fn insert(&mut self, mut client: Client) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.stamps.push(0);
+            self.slots.len() as u32 - 1
+        });
+        let stamp = &mut self.stamps[slot as usize];
+        *stamp = stamp.wrapping_add(1);
+        client.stamp = *stamp;
+        self.slots[slot as usize] = Some(client);
+        slot
+    }
+
+    /// Takes a client out.
+    pub fn remove(&mut self, slot: u32) -> Option<Client> {
+        let client = self.slots.get_mut(slot as usize)?.take()?;
+        self.free.push(slot);
+        Some(client)
+    }
+
+    /// The client of a slot.
+    pub fn get(&self, slot: u32) -> Option<&Client> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    /// The client of a slot, to change.
+    pub fn get_mut(&mut self, slot: u32) -> Option<&mut Client> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// Everybody.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Client)> {
+        self.slots.iter().enumerate().filter_map(|(slot, client)| Some((slot as u32, client.as_ref()?)))
+    }
+
+    /// How many slots there are, used or not.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+}

@@ -1,0 +1,199 @@
+//! New entries of a log go out: each channel's frames joined, one write for each client.
+
+use std::collections::HashMap;
+
+use bytes::{Bytes, BytesMut};
+use deskbell_core::event::SharedEntry;
+use deskbell_core::limits;
+use deskbell_core::log::Pull;
+use deskbell_core::position::Position;
+
+use super::frames::Variant;
+use super::{Shard, flag};
+
+/// Entries of one turn whose listeners get them in one write.
+struct Chunk {
+    /// The channels with listeners here, at most as many as a mask has bits.
+    dirty: Vec<u32>,
+    /// For each entry, the bit of its channel.
+    bits: Vec<Option<u8>>,
+    /// Clients that must not get an entry.
+    excluded: Vec<(u32, usize)>,
+}
+
+impl Shard {
+    /// Takes what is new in an app's log and hands it out.
+    pub(super) fn deliver(&mut self, app: usize) {
+        let hub = self.hub.clone();
+        let log = &hub.apps[app].log;
+        if log.end() == self.views[app].next {
+            return;
+        }
+        let mut entries = std::mem::take(&mut self.entries);
+        let next = self.views[app].next;
+        let (pull, end) = log.with(|log| (log.pull(next, limits::PULL, &mut entries), log.ring_end()));
+        match pull {
+            Pull::FellOff => self.fall_off(app, end),
+            Pull::Next(place) => {
+                self.views[app].next = place;
+                self.hand_out_all(app, &entries);
+                // What moved the head without an entry (a ledger row that says nothing) counts too.
+                if place == end.0 {
+                    self.views[app].at.advance(&end.1);
+                }
+            }
+        }
+        entries.clear();
+        self.entries = entries;
+        let waiting = std::mem::take(&mut self.views[app].ahead);
+        self.catch.extend(waiting);
+    }
+
+    /// The ring has gone on without this shard: everybody reads from history.
+    fn fall_off(&mut self, app: usize, (next, head): (u64, Position)) {
+        let before = self.views[app].at;
+        let live: Vec<u32> = self
+            .clients
+            .iter()
+            .filter(|(slot, client)| usize::from(client.app) == app && !self.flagged(*slot, flag::CATCHING | flag::GONE))
+            .map(|(slot, _)| slot)
+            .collect();
+        self.hub.metrics.shard_fell_off.inc();
+        for slot in live {
+            self.fall_behind(slot, before);
+        }
+        self.views[app].next = next;
+        self.views[app].at = head;
+    }
+
+    fn hand_out_all(&mut self, app: usize, entries: &[SharedEntry]) {
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let chunk = self.gather(app, rest);
+            let (now, later) = rest.split_at(chunk.bits.len());
+            let before = self.views[app].at;
+            if let [only] = chunk.dirty[..]
+                && chunk.excluded.is_empty()
+            {
+                self.hand_out_one(app, only, now, &chunk, &before);
+            } else if !chunk.dirty.is_empty() {
+                self.hand_out_joined(app, now, &chunk, &before);
+            }
+            self.hand_out_everything(app, now, &before);
+            if let Some(last) = now.last() {
+                self.views[app].at.advance(&last.after);
+            }
+            rest = later;
+        }
+        self.measure(entries);
+    }
+
+    /// Takes entries until their channels no longer fit a mask.
+    fn gather(&self, app: usize, entries: &[SharedEntry]) -> Chunk {
+        let channels = &self.views[app].channels;
+        let mut chunk = Chunk { dirty: Vec::new(), bits: Vec::new(), excluded: Vec::new() };
+        for (place, entry) in entries.iter().enumerate() {
+            let bit = match channels.find(entry.event.channel.as_str()) {
+                None => None,
+                Some(number) => match chunk.dirty.iter().position(|dirty| *dirty == number) {
+                    Some(bit) => Some(bit as u8),
+                    None if chunk.dirty.len() == limits::JOIN_CHANNELS => break,
+                    None => {
+                        chunk.dirty.push(number);
+                        Some(chunk.dirty.len() as u8 - 1)
+                    }
+                },
+            };
+            chunk.bits.push(bit);
+            let excluded = entry.except.and_then(|id| self.public.get(&id));
+            chunk.excluded.extend(excluded.map(|slot| (*slot, place)));
+        }
+        chunk
+    }
+
+    /// One channel: a plain loop over its listeners.
+    fn hand_out_one(&mut self, app: usize, number: u32, entries: &[SharedEntry], chunk: &Chunk, before: &Position) {
+        // The lists are put back below; nothing changes them meanwhile, because whoever fails in
+        // the loop is only marked and leaves at the end of the turn.
+        let lists = std::mem::take(&mut self.views[app].channels.get_mut(number).lists);
+        let mut delivered = 0;
+        for (variant, list) in &lists {
+            let joined = self.join(app, *variant, entries, |place| chunk.bits[place].is_some());
+            for slot in list {
+                self.hand(*slot, &joined, before);
+            }
+            delivered += list.len() * chunk.bits.iter().flatten().count();
+        }
+        self.views[app].channels.get_mut(number).lists = lists;
+        self.hub.metrics.deliveries.inc_by(delivered as u64);
+    }
+
+    /// Several channels: a first pass notes who listens to which, a second writes to each once.
+    fn hand_out_joined(&mut self, app: usize, entries: &[SharedEntry], chunk: &Chunk, before: &Position) {
+        let mut touched: Vec<(u32, Variant)> = Vec::new();
+        for (bit, number) in chunk.dirty.iter().enumerate() {
+            for (variant, list) in &self.views[app].channels.get(*number).lists {
+                for slot in list {
+                    let mask = &mut self.masks[*slot as usize];
+                    if *mask == 0 {
+                        touched.push((*slot, *variant));
+                    }
+                    *mask |= 1 << bit;
+                }
+            }
+        }
+        let mut delivered = 0;
+        let mut joins: HashMap<(Variant, u64), (Bytes, usize)> = HashMap::new();
+        for (slot, variant) in touched {
+            let mask = std::mem::take(&mut self.masks[slot as usize]);
+            let wanted = |place: usize| chunk.bits[place].is_some_and(|bit| mask & (1 << bit) != 0);
+            if chunk.excluded.iter().any(|(excluded, _)| *excluded == slot) {
+                let kept = |place: usize| wanted(place) && !chunk.excluded.contains(&(slot, place));
+                let joined = self.join(app, variant, entries, kept);
+                if !joined.is_empty() {
+                    self.hand(slot, &joined, before);
+                }
+                continue;
+            }
+            let (joined, frames) = joins.entry((variant, mask)).or_insert_with(|| {
+                let frames = (0..entries.len()).filter(|place| wanted(*place)).count();
+                (self.join(app, variant, entries, wanted), frames)
+            });
+            delivered += *frames;
+            self.hand(slot, joined, before);
+        }
+        self.hub.metrics.deliveries.inc_by(delivered as u64);
+    }
+
+    /// Whoever follows every channel.
+    fn hand_out_everything(&mut self, app: usize, entries: &[SharedEntry], before: &Position) {
+        for place in 0..self.views[app].everything.len() {
+            let slot = self.views[app].everything[place];
+            let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { continue };
+            let joined = self.join(app, variant, entries, |_| true);
+            self.hand(slot, &joined, before);
+        }
+    }
+
+    /// The frames of the wanted entries, in log order.
+    fn join(&self, app: usize, variant: Variant, entries: &[SharedEntry], wanted: impl Fn(usize) -> bool) -> Bytes {
+        let key = &self.hub.apps[app].cursors;
+        let mut frames = entries.iter().enumerate().filter(|(place, _)| wanted(*place)).map(|(_, entry)| entry);
+        let Some(first) = frames.next().map(|entry| variant.event(entry, key)) else { return Bytes::new() };
+        let Some(second) = frames.next() else { return first };
+        let mut joined = BytesMut::from(&first[..]);
+        joined.extend_from_slice(&variant.event(second, key));
+        for entry in frames {
+            joined.extend_from_slice(&variant.event(entry, key));
+        }
+        joined.freeze()
+    }
+
+    fn measure(&self, entries: &[SharedEntry]) {
+        let now = crate::clock::now_ms();
+        for entry in entries {
+            let seconds = now.saturating_sub(entry.event.at) as f64 / 1_000.0;
+            self.hub.metrics.publish_to_delivered.observe(seconds);
+        }
+    }
+}

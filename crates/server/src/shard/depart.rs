@@ -1,0 +1,344 @@
+//! Connections end; their sessions are parked, taken over, forgotten, or carried to the next run.
+
+use std::sync::Arc;
+
+use deskbell_core::ids::{ChannelName, Principal, PublicId};
+use deskbell_core::session::SessionId;
+use deskbell_core::vocabulary::Notice;
+use deskbell_wire::native::Reference;
+use tokio::sync::oneshot;
+
+use super::client::Client;
+use super::frames::Variant;
+use super::mailbox::{Claim, Handle, Letter, SessionFacts, Whom};
+use super::session::{CarriedIdentity, CarriedSession, Entered, Moved, Session, Start, Sub};
+use super::sink::Sink;
+use super::timers::What;
+use super::{Shard, flag};
+use crate::clock;
+
+/// Why a connection was closed, in the range that WebSockets leave to applications. Clients come
+/// back after each of them but `DISCONNECTED`.
+pub mod code {
+    /// The server restarts: come back after the time that `closing` gave.
+    pub const RESTART: u16 = 1012;
+    /// Something outside does not answer: come back later.
+    pub const TRY_AGAIN: u16 = 1013;
+    /// The token has expired: come back with a new one.
+    pub const EXPIRED: u16 = 4401;
+    /// The operator ended the session: do not come back by yourself.
+    pub const DISCONNECTED: u16 = 4403;
+    /// The client gave no sign of life.
+    pub const SILENT: u16 = 4408;
+    /// Another connection has taken the session over.
+    pub const SUPERSEDED: u16 = 4409;
+    /// The client reads too slowly: come back and resume.
+    pub const SLOW: u16 = 4429;
+}
+
+impl Shard {
+    /// Makes the session findable.
+    pub(super) fn enter_session(&mut self, slot: u32) {
+        let Some(client) = self.clients.get(slot) else { return };
+        self.sessions.insert(client.session.id, slot);
+        for id in client.session.public.as_slice() {
+            self.public.insert(*id, slot);
+        }
+        self.hub.directory.enter(client.session.id, self.number);
+    }
+
+    /// Makes it unfindable, as far as it is still this slot's.
+    pub(super) fn leave_session(&mut self, slot: u32) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let id = client.session.id;
+        if self.sessions.get(&id) == Some(&slot) {
+            self.sessions.remove(&id);
+            self.hub.directory.leave(id, self.number);
+        }
+        for id in client.session.public.as_slice() {
+            if self.public.get(id) == Some(&slot) {
+                self.public.remove(id);
+            }
+        }
+    }
+
+    /// Ends the connections that this turn has marked.
+    pub(super) fn bury(&mut self) {
+        for slot in std::mem::take(&mut self.doomed) {
+            self.disconnect_slot(slot);
+            if self.may_park(slot) {
+                self.park(slot);
+            } else {
+                self.forget(slot);
+            }
+        }
+    }
+
+    /// Takes the connection away from its session.
+    fn disconnect_slot(&mut self, slot: u32) {
+        let mut sink = std::mem::take(&mut self.sinks[slot as usize]);
+        if let Some(source) = sink.source() {
+            // A socket that was never watched has nothing to be taken off.
+            let _ = self.poll.registry().deregister(source);
+        }
+        self.masks[slot as usize] = 0;
+        let mut subs = self.clients.get_mut(slot).map(|c| std::mem::take(&mut c.session.subs)).unwrap_or_default();
+        for sub in &mut subs {
+            self.unlist(slot, sub);
+            sub.place = None;
+        }
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        client.session.subs = subs;
+        if let Some(pipe) = client.pipe.take() {
+            pipe.end();
+        }
+        client.seat = None;
+        client.backlog = None;
+        client.unread = None;
+        client.waiting = None;
+        client.catching = None;
+        if std::mem::take(&mut client.everything) {
+            let app = usize::from(client.app);
+            self.views[app].everything.retain(|other| *other != slot);
+        }
+    }
+
+    fn may_park(&self, slot: u32) -> bool {
+        let Some(client) = self.clients.get(slot) else { return false };
+        let present = client.session.entered.is_some();
+        (present || !client.transient)
+            && client.session.is_worth_parking()
+            && self.sessions.get(&client.session.id) == Some(&slot)
+            && client.session.identity.principal != Principal::Backend
+    }
+
+    /// Keeps the session for its client, within the bounds of the address and of the shard.
+    fn park(&mut self, slot: u32) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let (peer, stamp) = (client.peer, client.stamp);
+        let (window, grace) = (self.tuning.resume_window, self.tuning.presence_grace);
+        if client.session.entered.is_some() {
+            self.set_alarm(slot, grace.min(window), What::Grace);
+        }
+        self.set_alarm(slot, window, What::Forget);
+        self.parked.push_back((slot, stamp));
+        let of_address = self.parked_by_address.entry(peer).or_default();
+        *of_address += 1;
+        if *of_address > self.tuning.parked_per_address {
+            let oldest = self.parked.iter().copied().find(|(slot, stamp)| {
+                self.clients.get(*slot).is_some_and(|c| c.stamp == *stamp && c.peer == peer && self.flagged(*slot, flag::GONE))
+            });
+            oldest.into_iter().for_each(|(slot, _)| self.forget(slot));
+        }
+        while self.parked.len() > self.tuning.parked {
+            let Some((slot, stamp)) = self.parked.pop_front() else { break };
+            if self.clients.get(slot).is_some_and(|c| c.stamp == stamp) {
+                self.forget(slot);
+            }
+        }
+    }
+
+    /// Ends the session for good: whoever was present leaves now.
+    pub(super) fn forget(&mut self, slot: u32) {
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let entered = client.session.entered.take();
+        for presence in entered.into_iter().flat_map(|entered| *entered) {
+            self.leave_as(slot, &presence.channel);
+        }
+        self.leave_session(slot);
+        self.free(slot);
+    }
+
+    /// Gives the slot and its channels back.
+    fn free(&mut self, slot: u32) {
+        let Some(client) = self.clients.remove(slot) else { return };
+        for sub in &client.session.subs {
+            self.views[usize::from(client.app)].channels.give_back(sub.channel);
+        }
+        self.flags[slot as usize] = flag::GONE;
+        let was_parked = self.parked.iter().position(|(parked, stamp)| (*parked, *stamp) == (slot, client.stamp));
+        if let Some(place) = was_parked {
+            self.parked.remove(place);
+            if let Some(count) = self.parked_by_address.get_mut(&client.peer) {
+                *count -= 1;
+                if *count == 0 {
+                    self.parked_by_address.remove(&client.peer);
+                }
+            }
+        }
+    }
+
+    /// Takes a session out of its slot for a newer connection of its client.
+    pub(super) fn release(&mut self, claim: &Claim) -> Option<Moved> {
+        let slot = *self.sessions.get(&claim.session)?;
+        let own = claim.client == self.handle(slot);
+        let client = self.clients.get(slot)?;
+        if own || usize::from(client.app) != claim.app {
+            return None;
+        }
+        let subs = self.sub_list(slot);
+        self.leave_session(slot);
+        let client = self.clients.get_mut(slot)?;
+        let session = &mut client.session;
+        let moved = Moved {
+            id: session.id,
+            generation: session.generation.wrapping_add(1),
+            public: session.public.clone(),
+            identity: session.identity.clone(),
+            subs,
+            entered: session.entered.take().map(|entered| *entered).unwrap_or_default(),
+        };
+        if self.flagged(slot, flag::GONE) {
+            self.free(slot);
+        } else {
+            // The older connection may still live in a sleeping tab; it must not speak any more.
+            self.close(slot, code::SUPERSEDED, "superseded: another connection has resumed this session");
+            self.doom(slot);
+        }
+        Some(moved)
+    }
+
+    /// A session arrived for a client that has gone meanwhile: it waits here.
+    pub(super) fn park_moved(&mut self, asked: Handle, moved: Moved) {
+        debug_assert_eq!(asked.shard, self.number);
+        let peer = std::net::IpAddr::from([0, 0, 0, 0]);
+        self.park_session(0, peer, moved);
+    }
+
+    fn park_session(&mut self, app: usize, peer: std::net::IpAddr, moved: Moved) {
+        let mut session = Session::new(moved.id, PublicId(0), moved.identity);
+        session.public = moved.public;
+        session.generation = moved.generation;
+        session.entered = (!moved.entered.is_empty()).then(|| Box::new(moved.entered));
+        for (channel, start) in &moved.subs {
+            let channel = self.views[app].channels.take(channel);
+            session.subs.push(Sub { channel, place: None, start: Some(Box::new(start.clone())) });
+        }
+        let slot = self.clients.insert(Client::new(app as u16, Variant::NativeWs, peer, session, self.now));
+        let slots = self.clients.slots();
+        self.sinks.resize_with(slots, Sink::default);
+        self.flags.resize(slots, 0);
+        self.masks.resize(slots, 0);
+        self.flags[slot as usize] = flag::GONE;
+        self.enter_session(slot);
+        let client = self.clients.get(slot);
+        let again: Vec<Entered> = client.and_then(|c| c.session.entered.as_deref().cloned()).unwrap_or_default();
+        for presence in again {
+            // Presence continues under the new generation until the grace is over.
+            let _ = self.enter_as(slot, &presence.channel, presence.data);
+        }
+        self.park(slot);
+    }
+
+    /// Sessions of the run before wait for their clients.
+    pub(super) fn adopt(&mut self, sessions: Vec<CarriedSession>) {
+        for carried in sessions {
+            let app = self.hub.apps.iter().position(|app| app.id.0 == carried.app);
+            let (Some(app), Some(identity)) = (app, carried.identity.identity()) else { continue };
+            let mut public = deskbell_core::session::PublicIds::default();
+            carried.public.iter().for_each(|id| public.push(PublicId(*id)));
+            let name = |text: &String| ChannelName::parse(text).ok();
+            let moved = Moved {
+                id: SessionId(carried.id),
+                generation: carried.generation.wrapping_add(1),
+                public,
+                identity: Arc::new(identity),
+                subs: carried.subs.iter().filter_map(name).map(|name| (name, Start::default())).collect(),
+                entered: carried
+                    .entered
+                    .iter()
+                    .filter_map(|(channel, data)| Some(Entered { channel: name(channel)?, data: data.clone().into() }))
+                    .collect(),
+            };
+            self.park_session(app, std::net::IpAddr::from([0, 0, 0, 0]), moved);
+        }
+    }
+
+    /// Ends the sessions that fit, for good.
+    pub(super) fn disconnect(&mut self, whom: &Whom, done: oneshot::Sender<usize>) {
+        let fits = |client: &Client| match whom {
+            Whom::User(app, user) => usize::from(client.app) == *app && client.session.identity.user_id() == Some(user),
+            Whom::Session(app, id) => usize::from(client.app) == *app && client.session.public.contains(*id),
+        };
+        let slots: Vec<u32> = self.clients.iter().filter(|(_, client)| fits(client)).map(|(slot, _)| slot).collect();
+        for slot in &slots {
+            let live = !self.flagged(*slot, flag::GONE);
+            if live {
+                self.close(*slot, code::DISCONNECTED, "disconnected by the operator");
+                self.doom(*slot);
+            }
+            self.leave_session(*slot);
+            if !live {
+                self.forget(*slot);
+            }
+        }
+        // Whoever asked may have given up; the sessions are ended all the same.
+        let _ = done.send(slots.len());
+    }
+
+    /// Tells operators about the sessions here.
+    pub(super) fn tell_sessions(&mut self, app: usize, limit: usize, done: oneshot::Sender<Vec<SessionFacts>>) {
+        let facts = |(slot, client): (u32, &Client)| SessionFacts {
+            session: client.session.public_id().to_string(),
+            principal: client.session.identity.principal.to_string(),
+            transport: if self.flagged(slot, flag::GONE) { "parked" } else { client.variant.transport() },
+            address: client.peer.to_string(),
+            channels: self.sub_list(slot).into_iter().map(|(name, _)| name.to_string()).collect(),
+            catching: self.flagged(slot, flag::CATCHING),
+        };
+        let here = self.clients.iter().filter(|(_, client)| usize::from(client.app) == app);
+        let _ = done.send(here.take(limit).map(facts).collect());
+    }
+
+    /// Closes everybody, each at its own moment within the given time.
+    pub(super) fn start_drain(&mut self, over_ms: u64, done: oneshot::Sender<Vec<CarriedSession>>) {
+        self.drain = Some(done);
+        let live: Vec<u32> =
+            self.clients.iter().map(|(slot, _)| slot).filter(|slot| !self.flagged(*slot, flag::GONE)).collect();
+        for slot in live {
+            let moment = clock::random_below(over_ms.saturating_sub(over_ms / 10).max(1));
+            self.set_alarm(slot, moment, What::Drain);
+        }
+    }
+
+    /// It is this client's turn to go.
+    pub(super) fn drain_client(&mut self, slot: u32) {
+        if self.flagged(slot, flag::POLL) {
+            self.answer_poll(slot);
+            return;
+        }
+        let reconnect_in_ms = 500 + clock::random_below(3_000);
+        self.say(slot, &Notice::Closing { reconnect_in_ms }, &Reference::none());
+        self.flush(slot);
+        self.close(slot, code::RESTART, "restart: come back and resume");
+        self.doom(slot);
+    }
+
+    /// Everybody has gone, so the sessions can be carried over.
+    pub(super) fn has_drained(&mut self) -> bool {
+        if self.drain.is_none() || self.clients.iter().any(|(slot, _)| !self.flagged(slot, flag::GONE)) {
+            return false;
+        }
+        let sessions = self.clients.iter().filter_map(|(slot, client)| self.carried(slot, client)).collect();
+        if let Some(done) = self.drain.take() {
+            // A server that no longer waits for the list starts anew: clients resume by cursor.
+            let _ = done.send(sessions);
+        }
+        true
+    }
+
+    fn carried(&self, slot: u32, client: &Client) -> Option<CarriedSession> {
+        let entered = client.session.entered.iter().flat_map(|entered| entered.iter());
+        Some(CarriedSession {
+            app: self.hub.apps[usize::from(client.app)].id.0,
+            id: client.session.id.0,
+            generation: client.session.generation,
+            public: client.session.public.as_slice().iter().map(|id| id.0).collect(),
+            identity: CarriedIdentity::of(&client.session.identity)?,
+            subs: self.sub_list(slot).into_iter().map(|(name, _)| name.to_string()).collect(),
+            entered: entered
+                .map(|e| (e.channel.to_string(), String::from_utf8_lossy(&e.data).into_owned()))
+                .collect(),
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! The forms in which frames leave: one for each dialect and transport. Shared bytes are encoded once.
+
+use bytes::Bytes;
+use deskbell_core::cursor::CursorKey;
+use deskbell_core::event::Entry;
+use deskbell_core::vocabulary::Notice;
+use deskbell_wire::native::{self, Reference};
+use deskbell_wire::websocket::Opcode;
+use deskbell_wire::websocket::deflate::Deflater;
+use deskbell_wire::websocket::encode as websocket;
+
+/// A dialect on a transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Variant {
+    /// The native dialect on a WebSocket.
+    NativeWs,
+    /// The same, compressed.
+    NativeWsDeflate,
+    /// The native dialect as server-sent events.
+    NativeSse,
+    /// The native dialect in a poll's answer.
+    NativePoll,
+    /// Every message sent back: for conformance suites.
+    Echo,
+    /// The same, with compression.
+    EchoDeflate,
+}
+
+/// The sealed cursor of an entry, kept beside its frames.
+const TOKEN: u8 = u8::MAX;
+
+/// Milliseconds after which an EventSource comes back.
+const SSE_RETRY: u64 = 2_000;
+
+/// Messages below this many bytes are not worth compressing.
+const COMPRESS_FROM: usize = 256;
+
+impl Variant {
+    /// The frame of an event for everybody who stands right behind it.
+    pub fn event(self, entry: &Entry, key: &CursorKey) -> Bytes {
+        entry.frames.get(self as u8, || {
+            let token = entry.frames.get(TOKEN, || key.seal(&entry.after.into()).into());
+            // A token is base64 by its making.
+            self.event_with(entry, std::str::from_utf8(&token).unwrap_or_default())
+        })
+    }
+
+    /// The frame of an event with another cursor: while a connection catches up.
+    pub fn event_with(self, entry: &Entry, cursor: &str) -> Bytes {
+        let mut json = Vec::with_capacity(entry.event.data.bytes.len() + 256);
+        native::event_body(entry, &mut json);
+        native::finish(cursor, &mut json);
+        self.wrap(&json, Some(cursor))
+    }
+
+    /// Appends a notice.
+    pub fn notice(self, notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
+        let mut json = Vec::with_capacity(256);
+        native::encode(notice, reference, &mut json);
+        out.extend_from_slice(&self.wrap(&json, cursor_of(notice)));
+    }
+
+    /// Puts a JSON text into the transport's frame.
+    fn wrap(self, json: &[u8], cursor: Option<&str>) -> Bytes {
+        match self {
+            Self::NativeWs | Self::Echo => websocket::text_frame(json),
+            Self::NativeWsDeflate | Self::EchoDeflate => compressed(json),
+            Self::NativeSse => {
+                let mut out = Vec::with_capacity(json.len() + 160);
+                native::sse::frame(json, cursor, &mut out);
+                out.into()
+            }
+            Self::NativePoll => {
+                let mut out = Vec::with_capacity(json.len() + 1);
+                out.push(b',');
+                out.extend_from_slice(json);
+                out.into()
+            }
+        }
+    }
+
+    /// A sign of life; an SSE reader also learns where it stands.
+    pub fn heartbeat(self, cursor: &str, out: &mut Vec<u8>) {
+        match self {
+            Self::NativeWs | Self::NativeWsDeflate | Self::Echo | Self::EchoDeflate => {
+                websocket::frame_into(out, Opcode::Ping, b"");
+            }
+            Self::NativeSse => native::sse::heartbeat(cursor, out),
+            Self::NativePoll => {}
+        }
+    }
+
+    /// What a transport says before its first frame.
+    pub fn greet(self, out: &mut Vec<u8>) {
+        if self == Self::NativeSse {
+            native::sse::retry(SSE_RETRY, out);
+        }
+    }
+
+    /// Says goodbye in the transport's own way.
+    pub fn close(self, code: u16, reason: &str, out: &mut Vec<u8>) {
+        if self.is_websocket() {
+            websocket::close_into(out, Some(code), reason);
+        }
+    }
+
+    /// Is it a WebSocket?
+    pub fn is_websocket(self) -> bool {
+        matches!(self, Self::NativeWs | Self::NativeWsDeflate | Self::Echo | Self::EchoDeflate)
+    }
+
+    /// The word that operators see.
+    pub fn transport(self) -> &'static str {
+        match self {
+            Self::NativeSse => "sse",
+            Self::NativePoll => "poll",
+            _ => "websocket",
+        }
+    }
+}
+
+fn compressed(json: &[u8]) -> Bytes {
+    thread_local! {
+        // A compressor is 300 KiB of tables, so each shard keeps one and resets it for every event.
+        static DEFLATER: std::cell::RefCell<Deflater> = std::cell::RefCell::new(Deflater::new(1));
+    }
+    if json.len() < COMPRESS_FROM {
+        return websocket::text_frame(json);
+    }
+    DEFLATER.with_borrow_mut(|deflater| deflater.text_frame(&[json])).unwrap_or_else(|| websocket::text_frame(json))
+}
+
+fn cursor_of<'a>(notice: &Notice<'a>) -> Option<&'a str> {
+    match notice {
+        Notice::Welcome { cursor, .. }
+        | Notice::Subscribed { cursor, .. }
+        | Notice::Event { cursor, .. }
+        | Notice::Members { cursor, .. }
+        | Notice::Reset { cursor, .. } => Some(cursor),
+        // The cursor of a publish's answer is where the event stands, not where this reader does.
+        Notice::Published { .. }
+        | Notice::Unsubscribed { .. }
+        | Notice::Ok
+        | Notice::Error(_)
+        | Notice::Pong
+        | Notice::Closing { .. } => None,
+    }
+}
+
+/// A message sent back as it came.
+pub fn echo(opcode: Opcode, payload: &[u8], deflate: bool) -> Bytes {
+    let compressed = deflate.then(|| Deflater::new(1).frame(opcode, &[payload])).flatten();
+    compressed.unwrap_or_else(|| {
+        let mut out = Vec::with_capacity(payload.len() + 10);
+        websocket::frame_into(&mut out, opcode, payload);
+        out.into()
+    })
+}

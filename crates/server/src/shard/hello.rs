@@ -1,0 +1,284 @@
+//! Who is there, which session it is, and where it stands: the first frame of a client.
+
+use std::sync::Arc;
+
+use deskbell_core::access::Identity;
+use deskbell_core::cursor::Cursor;
+use deskbell_core::ids::{ChannelName, Principal};
+use deskbell_core::log::{ResetReason, Want};
+use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::vocabulary::{Command, Hello, Notice};
+use deskbell_wire::native::Reference;
+
+use super::mailbox::{Claim, Handle, Letter};
+use super::session::{Moved, Start};
+use super::subscribe::{Begin, later_of};
+use super::waiting::{Answer, Waiting};
+use super::{Shard, flag};
+use crate::identity::Verdict;
+
+/// How a token was judged.
+enum Judged {
+    /// This is who it names.
+    Known(Arc<Identity>),
+    /// The command waits for keys.
+    Waits,
+    /// No.
+    Refused(Refusal),
+}
+
+impl Shard {
+    /// A `hello`: judged, then brought together with the session that it names.
+    pub(super) fn hello(&mut self, slot: u32, hello: Hello, reference: Reference) {
+        let identity = match &hello.token {
+            None => None,
+            Some(token) => match self.judge(slot, token, || Command::Hello(hello.clone()), &reference) {
+                Judged::Known(identity) => Some(identity),
+                Judged::Waits => return,
+                Judged::Refused(refusal) => {
+                    self.say(slot, &Notice::Error(&refusal), &reference);
+                    return;
+                }
+            },
+        };
+        let session = hello.resume.as_deref().and_then(|key| self.hub.seals.open_resume(key));
+        let Some(session) = session else {
+            self.finish_hello(slot, hello, identity, None, &reference);
+            return;
+        };
+        let app = self.clients.get(slot).map_or(0, |client| usize::from(client.app));
+        match self.hub.directory.home(session) {
+            None => self.finish_hello(slot, hello, identity, None, &reference),
+            Some(home) if home == self.number => {
+                let moved = self.release(&Claim { session, app, client: self.handle(slot) });
+                self.finish_hello(slot, hello, identity, moved, &reference);
+            }
+            Some(home) => {
+                let claim = Letter::Claim(Claim { session, app, client: self.handle(slot) });
+                if let Some(client) = self.clients.get_mut(slot) {
+                    client.waiting = Some(Box::new(Waiting::Session { hello, identity, reference }));
+                }
+                self.hub.mailboxes[usize::from(home)].answer(claim);
+            }
+        }
+    }
+
+    /// Another shard wants a session of ours.
+    pub(super) fn give_up(&mut self, claim: &Claim) {
+        let session = self.release(claim).map(Box::new);
+        let client = claim.client;
+        self.hub.mailboxes[usize::from(client.shard)].answer(Letter::Moved { client, session });
+    }
+
+    /// The session that a hello here waited for.
+    pub(super) fn take_over(&mut self, handle: Handle, moved: Option<Moved>) {
+        if !self.is_here(handle) {
+            // The client went away meanwhile; its session waits here for the next one.
+            if let Some(moved) = moved {
+                self.park_moved(handle, moved);
+            }
+            return;
+        }
+        let slot = handle.slot;
+        let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());
+        let Some(Waiting::Session { hello, identity, reference }) = waiting.map(|waiting| *waiting) else { return };
+        self.finish_hello(slot, hello, identity, moved, &reference);
+        self.flush(slot);
+        self.ready.push_back(slot);
+    }
+
+    fn finish_hello(
+        &mut self,
+        slot: u32,
+        hello: Hello,
+        identity: Option<Arc<Identity>>,
+        moved: Option<Moved>,
+        reference: &Reference,
+    ) {
+        let resumed = moved.is_some();
+        let mut wanted: Vec<(ChannelName, Start)> = self.sub_list(slot);
+        for (channel, _) in &wanted {
+            self.drop_sub(slot, channel);
+        }
+        if let Some(identity) = identity.clone() {
+            self.take_identity(slot, identity);
+        }
+        let mut entered = Vec::new();
+        if let Some(moved) = moved {
+            wanted = moved.subs.clone();
+            entered = moved.entered.clone();
+            self.become_session(slot, moved, identity.is_some());
+        }
+        if !hello.channels.is_empty() {
+            wanted = hello.channels.iter().map(|channel| named(channel, &wanted)).collect();
+        }
+        self.resubscribe(slot, &hello, &wanted, resumed, reference);
+        for presence in entered {
+            // A channel that this identity may not enter any more is simply not entered again.
+            if self.is_subscribed(slot, &presence.channel) && self.enter_as(slot, &presence.channel, presence.data.clone()).is_ok() {
+                let Some(client) = self.clients.get_mut(slot) else { return };
+                client.session.entered.get_or_insert_default().push(presence);
+            }
+        }
+    }
+
+    /// Welcomes the client and sets its subscriptions going from where it stands.
+    fn resubscribe(
+        &mut self,
+        slot: u32,
+        hello: &Hello,
+        wanted: &[(ChannelName, Start)],
+        resumed: bool,
+        reference: &Reference,
+    ) {
+        let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
+        let here = self.views[app].at;
+        let opened = hello.cursor.as_deref().map(|text| self.hub.apps[app].cursors.open(text));
+        let cursor = opened.flatten();
+        let stands = cursor.map_or(here, |cursor| cursor.at);
+        let unreadable = hello.cursor.is_some() && cursor.is_none();
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.catching = None;
+            self.flags[slot as usize] &= !flag::CATCHING;
+        }
+        if cursor.is_some() {
+            self.fall_behind(slot, stands);
+        }
+        let sealed = self.hub.apps[app].seal(cursor.unwrap_or(here.into()));
+        self.welcome(slot, &sealed, resumed, reference);
+        for (channel, start) in wanted {
+            match self.admit(slot, channel) {
+                Ok(from) => {
+                    self.add_sub(slot, channel);
+                    let begin = begin(cursor, unreadable, channel, start);
+                    self.confirm_sub(slot, channel, later_of(begin, from), start, &sealed);
+                }
+                Err(refusal) if refusal.code == Code::LimitReached => {
+                    self.say(slot, &Notice::Error(&refusal), reference);
+                }
+                Err(_) => self.say_reset(slot, channel, ResetReason::Denied, &sealed),
+            }
+        }
+    }
+
+    fn confirm_sub(&mut self, slot: u32, channel: &ChannelName, begin: Begin, start: &Start, sealed: &str) {
+        let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
+        let recovered = match begin {
+            Begin::After(at) => self.dry_read(app, &at, &[Want::plain(channel.clone())]).is_empty(),
+            Begin::Now | Begin::Unreadable => false,
+        };
+        self.say(slot, &Notice::Subscribed { channel, recovered, cursor: sealed }, &Reference::none());
+        if begin == Begin::Unreadable {
+            self.say_reset(slot, channel, ResetReason::Foreign, sealed);
+        }
+        self.start_sub(slot, channel, begin);
+        if let (Some(seen), Begin::After(_)) = (start.presence_after, begin) {
+            // The member list that this session already has goes on by its changes.
+            self.note_start(slot, channel, |start| start.presence_after = Some(seen));
+        }
+    }
+
+    /// The connection's fresh session makes place for the one it came back for.
+    fn become_session(&mut self, slot: u32, moved: Moved, identified: bool) {
+        self.leave_session(slot);
+        let now = self.now;
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let session = &mut client.session;
+        session.id = moved.id;
+        session.generation = moved.generation;
+        session.public = moved.public;
+        if !identified && !moved.identity.is_over(now) {
+            session.identity = moved.identity;
+        }
+        client.transient = false;
+        self.enter_session(slot);
+        self.set_expiry(slot);
+    }
+
+    /// An `authenticate` command.
+    pub(super) fn authenticate(&mut self, slot: u32, token: String, reference: Reference) {
+        let again = || Command::Authenticate { token: token.clone() };
+        let refusal = match self.judge(slot, &token, again, &reference) {
+            Judged::Waits => return,
+            Judged::Refused(refusal) => Some(refusal),
+            Judged::Known(identity) if self.may_become(slot, &identity) => {
+                self.take_identity(slot, identity);
+                self.recheck(slot);
+                None
+            }
+            Judged::Known(_) => Some(Refusal::new(
+                Code::Denied,
+                "this connection belongs to another user; open a new connection for this token",
+            )),
+        };
+        match refusal {
+            None => self.say(slot, &Notice::Ok, &reference),
+            Some(refusal) => self.say(slot, &Notice::Error(&refusal), &reference),
+        }
+    }
+
+    /// A visitor may become a user, a user stays who it is.
+    fn may_become(&self, slot: u32, identity: &Identity) -> bool {
+        let Some(client) = self.clients.get(slot) else { return false };
+        match &client.session.identity.principal {
+            Principal::Visitor(_) => true,
+            principal => *principal == identity.principal,
+        }
+    }
+
+    fn take_identity(&mut self, slot: u32, identity: Arc<Identity>) {
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let was = client.session.identity.principal.clone();
+        let entered = client.session.entered.clone().unwrap_or_default();
+        if was != identity.principal {
+            // Whoever was present as a visitor is present under the new name from here on.
+            for presence in entered.iter() {
+                self.leave_as(slot, &presence.channel);
+            }
+        }
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        client.session.identity = identity;
+        for presence in entered.iter() {
+            let _ = self.enter_as(slot, &presence.channel, presence.data.clone());
+        }
+        self.set_expiry(slot);
+    }
+
+    fn judge(&mut self, slot: u32, token: &str, again: impl FnOnce() -> Command, reference: &Reference) -> Judged {
+        let handle = self.handle(slot);
+        let Some(client) = self.clients.get_mut(slot) else { return Judged::Waits };
+        let app = usize::from(client.app);
+        match self.hub.apps[app].verifier.check(token, self.now) {
+            Verdict::Known(identity) => Judged::Known(Arc::new(identity)),
+            Verdict::Refused(refusal) => Judged::Refused(refusal),
+            Verdict::NeedsKeys(wish) => {
+                client.waiting =
+                    Some(Box::new(Waiting::Keys { command: again(), reference: reference.clone() }));
+                let (hub, mailbox) = (self.hub.clone(), self.mailbox.clone());
+                self.hub.runtime.spawn(async move {
+                    hub.apps[app].verifier.refreshed(&wish).await;
+                    mailbox.answer(Letter::Answer { client: handle, answer: Answer::Keys });
+                });
+                Judged::Waits
+            }
+        }
+    }
+}
+
+fn named(channel: &ChannelName, known: &[(ChannelName, Start)]) -> (ChannelName, Start) {
+    let start = known.iter().find(|(name, _)| name == channel).map(|(_, start)| start.clone());
+    (channel.clone(), start.unwrap_or_default())
+}
+
+/// Where a channel of a hello begins.
+fn begin(cursor: Option<Cursor>, unreadable: bool, channel: &ChannelName, start: &Start) -> Begin {
+    match cursor {
+        _ if unreadable => Begin::Unreadable,
+        None => Begin::Now,
+        Some(Cursor { late: Some(late), .. }) if late.is(channel) => Begin::After(late.at),
+        Some(cursor) => match start.after {
+            Some(after) if after.covers(&cursor.at) => Begin::After(after),
+            _ => Begin::After(cursor.at),
+        },
+    }
+}

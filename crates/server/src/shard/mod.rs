@@ -1,0 +1,300 @@
+//! A shard: one thread, one event loop, and it alone owns its clients.
+//!
+//! It reads frames, acts on them through the hub, follows every app's log from the ring, and hands
+//! out what its clients may see. It never waits for anything but its own poll: what waits
+//! elsewhere comes back as a [`Letter`]. There is no task, no queue and no lock per connection.
+//!
+//! | file | what |
+//! |---|---|
+//! | `mod` | the loop: one turn after the other |
+//! | [`client`] | the table of clients |
+//! | [`arrive`] | a new connection takes its place |
+//! | [`receive`] | bytes become commands |
+//! | [`act`] | commands become answers |
+//! | [`hello`] | who, which session, from where |
+//! | [`deliver`] | new entries of a log go out, joined |
+//! | [`catching`] | whoever is behind reads pages |
+//! | [`write`] | sinks that block, and the backlog |
+//! | [`depart`] | connections end, sessions are parked, forgotten, or carried over |
+//! | [`alarm`] | signs of life, expiry, rotation, grace |
+
+mod act;
+mod alarm;
+mod arrive;
+mod body;
+mod catching;
+mod channels;
+mod client;
+mod deliver;
+mod depart;
+mod directory;
+mod frames;
+mod hello;
+mod mailbox;
+mod receive;
+mod session;
+mod sink;
+mod subscribe;
+mod timers;
+mod tuning;
+mod waiting;
+mod write;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use deskbell_core::event::SharedEntry;
+use deskbell_core::ids::PublicId;
+use deskbell_core::limits::{self, Millis};
+use deskbell_core::position::Position;
+use deskbell_core::session::SessionId;
+use mio::{Events, Poll, Token, Waker};
+use tokio::sync::oneshot;
+
+pub use body::{Pipe, PipeBody};
+pub use client::Clients;
+pub use directory::Directory;
+pub use mailbox::{Arrival, Ask, Claim, Handle, Letter, Mailbox, SessionFacts, Way, Whom};
+pub use session::{CarriedIdentity, CarriedSession};
+pub use sink::{Socket, TlsSocket};
+pub use tuning::Tuning;
+pub use waiting::Answer;
+
+use crate::bell::Bell;
+use crate::clock;
+use crate::hub::Hub;
+use channels::Channels;
+use sink::Sink;
+use timers::{Alarm, Timers};
+
+/// The token of the bell; clients have their slot's.
+const BELL: Token = Token(usize::MAX);
+
+/// Pages served in one turn, so that a herd of returning clients does not hold the others up.
+const PAGES_PER_TURN: usize = 64;
+
+/// The longest sleep: a bell that could not be rung is heard this much later.
+const LONGEST_SLEEP: Millis = 1_000;
+
+/// What a shard is made of before the hub exists.
+#[derive(Debug)]
+pub struct Cradle {
+    poll: Poll,
+    /// Its bell.
+    pub bell: Arc<Bell>,
+    /// Its mailbox.
+    pub mailbox: Arc<Mailbox>,
+}
+
+impl Cradle {
+    /// Makes the poll, the bell and the mailbox of one shard.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let bell = Arc::new(Bell::new(Waker::new(poll.registry(), BELL)?));
+        let mailbox = Arc::new(Mailbox::new(bell.clone()));
+        Ok(Self { poll, bell, mailbox })
+    }
+}
+
+/// One app as this shard sees it.
+#[derive(Debug)]
+struct View {
+    /// The next place of the ring.
+    next: u64,
+    /// Where every live client of this shard stands.
+    at: Position,
+    channels: Channels,
+    /// Clients that follow every channel.
+    everything: Vec<u32>,
+    /// Clients that stand ahead of the shard and wait for it.
+    ahead: Vec<u32>,
+}
+
+/// One shard.
+#[derive(Debug)]
+pub struct Shard {
+    number: u16,
+    hub: Arc<Hub>,
+    mailbox: Arc<Mailbox>,
+    bell: Arc<Bell>,
+    poll: Poll,
+    tuning: Arc<Tuning>,
+    now: Millis,
+    views: Vec<View>,
+    clients: Clients,
+    // Dense beside the clients, so that a delivery touches a few bytes of each.
+    sinks: Vec<Sink>,
+    flags: Vec<u8>,
+    masks: Vec<u64>,
+    sessions: HashMap<SessionId, u32>,
+    public: HashMap<PublicId, u32>,
+    parked: VecDeque<(u32, u32)>,
+    parked_by_address: HashMap<IpAddr, usize>,
+    timers: Timers,
+    /// Clients with input that was not read yet.
+    ready: VecDeque<u32>,
+    /// Clients with a page to be served.
+    catch: VecDeque<u32>,
+    /// Polls that have something to answer.
+    polls: Vec<u32>,
+    /// Clients whose connection ends with this turn.
+    doomed: Vec<u32>,
+    /// Replies to the client that is being served.
+    out: Vec<u8>,
+    scratch: Vec<u8>,
+    letters: Vec<Letter>,
+    alarms: Vec<Alarm>,
+    entries: Vec<SharedEntry>,
+    drain: Option<oneshot::Sender<Vec<CarriedSession>>>,
+}
+
+/// Flags of a client that keep a delivery off the short way.
+mod flag {
+    /// The sink is full: bytes wait in the backlog.
+    pub const BLOCKED: u8 = 1;
+    /// It reads pages; live entries are not for it.
+    pub const CATCHING: u8 = 2;
+    /// A poll: it is answered at the end of the turn.
+    pub const POLL: u8 = 4;
+    /// The connection is over or parked.
+    pub const GONE: u8 = 8;
+}
+
+impl Shard {
+    /// A shard that is ready to run.
+    pub fn new(number: u16, cradle: Cradle, hub: Arc<Hub>) -> Self {
+        let views = hub.apps.iter().map(|app| {
+            let (next, at) = app.log.with(|log| log.ring_end());
+            View { next, at, channels: Channels::default(), everything: Vec::new(), ahead: Vec::new() }
+        });
+        Self {
+            number,
+            views: views.collect(),
+            mailbox: cradle.mailbox,
+            bell: cradle.bell,
+            poll: cradle.poll,
+            tuning: hub.tuning.load_full(),
+            hub,
+            now: clock::now_ms(),
+            clients: Clients::default(),
+            sinks: Vec::new(),
+            flags: Vec::new(),
+            masks: Vec::new(),
+            sessions: HashMap::new(),
+            public: HashMap::new(),
+            parked: VecDeque::new(),
+            parked_by_address: HashMap::new(),
+            timers: Timers::default(),
+            ready: VecDeque::new(),
+            catch: VecDeque::new(),
+            polls: Vec::new(),
+            doomed: Vec::new(),
+            out: Vec::new(),
+            scratch: vec![0; limits::READ_PER_TURN],
+            letters: Vec::new(),
+            alarms: Vec::new(),
+            entries: Vec::new(),
+            drain: None,
+        }
+    }
+
+    /// Runs until the drain is over.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1_024);
+        while !self.has_drained() {
+            match self.poll.poll(&mut events, Some(self.sleep())) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other?,
+            }
+            self.turn(&events);
+        }
+        Ok(())
+    }
+
+    /// One turn: what came in, what the logs have, who is behind, what is due.
+    fn turn(&mut self, events: &Events) {
+        self.now = clock::now_ms();
+        self.tuning = self.hub.tuning.load_full();
+        // Answered before looking: whatever comes while we look rings again.
+        self.bell.answered();
+        for event in events {
+            if event.token() != BELL {
+                self.socket_event(event.token().0 as u32, event.is_readable() || event.is_read_closed(), event.is_writable());
+            }
+        }
+        for _ in 0..self.ready.len() {
+            let Some(slot) = self.ready.pop_front() else { break };
+            self.receive(slot);
+        }
+        self.open_letters();
+        for app in 0..self.views.len() {
+            self.deliver(app);
+        }
+        self.serve_pages();
+        self.answer_polls();
+        self.ring_alarms();
+        self.bury();
+    }
+
+    fn sleep(&self) -> Duration {
+        let behind = (0..self.views.len()).any(|app| self.hub.apps[app].log.end() != self.views[app].next);
+        if behind || !self.ready.is_empty() || !self.catch.is_empty() {
+            return Duration::ZERO;
+        }
+        let idle = self.timers.idle(clock::now_ms()).unwrap_or(LONGEST_SLEEP);
+        Duration::from_millis(idle.min(LONGEST_SLEEP))
+    }
+
+    fn open_letters(&mut self) {
+        let mut letters = std::mem::take(&mut self.letters);
+        self.mailbox.take(&mut letters);
+        for letter in letters.drain(..) {
+            self.open(letter);
+        }
+        self.letters = letters;
+    }
+
+    fn open(&mut self, letter: Letter) {
+        match letter {
+            Letter::Arrived(arrival) => self.arrive(*arrival),
+            Letter::Claim(claim) => self.give_up(&claim),
+            Letter::Moved { client, session } => self.take_over(client, session.map(|moved| *moved)),
+            Letter::Answer { client, answer } => self.answered(client, answer),
+            Letter::Page { client, page } => self.ledger_page(client, page),
+            Letter::Pipe { client } => self.pipe_event(client),
+            Letter::Disconnect { whom, done } => self.disconnect(&whom, done),
+            Letter::Sessions { app, limit, done } => self.tell_sessions(app, limit, done),
+            Letter::Recheck => self.recheck_all(),
+            Letter::Adopt(sessions) => self.adopt(sessions),
+            Letter::Drain { over_ms, done } => self.start_drain(over_ms, done),
+        }
+    }
+
+    /// Does this message mean the client that is in the slot now?
+    fn is_here(&self, client: Handle) -> bool {
+        self.clients.get(client.slot).is_some_and(|c| c.stamp == client.stamp)
+    }
+
+    fn handle(&self, slot: u32) -> Handle {
+        let stamp = self.clients.get(slot).map_or(0, |client| client.stamp);
+        Handle { shard: self.number, slot, stamp }
+    }
+
+    fn flagged(&self, slot: u32, flags: u8) -> bool {
+        self.flags[slot as usize] & flags != 0
+    }
+
+    /// Sends the collected replies.
+    fn flush(&mut self, slot: u32) {
+        if self.out.is_empty() {
+            return;
+        }
+        let bytes = Bytes::copy_from_slice(&self.out);
+        self.out.clear();
+        self.send(slot, bytes);
+    }
+}

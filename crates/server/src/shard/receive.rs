@@ -1,0 +1,190 @@
+//! Bytes from sockets become commands.
+
+use deskbell_core::ids::Principal;
+use deskbell_core::limits;
+use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::vocabulary::{Command, Notice};
+use deskbell_wire::native::{self, Reference};
+use deskbell_wire::websocket::encode as websocket;
+use deskbell_wire::websocket::{Decoder, Item, Limits, Opcode, Role, Violation};
+use std::io::ErrorKind;
+
+use super::frames::Variant;
+use super::{Shard, flag};
+use crate::limiter::Purpose;
+
+/// The most that an echo test may send: the conformance suite's largest message.
+const ECHO_LIMITS: Limits = Limits { max_frame: 16 * 1024 * 1024, max_message: 16 * 1024 * 1024 };
+
+impl Shard {
+    /// The poll saw something on a socket.
+    pub(super) fn socket_event(&mut self, slot: u32, readable: bool, writable: bool) {
+        if self.clients.get(slot).is_none() {
+            return;
+        }
+        if writable {
+            self.writable(slot);
+        }
+        if readable {
+            if let Some(client) = self.clients.get_mut(slot) {
+                client.readable = true;
+            }
+            self.receive(slot);
+        }
+    }
+
+    /// Reads and acts, up to a bound, then lets the others have their turn.
+    pub(super) fn receive(&mut self, slot: u32) {
+        if self.is_held(slot) {
+            return;
+        }
+        if let Some(unread) = self.clients.get_mut(slot).and_then(|client| client.unread.take()) {
+            let mut bytes = *unread;
+            self.take_bytes(slot, &mut bytes);
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut taken = 0;
+        while !self.is_held(slot) && self.clients.get(slot).is_some_and(|client| client.readable) {
+            if taken >= limits::READ_PER_TURN {
+                self.ready.push_back(slot);
+                break;
+            }
+            match self.sinks[slot as usize].read(&mut scratch) {
+                Ok(0) => self.doom(slot),
+                Ok(n) => {
+                    taken += n;
+                    self.take_bytes(slot, &mut scratch[..n]);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if let Some(client) = self.clients.get_mut(slot) {
+                        client.readable = false;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => self.doom(slot),
+            }
+        }
+        self.scratch = scratch;
+        self.flush(slot);
+    }
+
+    /// Nothing is read from a client that is gone, says goodbye, is slow to take its replies, or
+    /// waits for something that its next frames depend on.
+    fn is_held(&self, slot: u32) -> bool {
+        let Some(client) = self.clients.get(slot) else { return true };
+        self.flagged(slot, flag::GONE | flag::BLOCKED)
+            || client.closing
+            || client.waiting.is_some()
+            || usize::from(client.parked_frames) >= limits::PARKED_FRAMES
+    }
+
+    fn take_bytes(&mut self, slot: u32, bytes: &mut [u8]) {
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        client.heard = self.now;
+        let variant = client.variant;
+        let echo = matches!(variant, Variant::Echo | Variant::EchoDeflate);
+        let bound = Limits { max_frame: self.tuning.frame, max_message: self.tuning.frame };
+        // The decoder is lent out, because acting on an item needs the whole shard.
+        let mut decoder = std::mem::replace(&mut client.decoder, Decoder::new(Role::Server, false));
+        let mut feed = decoder.feed(bytes, if echo { ECHO_LIMITS } else { bound });
+        while !self.is_held(slot) {
+            match feed.next_item() {
+                Ok(Some(item)) if echo => self.echo(slot, &item),
+                Ok(Some(item)) => self.take_item(slot, item),
+                Ok(None) => break,
+                Err(violation) => self.violated(slot, violation),
+            }
+        }
+        let rest = feed.rest();
+        let unread = (!rest.is_empty() && !self.flagged(slot, flag::GONE)).then(|| Box::new(rest.to_vec()));
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.decoder = decoder;
+            client.unread = unread.filter(|_| !client.closing);
+        }
+    }
+
+    fn violated(&mut self, slot: u32, violation: Violation) {
+        self.hub.metrics.violations.inc();
+        self.flush(slot);
+        self.close(slot, violation.close_code(), violation.sentence());
+    }
+
+    fn take_item(&mut self, slot: u32, item: Item<'_>) {
+        match item {
+            Item::Text(text) => self.take_text(slot, text),
+            Item::Binary(_) => {
+                let no = Refusal::new(Code::BadMessage, "this dialect has text messages only; send JSON as text");
+                self.say(slot, &Notice::Error(&no), &Reference::none());
+            }
+            Item::Ping(payload) => websocket::pong_into(&mut self.out, payload),
+            Item::Pong(_) => {}
+            Item::Close { code, .. } => {
+                self.flush(slot);
+                self.close(slot, code.unwrap_or(1000), "");
+            }
+        }
+    }
+
+    fn take_text(&mut self, slot: u32, text: &str) {
+        self.hub.metrics.messages_in.inc();
+        match native::decode(text) {
+            Err(rejected) => {
+                if self.may_send(slot, &rejected.reference) {
+                    self.say(slot, &Notice::Error(&rejected.refusal), &rejected.reference);
+                }
+            }
+            // The answer to a sign of life costs less than its refusal would.
+            Ok((Command::Ping, reference)) => self.say(slot, &Notice::Pong, &reference),
+            Ok((command, reference)) => {
+                if self.may_send(slot, &reference) {
+                    self.act(slot, command, reference);
+                }
+            }
+        }
+    }
+
+    /// Rates of the connection, the identity and the address.
+    fn may_send(&mut self, slot: u32, reference: &Reference) -> bool {
+        let (now, tuning) = (self.now, self.tuning.clone());
+        let Some(client) = self.clients.get_mut(slot) else { return false };
+        let mut verdict = client.bucket.take(tuning.rate, now).map_err(|wait| ("connection", wait));
+        let limiter = &self.hub.limiter;
+        if verdict.is_ok() {
+            let address = limiter.take(Purpose::Address, client.peer, tuning.address_rate, now);
+            verdict = address.map_err(|wait| ("address", wait));
+        }
+        if verdict.is_ok() && !matches!(client.session.identity.principal, Principal::Backend) {
+            let identity = &client.session.identity.principal;
+            let identity = limiter.take(Purpose::Identity, identity, tuning.identity_rate, now);
+            verdict = identity.map_err(|wait| ("identity", wait));
+        }
+        let Err((whose, wait)) = verdict else { return true };
+        let no = Refusal::new(
+            Code::RateLimited,
+            format!("this {whose} sends too fast; wait {wait} ms and send this message again"),
+        );
+        self.say(slot, &Notice::Error(&no), reference);
+        false
+    }
+
+    fn echo(&mut self, slot: u32, item: &Item<'_>) {
+        let deflate = self.clients.get(slot).is_some_and(|client| client.variant == Variant::EchoDeflate);
+        match item {
+            Item::Text(text) => {
+                let frame = super::frames::echo(Opcode::Text, text.as_bytes(), deflate);
+                self.send(slot, frame);
+            }
+            Item::Binary(bytes) => {
+                let frame = super::frames::echo(Opcode::Binary, bytes, deflate);
+                self.send(slot, frame);
+            }
+            Item::Ping(payload) => {
+                let mut out = Vec::new();
+                websocket::pong_into(&mut out, payload);
+                self.send_frames(slot, out);
+            }
+            Item::Pong(_) => {}
+            Item::Close { code, .. } => self.close(slot, code.unwrap_or(1000), ""),
+        }
+    }
+}

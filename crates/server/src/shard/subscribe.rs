@@ -1,0 +1,233 @@
+//! Subscriptions: taken, dropped, looked at again.
+
+use deskbell_core::access::Action;
+use deskbell_core::class::Shape;
+use deskbell_core::cursor::Cursor;
+use deskbell_core::ids::ChannelName;
+use deskbell_core::log::{ResetReason, Want};
+use deskbell_core::position::Position;
+use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::vocabulary::Notice;
+use deskbell_wire::native::Reference;
+
+use super::session::{Start, Sub};
+use super::{Shard, flag};
+
+/// Where a subscription begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Begin {
+    /// With what happens from now on; `latest` channels with the values that are there.
+    Now,
+    /// Where the client says it stands.
+    After(Position),
+    /// The client gave a cursor that nobody here made.
+    Unreadable,
+}
+
+impl Shard {
+    /// A `subscribe` command.
+    pub(super) fn subscribe(&mut self, slot: u32, channel: &ChannelName, since: Option<&str>, reference: &Reference) {
+        match self.try_subscribe(slot, channel, since, reference) {
+            Ok(()) => {}
+            Err(refusal) => self.say(slot, &Notice::Error(&refusal), reference),
+        }
+    }
+
+    fn try_subscribe(
+        &mut self,
+        slot: u32,
+        channel: &ChannelName,
+        since: Option<&str>,
+        reference: &Reference,
+    ) -> Result<(), Refusal> {
+        let begin = self.begin(slot, channel, since);
+        if self.is_subscribed(slot, channel) {
+            if begin == Begin::Now {
+                let cursor = self.cursor(slot);
+                self.say(slot, &Notice::Subscribed { channel, recovered: true, cursor: &cursor }, reference);
+                return Ok(());
+            }
+            self.drop_sub(slot, channel);
+        }
+        let from = self.admit(slot, channel)?;
+        let begin = later_of(begin, from);
+        self.add_sub(slot, channel);
+        let Some(client) = self.clients.get(slot) else { return Ok(()) };
+        let app = usize::from(client.app);
+        let recovered = match begin {
+            Begin::After(at) => self.dry_read(app, &at, &[Want::plain(channel.clone())]).is_empty(),
+            Begin::Now | Begin::Unreadable => false,
+        };
+        let cursor = self.cursor(slot);
+        self.say(slot, &Notice::Subscribed { channel, recovered, cursor: &cursor }, reference);
+        if begin == Begin::Unreadable {
+            self.say_reset(slot, channel, ResetReason::Foreign, &cursor);
+        }
+        self.start_sub(slot, channel, begin);
+        Ok(())
+    }
+
+    fn begin(&self, slot: u32, channel: &ChannelName, since: Option<&str>) -> Begin {
+        let Some(text) = since else { return Begin::Now };
+        let Some(client) = self.clients.get(slot) else { return Begin::Now };
+        match self.hub.apps[usize::from(client.app)].cursors.open(text) {
+            None => Begin::Unreadable,
+            Some(Cursor { late: Some(late), .. }) if late.is(channel) => Begin::After(late.at),
+            Some(cursor) => Begin::After(cursor.at),
+        }
+    }
+
+    /// May the client subscribe, and from where on may it read?
+    pub(super) fn admit(&self, slot: u32, channel: &ChannelName) -> Result<Option<Position>, Refusal> {
+        let app = self.may(slot, Action::Subscribe, channel)?;
+        let Some(client) = self.clients.get(slot) else { return Ok(None) };
+        if client.session.subs.len() >= self.tuning.subscriptions {
+            return Err(Refusal::new(
+                Code::LimitReached,
+                format!("a session has at most {} subscriptions; drop one first", self.tuning.subscriptions),
+            ));
+        }
+        let app = &self.hub.apps[app];
+        let allowed = app.allows(&client.session.identity, Action::Subscribe, channel, self.now)?;
+        let Some(from) = allowed.from else { return Ok(None) };
+        match app.cursors.open(&from) {
+            Some(cursor) => Ok(Some(cursor.at)),
+            None => Err(Refusal::new(
+                Code::Denied,
+                "the grant's `from` is no cursor of this app; take it from a publish's answer",
+            )),
+        }
+    }
+
+    /// Adds the subscription to the session and, while it is connected, to the channel's list.
+    pub(super) fn add_sub(&mut self, slot: u32, channel: &ChannelName) {
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let channels = &mut self.views[usize::from(client.app)].channels;
+        let number = channels.take(channel);
+        let place = Some(channels.list(number, client.variant, slot));
+        client.session.subs.push(Sub { channel: number, place, start: None });
+    }
+
+    /// Sets a new subscription going from its beginning.
+    pub(super) fn start_sub(&mut self, slot: u32, channel: &ChannelName, begin: Begin) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let app = usize::from(client.app);
+        let here = self.views[app].at;
+        let stands = client.catching.as_ref().map_or(here, |catching| catching.at);
+        let class = self.hub.apps[app].log.with(|log| log.class(channel.as_str()));
+        match begin {
+            Begin::After(at) if at != stands => {
+                if at.covers(&stands) {
+                    // Ahead of the connection: it waits there until everybody has come as far.
+                    self.note_start(slot, channel, |start| start.after = Some(at));
+                    self.fall_behind_if_live(slot, stands);
+                } else {
+                    self.fall_behind_on(slot, channel.clone(), at);
+                }
+            }
+            Begin::After(_) => {}
+            Begin::Now | Begin::Unreadable if class.shape == Shape::Latest => {
+                let mut start = Position::start(here.epoch, 0, 0);
+                if !class.durable {
+                    (start.ledger, start.ledger_check) = (here.ledger, here.ledger_check);
+                }
+                self.fall_behind_on(slot, channel.clone(), start);
+            }
+            Begin::Now | Begin::Unreadable if stands != here => {
+                self.note_start(slot, channel, |start| start.after = Some(here));
+            }
+            Begin::Now | Begin::Unreadable => {}
+        }
+        if class.presence && self.may(slot, Action::Presence, channel).is_ok() {
+            self.note_start(slot, channel, |start| start.presence_after = Some(0));
+            self.fall_behind_if_live(slot, stands);
+        }
+    }
+
+    fn fall_behind_if_live(&mut self, slot: u32, at: Position) {
+        if !self.flagged(slot, flag::CATCHING) {
+            self.fall_behind(slot, at);
+        }
+    }
+
+    /// An `unsubscribe` command.
+    pub(super) fn unsubscribe(&mut self, slot: u32, channel: &ChannelName) -> Result<bool, Refusal> {
+        if !self.is_subscribed(slot, channel) {
+            return Err(Refusal::new(Code::NotSubscribed, "there is no such subscription to drop"));
+        }
+        self.leave(slot, channel)?;
+        self.drop_sub(slot, channel);
+        Ok(true)
+    }
+
+    /// Drops a subscription from the session and from the channel's list.
+    pub(super) fn drop_sub(&mut self, slot: u32, channel: &ChannelName) {
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let app = usize::from(client.app);
+        let Some(number) = self.views[app].channels.find(channel.as_str()) else { return };
+        let Some(at) = client.session.subs.iter().position(|sub| sub.channel == number) else { return };
+        let sub = client.session.subs.swap_remove(at);
+        if let Some(catching) = &mut client.catching {
+            catching.late.retain(|late| late.channel != *channel);
+        }
+        self.unlist(slot, &sub);
+        self.views[app].channels.give_back(number);
+    }
+
+    /// Takes a subscription off its channel's list, and tells whoever moved into its place.
+    pub(super) fn unlist(&mut self, slot: u32, sub: &Sub) {
+        let (Some(client), Some(place)) = (self.clients.get(slot), sub.place) else { return };
+        let (app, variant) = (usize::from(client.app), client.variant);
+        let Some(moved) = self.views[app].channels.unlist(sub.channel, variant, place) else { return };
+        let Some(other) = self.clients.get_mut(moved) else { return };
+        if let Some(theirs) = other.session.subs.iter_mut().find(|theirs| theirs.channel == sub.channel) {
+            theirs.place = Some(place);
+        }
+    }
+
+    pub(super) fn is_subscribed(&self, slot: u32, channel: &ChannelName) -> bool {
+        let Some(client) = self.clients.get(slot) else { return false };
+        let number = self.views[usize::from(client.app)].channels.find(channel.as_str());
+        number.is_some_and(|number| client.session.subs.iter().any(|sub| sub.channel == number))
+    }
+
+    /// The names and starts of a client's subscriptions.
+    pub(super) fn sub_list(&self, slot: u32) -> Vec<(ChannelName, Start)> {
+        let Some(client) = self.clients.get(slot) else { return Vec::new() };
+        let channels = &self.views[usize::from(client.app)].channels;
+        let named = |sub: &Sub| {
+            (channels.get(sub.channel).name.clone(), sub.start.as_deref().cloned().unwrap_or_default())
+        };
+        client.session.subs.iter().map(named).collect()
+    }
+
+    /// Rules, keys or an identity have changed: whoever lost a right is told and taken off.
+    pub(super) fn recheck(&mut self, slot: u32) {
+        for (channel, _) in self.sub_list(slot) {
+            if self.may(slot, Action::Subscribe, &channel).is_ok() {
+                continue;
+            }
+            // Leaving a presence that the client is not in is no error.
+            let _ = self.leave(slot, &channel);
+            self.drop_sub(slot, &channel);
+            let cursor = self.cursor(slot);
+            self.say_reset(slot, &channel, ResetReason::Denied, &cursor);
+        }
+        self.flush(slot);
+    }
+
+    pub(super) fn recheck_all(&mut self) {
+        let slots: Vec<u32> = self.clients.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.recheck(slot);
+        }
+    }
+}
+
+/// A grant's `from` hides what lies before it, whatever the client asks for.
+pub(super) fn later_of(begin: Begin, from: Option<Position>) -> Begin {
+    match (begin, from) {
+        (Begin::After(at), Some(from)) if !at.covers(&from) => Begin::After(from),
+        (begin, _) => begin,
+    }
+}

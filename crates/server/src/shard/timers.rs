@@ -1,0 +1,65 @@
+//! A shard's alarms, in slots of a quarter of a second: most of them are far away and never exact.
+
+use std::collections::BTreeMap;
+
+use deskbell_core::limits::Millis;
+
+/// What to look at when an alarm goes off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Sign of life: send one, and look whether the client gave one.
+    Life,
+    /// A poll has waited long enough.
+    Poll,
+    /// The identity's proof ends.
+    Expiry,
+    /// A stream has lasted long enough.
+    Rotate,
+    /// The presence grace of a parked session is over.
+    Grace,
+    /// The resume window of a parked session is over.
+    Forget,
+    /// The turn of this client to be closed in a drain.
+    Drain,
+}
+
+/// One alarm of one client.
+#[derive(Debug, Clone, Copy)]
+pub struct Alarm {
+    /// Whose.
+    pub slot: u32,
+    /// The use of the slot for which it was set.
+    pub stamp: u32,
+    /// What for.
+    pub what: What,
+}
+
+/// All alarms of a shard.
+#[derive(Debug, Default)]
+pub struct Timers {
+    slots: BTreeMap<u64, Vec<Alarm>>,
+}
+
+const SLOT: Millis = 256;
+
+impl Timers {
+    /// Sets an alarm; it goes off at that time or up to a slot later.
+    pub fn set(&mut self, at: Millis, alarm: Alarm) {
+        self.slots.entry(at / SLOT + 1).or_default().push(alarm);
+    }
+
+    /// Takes the alarms that are due.
+    pub fn due(&mut self, now: Millis, into: &mut Vec<Alarm>) {
+        while let Some(slot) = self.slots.first_entry() {
+            if *slot.key() > now / SLOT {
+                return;
+            }
+            into.append(&mut slot.remove());
+        }
+    }
+
+    /// How long nothing is due.
+    pub fn idle(&self, now: Millis) -> Option<Millis> {
+        self.slots.keys().next().map(|slot| (slot * SLOT).saturating_sub(now))
+    }
+}

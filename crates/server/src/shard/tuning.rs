@@ -1,0 +1,52 @@
+//! The values that shards work with and a reload may change.
+
+use deskbell_core::limits::{self, Millis};
+use deskbell_core::rate::Rate;
+
+/// Limits and times of client connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tuning {
+    /// Bytes of an incoming message.
+    pub frame: usize,
+    /// Messages of one connection.
+    pub rate: Rate,
+    /// Messages of one identity.
+    pub identity_rate: Rate,
+    /// Messages of one address.
+    pub address_rate: Rate,
+    /// Subscriptions of one session.
+    pub subscriptions: usize,
+    /// Bytes that wait for a slow socket.
+    pub backlog: usize,
+    /// Sessions that wait for their client on one shard.
+    pub parked: usize,
+    /// The same of one address.
+    pub parked_per_address: usize,
+    /// Time in which a session can be resumed.
+    pub resume_window: Millis,
+    /// Time between a lost connection and the `left` that others see.
+    pub presence_grace: Millis,
+    /// Time between signs of life.
+    pub heartbeat: Millis,
+    /// Time after which an SSE stream ends.
+    pub sse_rotation: Millis,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            frame: limits::FRAME_IN,
+            rate: Rate { per_second: limits::RATE_PER_CONNECTION, burst: limits::BURST_PER_CONNECTION },
+            identity_rate: Rate { per_second: limits::RATE_PER_IDENTITY, burst: limits::BURST_PER_IDENTITY },
+            address_rate: Rate { per_second: limits::RATE_PER_ADDRESS, burst: limits::BURST_PER_ADDRESS },
+            subscriptions: limits::SUBSCRIPTIONS,
+            backlog: limits::BACKLOG,
+            parked: limits::PARKED,
+            parked_per_address: limits::PARKED_PER_ADDRESS,
+            resume_window: limits::RESUME_WINDOW,
+            presence_grace: limits::PRESENCE_GRACE,
+            heartbeat: limits::HEARTBEAT,
+            sse_rotation: limits::SSE_ROTATION,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What a client's frame may wait for outside of its shard.
+
+use std::sync::Arc;
+
+use deskbell_core::access::Identity;
+use deskbell_core::ids::EventId;
+use deskbell_core::position::Position;
+use deskbell_core::refusal::Refusal;
+use deskbell_core::vocabulary::{Command, Hello};
+use deskbell_wire::native::Reference;
+
+/// An identity command that waits; the client's later frames wait behind it.
+#[derive(Debug)]
+pub enum Waiting {
+    /// For the keys that its token names.
+    Keys {
+        /// The command, to be tried again.
+        command: Command,
+        /// Its ref.
+        reference: Reference,
+    },
+    /// For its session, which lives on another shard.
+    Session {
+        /// The hello.
+        hello: Hello,
+        /// Who, by the hello's token.
+        identity: Option<Arc<Identity>>,
+        /// Its ref.
+        reference: Reference,
+    },
+}
+
+/// The answer to a frame that waited.
+#[derive(Debug)]
+pub enum Answer {
+    /// A durable publish was committed, or refused.
+    Published {
+        /// The ref of the frame.
+        reference: Reference,
+        /// What became of it.
+        result: Result<(EventId, Position), Refusal>,
+    },
+    /// The keys were fetched, or could not be.
+    Keys,
+}

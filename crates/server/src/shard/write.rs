@@ -1,0 +1,188 @@
+//! Sinks that block, and the bounded backlog that waits for them.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use deskbell_core::limits::Millis;
+use deskbell_core::position::Position;
+
+use super::mailbox::Handle;
+use super::sink::Wrote;
+use super::{Shard, flag};
+
+/// Bytes that a sink did not take yet.
+#[derive(Debug)]
+pub struct Backlog {
+    chunks: VecDeque<Bytes>,
+    bytes: usize,
+    /// Since when nothing went out.
+    pub stuck_since: Millis,
+}
+
+impl Shard {
+    /// Writes bytes that belong to this client alone. They are never dropped: a client is not read
+    /// while it is blocked, so what it can ask for in that time is bounded.
+    pub(super) fn send(&mut self, slot: u32, bytes: Bytes) {
+        if self.flagged(slot, flag::GONE) || bytes.is_empty() {
+            return;
+        }
+        if self.flagged(slot, flag::BLOCKED) {
+            self.queue(slot, bytes);
+            return;
+        }
+        match self.sinks[slot as usize].write(&bytes) {
+            Wrote::All => {}
+            other => self.stalled(slot, other, &bytes),
+        }
+    }
+
+    /// Hands joined frames of a turn to one subscriber. `before` is where it stood before them.
+    pub(super) fn hand(&mut self, slot: u32, bytes: &Bytes, before: &Position) {
+        if self.flags[slot as usize] != 0 {
+            self.hand_slowly(slot, bytes, before);
+            return;
+        }
+        match self.sinks[slot as usize].write(bytes) {
+            Wrote::All => {}
+            other => self.stalled(slot, other, bytes),
+        }
+    }
+
+    fn hand_slowly(&mut self, slot: u32, bytes: &Bytes, before: &Position) {
+        if self.flagged(slot, flag::GONE | flag::CATCHING) {
+            return;
+        }
+        if self.flagged(slot, flag::POLL) {
+            // A poll's sink only collects, so it takes everything.
+            let _ = self.sinks[slot as usize].write(bytes);
+            self.polls.push(slot);
+            return;
+        }
+        let waiting = self.clients.get(slot).and_then(|c| c.backlog.as_ref()).map_or(0, |b| b.bytes);
+        if waiting + bytes.len() > self.tuning.backlog {
+            self.fall_behind(slot, *before);
+            return;
+        }
+        self.queue(slot, bytes.clone());
+    }
+
+    /// The sink took less than it was given.
+    pub(super) fn stalled(&mut self, slot: u32, wrote: Wrote, bytes: &Bytes) {
+        match wrote {
+            Wrote::All => {}
+            Wrote::Gone => self.doom(slot),
+            Wrote::Part(taken) => {
+                self.flags[slot as usize] |= flag::BLOCKED;
+                self.queue(slot, bytes.slice(taken..));
+            }
+        }
+    }
+
+    fn queue(&mut self, slot: u32, bytes: Bytes) {
+        let now = self.now;
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let backlog = client.backlog.get_or_insert_with(|| {
+            Box::new(Backlog { chunks: VecDeque::new(), bytes: 0, stuck_since: now })
+        });
+        backlog.bytes += bytes.len();
+        backlog.chunks.push_back(bytes);
+    }
+
+    /// The sink has room again.
+    pub(super) fn writable(&mut self, slot: u32) {
+        if self.flagged(slot, flag::GONE) || !self.flagged(slot, flag::BLOCKED) {
+            if self.sinks[slot as usize].has_ciphertext() {
+                let _ = self.sinks[slot as usize].write(&Bytes::new());
+            }
+            return;
+        }
+        let now = self.now;
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let mut backlog = client.backlog.take();
+        while let Some(chunk) = backlog.as_mut().and_then(|b| b.chunks.pop_front()) {
+            let wrote = self.sinks[slot as usize].write(&chunk);
+            let Some(waiting) = backlog.as_mut() else { break };
+            match wrote {
+                Wrote::All => waiting.bytes -= chunk.len(),
+                Wrote::Gone => {
+                    self.doom(slot);
+                    return;
+                }
+                Wrote::Part(taken) => {
+                    waiting.bytes -= taken;
+                    if taken > 0 {
+                        waiting.stuck_since = now;
+                    }
+                    waiting.chunks.push_front(chunk.slice(taken..));
+                    if let Some(client) = self.clients.get_mut(slot) {
+                        client.backlog = backlog;
+                    }
+                    return;
+                }
+            }
+            waiting.stuck_since = now;
+        }
+        self.unblocked(slot);
+    }
+
+    fn unblocked(&mut self, slot: u32) {
+        self.flags[slot as usize] &= !flag::BLOCKED;
+        let Some(client) = self.clients.get(slot) else { return };
+        if client.closing {
+            self.doom(slot);
+            return;
+        }
+        if client.catching.is_some() {
+            self.catch.push_back(slot);
+        }
+        if client.readable || client.unread.is_some() {
+            self.ready.push_back(slot);
+        }
+    }
+
+    /// A body has room again, or its reader is gone.
+    pub(super) fn pipe_event(&mut self, handle: Handle) {
+        if !self.is_here(handle) {
+            return;
+        }
+        let gone = self.clients.get(handle.slot).and_then(|c| c.pipe.as_ref()).is_none_or(|pipe| pipe.is_gone());
+        if gone {
+            self.doom(handle.slot);
+        } else {
+            self.writable(handle.slot);
+        }
+    }
+
+    /// Does the client make no progress for too long?
+    pub(super) fn is_stuck(&self, slot: u32, patience: Millis) -> bool {
+        let backlog = self.clients.get(slot).and_then(|client| client.backlog.as_ref());
+        backlog.is_some_and(|backlog| backlog.stuck_since + patience < self.now)
+    }
+
+    /// Ends the connection with this turn.
+    pub(super) fn doom(&mut self, slot: u32) {
+        if !self.flagged(slot, flag::GONE) {
+            self.flags[slot as usize] |= flag::GONE;
+            self.doomed.push(slot);
+        }
+    }
+
+    /// Says goodbye and ends the connection when that has gone out.
+    pub(super) fn close(&mut self, slot: u32, code: u16, reason: &str) {
+        if self.flagged(slot, flag::GONE) {
+            return;
+        }
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        client.closing = true;
+        let variant = client.variant;
+        let mut out = std::mem::take(&mut self.out);
+        variant.close(code, reason, &mut out);
+        let bytes = Bytes::copy_from_slice(&out);
+        out.clear();
+        self.out = out;
+        self.send(slot, bytes);
+        if !self.flagged(slot, flag::BLOCKED) {
+            self.doom(slot);
+        }
+    }
+}
