@@ -1,1 +1,4 @@
 //! stub
+
+pub mod route;
+pub mod signature;
