@@ -1,4 +1,5 @@
 //! stub
 
+pub mod native;
 pub mod route;
 pub mod signature;
