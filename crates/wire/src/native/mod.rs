@@ -1,7 +1,7 @@
 //! The native dialect: JSON text frames over WebSocket, SSE and long polling.
 //!
-//! [`decode`] turns a client's frame into a command, [`encode`] a notice into a frame. The same frames
-//! travel over all three transports: [`sse`] and [`poll`] only wrap what [`encode`] wrote.
+//! [`fn@decode`] turns a client's frame into a command, [`fn@encode`] a notice into a frame. The same frames
+//! travel over all three transports: [`sse`] and [`poll`] only wrap what [`fn@encode`] wrote.
 
 pub mod decode;
 pub mod encode;
