@@ -7,10 +7,16 @@
 //! What every connection passes first:
 //!
 //! * [`http_head`] reads a bounded HTTP/1 request head, so that the front door can decide where it goes;
+//! * [`route`] says whose it is;
 //! * [`websocket`] upgrades such a request and turns the bytes after it into messages, and messages into frames.
+//!
+//! Then the dialects, each a folder of its own: [`native`]. [`signature`] holds what backends sign.
 //!
 //! Every parser has a bound that it checks before it keeps a byte, and every refusal has a stable code and a
 //! sentence that says what to do.
 
 pub mod http_head;
+pub mod native;
+pub mod route;
+pub mod signature;
 pub mod websocket;

@@ -187,7 +187,7 @@ impl Shard {
         let Sink::Poll(answer) = &mut self.sinks[slot as usize] else { return };
         let Some(to) = answer.to.take() else { return };
         let mut body = Vec::with_capacity(answer.events.len() + answer.resets.len() + 160);
-        deskbell_wire::native::poll::joined(&answer.events, &answer.resets, &cursor, &mut body);
+        deskbell_wire::native::poll::answer(&answer.events, &answer.resets, &cursor, &mut body);
         // A poller that has gone meanwhile asks again from its own cursor.
         let _ = to.send(body);
         self.doom(slot);

@@ -73,8 +73,7 @@ impl Variant {
             }
             Self::NativePoll => {
                 let mut out = Vec::with_capacity(json.len() + 1);
-                out.push(b',');
-                out.extend_from_slice(json);
+                native::poll::gather(json, &mut out);
                 out.into()
             }
         }

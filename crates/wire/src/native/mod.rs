@@ -1,0 +1,16 @@
+//! The native dialect: JSON text frames over WebSocket, SSE and long polling.
+//!
+//! [`fn@decode`] turns a client's frame into a command, [`fn@encode`] a notice into a frame. The same frames
+//! travel over all three transports: [`sse`] and [`poll`] only wrap what [`fn@encode`] wrote.
+
+pub mod decode;
+pub mod encode;
+mod fields;
+pub mod json;
+pub mod poll;
+pub mod reference;
+pub mod sse;
+
+pub use decode::{Rejected, decode};
+pub use encode::{encode, event_body, finish};
+pub use reference::Reference;
