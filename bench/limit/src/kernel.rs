@@ -5,7 +5,7 @@ use std::io::{Error, Result};
 use socket2::{Domain, Socket, Type};
 
 /// Ready descriptors taken per wake-up.
-const BATCH: usize = 1024;
+const BATCH: i32 = 1024;
 
 /// Raises the limit of open files to what this process may have.
 pub fn raise_open_files() {
@@ -79,7 +79,7 @@ impl Epoll {
         if descriptor < 0 {
             return Err(Error::last_os_error());
         }
-        Ok(Self { descriptor, events: vec![libc::epoll_event { events: 0, u64: 0 }; BATCH] })
+        Ok(Self { descriptor, events: vec![libc::epoll_event { events: 0, u64: 0 }; BATCH as usize] })
     }
 
     /// Reports `token` whenever `descriptor` is readable.
@@ -96,8 +96,7 @@ impl Epoll {
     pub fn wait(&mut self, ready: &mut Vec<i32>) -> Result<()> {
         ready.clear();
         // SAFETY: the kernel writes at most `BATCH` events into a buffer of that many.
-        let count =
-            unsafe { libc::epoll_wait(self.descriptor, self.events.as_mut_ptr(), BATCH as libc::c_int, -1) };
+        let count = unsafe { libc::epoll_wait(self.descriptor, self.events.as_mut_ptr(), BATCH, -1) };
         if count < 0 {
             let error = Error::last_os_error();
             return if error.kind() == std::io::ErrorKind::Interrupted { Ok(()) } else { Err(error) };

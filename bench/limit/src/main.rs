@@ -146,7 +146,7 @@ impl Yardstick {
         let mut cut = Vec::new();
         for &descriptor in &self.subscribers {
             let sent = kernel::send(descriptor, &self.joined);
-            if sent != self.joined.len() as isize {
+            if sent != self.joined.len().cast_signed() {
                 self.lost += 1;
                 if sent > 0 {
                     // Half a frame makes the rest of the stream unreadable.
