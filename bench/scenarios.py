@@ -1,0 +1,243 @@
+"""What is measured, and what is asked of it.
+
+Each scenario has some runs, made one after the other in every round. A target is a figure computed from the
+runs of one round, because only those compare: the same machine gives other speeds from minute to minute. What
+counts is the median over the rounds.
+"""
+
+import dataclasses
+import re
+import statistics
+import typing
+
+import servers
+
+
+@dataclasses.dataclass
+class Run:
+    """One server and how it is driven."""
+    server: str
+    options: list
+
+
+@dataclasses.dataclass
+class Target:
+    """A figure of a round, and its bound. Without a bound it is only recorded."""
+    text: str
+    value: typing.Callable
+    least: float | None = None
+    most: float | None = None
+
+    def bound(self):
+        if self.least is not None:
+            return f">= {self.least:g}"
+        return f"<= {self.most:g}" if self.most is not None else "recorded"
+
+    def met(self, value):
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+
+@dataclasses.dataclass
+class Scenario:
+    name: str
+    about: str
+    runs: dict
+    targets: list
+    rounds: int | None = None
+    measure: typing.Callable | None = None
+
+
+def per_cpu(report):
+    """Deliveries per CPU second of the server."""
+    return report["published"]["deliveries_per_cpu_s"]
+
+
+def per_cpu_ratio(over, under):
+    return lambda round: per_cpu(round[over]) / per_cpu(round[under])
+
+
+def latency(label, which):
+    return lambda round: round[label]["latency"][which]
+
+
+def bytes_per_connection(label):
+    def value(round):
+        idle = round[label]["idle"]
+        return (idle["resident_after"] - idle["resident_before"]) / round[label]["options"]["connections"]
+    return value
+
+
+def connects_per_cpu(report):
+    return report["options"]["connections"] / report["idle"]["cpu_s"]
+
+
+def growth(label):
+    """What one of the last 5,000 connections cost, against one of the first after the first thousand."""
+    def value(round):
+        steps = round[label]["idle"]["steps"]
+
+        def cost(first, last):
+            return (last["cpu_s"] - first["cpu_s"]) / (last["connections"] - first["connections"])
+        return cost(steps[-6], steps[-1]) / cost(steps[0], steps[5])
+    return value
+
+
+def instructions_per_delivery(binaries, run):
+    """User-space instructions, from the difference of a short and a long run under callgrind: what both have
+    in common (start, connecting, subscribing) falls away."""
+    counted = []
+    output = binaries.limit.parent / f"callgrind-{run.server}.out"
+    wrap = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={output}"]
+    for seconds in (0.5, 2.5):
+        with start(run.server, binaries, wrap=wrap) as server:
+            report = servers.generate(binaries, server, [*run.options, "--duration", seconds, "--warmup", 0])
+        found = re.search(r"^(?:totals|summary): (\d+)", output.read_text(), re.MULTILINE)
+        output.unlink()
+        if not found:
+            raise servers.Failed("callgrind wrote no total: does the server end on SIGTERM?")
+        counted.append((int(found[1]), report["checks"]["deliveries"], report))
+    (few, some, _), (many, more, report) = counted
+    report["instructions_per_delivery"] = (many - few) / (more - some)
+    return report
+
+
+def start(kind, binaries, **rest):
+    """The server that a run names."""
+    return {
+        "limit": lambda: servers.Limit(binaries, **rest),
+        "deskbell": lambda: servers.Deskbell(binaries, **rest),
+        "deskbell-tls": lambda: servers.Deskbell(binaries, tls=True, **rest),
+        "deskbell-2-shards": lambda: servers.Deskbell(binaries, shards=2, pin=False, **rest),
+    }[kind]()
+
+
+def both(*options):
+    return {label: Run(label, list(options)) for label in ("limit", "deskbell")}
+
+
+def all_scenarios(quick):
+    seconds = 1 if quick else 4
+    timed = ["--duration", seconds, "--warmup", 0.5]
+    return [*fan_out(timed), *channels(timed, seconds), *connections(), *details(seconds)]
+
+
+def fan_out(timed):
+    ten = ["--connections", 10000, *timed]
+    return [
+        Scenario(
+            "fanout-1k", "One channel, 1,000 subscribers, one publish at a time",
+            both("--connections", 1000, *timed),
+            [Target("deliveries per CPU second, deskbell / limit", per_cpu_ratio("deskbell", "limit"), least=0.93)]),
+        Scenario(
+            "fanout-10k", "One channel, 10,000 subscribers, one publish at a time",
+            {**both(*ten), "2 shards": Run("deskbell-2-shards", ten)},
+            [Target("deliveries per CPU second, deskbell / limit", per_cpu_ratio("deskbell", "limit"), least=0.90),
+             Target("deliveries per second on the wall, 2 shards unpinned / 1 shard",
+                    lambda round: round["2 shards"]["published"]["deliveries_per_s"]
+                    / round["deskbell"]["published"]["deliveries_per_s"])]),
+        Scenario(
+            "burst-1k", "One channel, 1,000 subscribers, 16 publishes at once; the yardstick one at a time",
+            {"limit": Run("limit", ["--connections", 1000, *timed]),
+             "deskbell": Run("deskbell", ["--connections", 1000, "--outstanding", 16, *timed])},
+            [Target("deliveries per CPU second, deskbell / limit", per_cpu_ratio("deskbell", "limit"), least=8)]),
+        Scenario(
+            "hot-channel", "1,000 events/s to 1,000 subscribers: a million deliveries per second",
+            {"deskbell": Run("deskbell", ["--connections", 1000, "--rate", 1000, "--outstanding", 16, *timed])},
+            [Target("deliveries made of those due", lambda round: round["deskbell"]["published"]["deliveries_per_s"]
+                    / 1e6, least=0.99),
+             Target("p99 in ms", latency("deskbell", "p99_ms"), most=10)]),
+    ]
+
+
+def channels(timed, seconds):
+    ten = ["--connections", 10000, *timed]
+    # In each pair every connection gets equally many frames in a window, so that equally much can be joined
+    # in one send; only the number of channels differs.
+    publish = ["--connections", 0, "--outstanding", 16, "--duration", seconds, "--warmup", 5]
+    return [
+        Scenario(
+            "many-channels", "10,000 connections on 1,000 channels of 10, and on five channels each",
+            {"one channel, 1 frame": Run("deskbell", ten),
+             "1,000 channels, 1 frame": Run(
+                 "deskbell", [*ten, "--channels", 1000, "--batch", 100, "--outstanding", 10]),
+             "one channel, 5 frames": Run("deskbell", [*ten, "--batch", 5]),
+             "5 channels, 5 frames": Run(
+                 "deskbell", [*ten, "--channels", 5, "--channels-per-connection", 5, "--dirty", "all"])},
+            [Target("deliveries per CPU second, 1,000 channels / one",
+                    per_cpu_ratio("1,000 channels, 1 frame", "one channel, 1 frame"), least=0.8),
+             Target("deliveries per CPU second, five dirty channels / one with five events",
+                    per_cpu_ratio("5 channels, 5 frames", "one channel, 5 frames"), least=0.8)]),
+        Scenario(
+            "publish-cost", "Publishing to channels that nobody listens to",
+            {"10": Run("deskbell", [*publish, "--channels", 10]),
+             "100,000": Run("deskbell", [*publish, "--channels", 100000])},
+            [Target("CPU per event, 100,000 channels / 10",
+                    lambda round: round["100,000"]["published"]["cpu_us_per_event"]
+                    / round["10"]["published"]["cpu_us_per_event"], most=1.3),
+             Target("CPU microseconds per event at 10 channels",
+                    lambda round: round["10"]["published"]["cpu_us_per_event"])]),
+    ]
+
+
+def connections():
+    idle = ["--connections", 10000, "--duration", 0, "--settle", 3]
+    connect = ["--connections", 18000, "--duration", 0, "--settle", 0.1]
+    return [
+        Scenario(
+            "idle-memory", "10,000 connections, subscribed and silent",
+            {"plain": Run("deskbell", idle)},
+            [Target("resident bytes per connection", bytes_per_connection("plain"), most=1024)], rounds=3),
+        Scenario(
+            "idle-memory-tls", "10,000 connections with TLS, subscribed and silent",
+            {"TLS": Run("deskbell-tls", idle)},
+            [Target("resident bytes per connection with TLS", bytes_per_connection("TLS"), most=20 * 1024)],
+            rounds=3),
+        Scenario(
+            "connect", "18,000 connections opened and subscribed, 64 at a time",
+            both(*connect),
+            [Target("connects and subscribes per CPU second, deskbell / limit",
+                    lambda round: connects_per_cpu(round["deskbell"]) / connects_per_cpu(round["limit"]), least=0.6),
+             Target("CPU per connect, the last 5,000 / the first", growth("deskbell"), most=1.25),
+             Target("the same of the yardstick", growth("limit"))]),
+    ]
+
+
+def details(seconds):
+    return [
+        Scenario(
+            "latency", "20 publishes per second to 1,000 subscribers",
+            both("--connections", 1000, "--rate", 20, "--duration", seconds + 1, "--warmup", 0.5),
+            [Target("p99, deskbell / limit",
+                    lambda round: latency("deskbell", "p99_ms")(round) / latency("limit", "p99_ms")(round), most=1.3),
+             Target("p50, deskbell / limit",
+                    lambda round: latency("deskbell", "p50_ms")(round) / latency("limit", "p50_ms")(round))]),
+        Scenario(
+            "instructions", "User-space instructions per delivery, one channel with 1,000 subscribers",
+            both("--connections", 1000),
+            [Target(f"instructions per delivery of {label}",
+                    lambda round, label=label: round[label]["instructions_per_delivery"])
+             for label in ("limit", "deskbell")],
+            rounds=1, measure=instructions_per_delivery),
+    ]
+
+
+def unclean(label, report):
+    """What must not happen in any run, whatever its speed."""
+    checks = report["checks"]
+    wrong = [name for name in ("lost", "duplicated", "misrouted", "disconnects") if checks[name]]
+    if report["options"]["outstanding"] == 1 and checks["reordered"]:
+        wrong.append("reordered")
+    if report["published"] and report["published"]["stalls"]:
+        wrong.append("stalled")
+    return [f"{label}: {checks.get(name, 'windows')} {name}" for name in wrong]
+
+
+def judge(scenario, rounds):
+    """The targets of a scenario over its rounds, and whether they were met."""
+    found = []
+    for target in scenario.targets:
+        values = [target.value(round) for round in rounds]
+        median = statistics.median(values)
+        found.append({"text": target.text, "bound": target.bound(), "median": median, "least": min(values),
+                      "most": max(values), "met": target.met(median)})
+    return found

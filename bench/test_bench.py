@@ -1,0 +1,85 @@
+"""Tests of the judging: a wrong verdict would be worse than none. Run with `python3 -m unittest` in this folder."""
+
+import copy
+import unittest
+
+import run
+import scenarios
+
+REPORT = {
+    "options": {"connections": 10, "outstanding": 1},
+    "idle": {"cpu_s": 0.5, "resident_before": 1000, "resident_after": 3000, "steps": []},
+    "published": {"deliveries_per_cpu_s": 100.0, "deliveries_per_s": 90.0, "cpu_us_per_event": 2.0, "stalls": 0},
+    "latency": {"p50_ms": 1.0, "p99_ms": 2.0},
+    "checks": {"lost": 0, "duplicated": 0, "misrouted": 0, "disconnects": 0, "reordered": 0},
+}
+
+
+def report(**published):
+    made = copy.deepcopy(REPORT)
+    made["published"].update(published)
+    return made
+
+
+def scenario(name):
+    return next(found for found in scenarios.all_scenarios(quick=True) if found.name == name)
+
+
+class Judging(unittest.TestCase):
+    def test_the_median_of_the_rounds_own_ratios_decides(self):
+        # The machine is twice as fast in the second round; only the ratio inside a round says anything.
+        rounds = [{"limit": report(deliveries_per_cpu_s=limit), "deskbell": report(deliveries_per_cpu_s=deskbell)}
+                  for limit, deskbell in [(100.0, 95.0), (200.0, 188.0), (100.0, 50.0)]]
+        [found] = scenarios.judge(scenario("fanout-1k"), rounds)
+        self.assertEqual((found["median"], found["least"], found["most"], found["met"]), (0.94, 0.5, 0.95, True))
+        [found] = scenarios.judge(scenario("fanout-1k"), rounds[2:])
+        self.assertFalse(found["met"])
+
+    def test_memory_is_per_connection_and_bounded_above(self):
+        [found] = scenarios.judge(scenario("idle-memory"), [{"plain": report()}])
+        self.assertEqual((found["median"], found["met"]), (200, True))
+        heavy = report()
+        heavy["idle"]["resident_after"] = 1000 + 10 * 1025
+        [found] = scenarios.judge(scenario("idle-memory"), [{"plain": heavy}])
+        self.assertFalse(found["met"])
+
+    def test_connecting_is_flat_when_late_connections_cost_what_early_ones_do(self):
+        def with_costs(late):
+            steps, spent = [], 0.0
+            for thousand in range(1, 19):
+                spent += late if thousand > 13 else 1.0
+                steps.append({"connections": thousand * 1000, "cpu_s": spent})
+            made = report()
+            made["idle"]["steps"] = steps
+            return {"deskbell": made, "limit": made}
+        by_text = {found["text"]: found for found in scenarios.judge(scenario("connect"), [with_costs(1.5)])}
+        growth = by_text["CPU per connect, the last 5,000 / the first"]
+        self.assertAlmostEqual(growth["median"], 1.5)
+        self.assertFalse(growth["met"])
+        self.assertTrue(all(found["met"] for found in scenarios.judge(scenario("connect"), [with_costs(1.0)])))
+
+    def test_a_fast_run_that_lost_or_mixed_up_events_is_not_clean(self):
+        self.assertEqual(scenarios.unclean("deskbell", report()), [])
+        for name in ("lost", "duplicated", "misrouted", "disconnects", "reordered"):
+            wrong = report()
+            wrong["checks"][name] = 3
+            self.assertEqual(scenarios.unclean("deskbell", wrong), [f"deskbell: 3 {name}"])
+        overtaken = report()
+        overtaken["checks"]["reordered"], overtaken["options"]["outstanding"] = 3, 16
+        self.assertEqual(scenarios.unclean("deskbell", overtaken), [])
+
+    def test_faults_and_misses_stand_in_the_table(self):
+        result = {"name": "x", "faults": ["deskbell: 1 lost"], "rounds": [], "targets": [
+            {"text": "ratio", "bound": ">= 1", "median": 0.5, "least": 0.5, "most": 0.5, "met": False}]}
+        self.assertEqual(run.table([result]).count("**no**"), 2)
+
+    def test_names_are_unique_and_every_target_can_be_computed_or_is_measured_apart(self):
+        names = [found.name for found in scenarios.all_scenarios(quick=False)]
+        self.assertEqual(len(names), len(set(names)))
+        for found in scenarios.all_scenarios(quick=False):
+            if found.name not in ("connect", "instructions"):
+                scenarios.judge(found, [{label: report() for label in found.runs}])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,255 @@
+//! What is said to the server: Deskbell's native frames and HTTP API, or the yardstick's mini protocol.
+
+use serde_json::{Value, json};
+
+use super::frames;
+use super::options::{Options, Protocol};
+use super::stamp::Stamp;
+
+/// Builds what is sent and reads what is not an event.
+pub struct Dialect {
+    /// Which of the two it is.
+    pub protocol: Protocol,
+    authority: String,
+    app: Option<String>,
+    secret: String,
+    prefix: String,
+    size: usize,
+    resume: bool,
+}
+
+/// A frame that is not an event of ours.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Control {
+    /// The first frame of a native connection, or the answer to a `hello`.
+    Welcome(Keepsake),
+    /// One subscription stands.
+    Subscribed,
+    /// The server cannot give everything that was missed, in one channel or in all.
+    Reset(Option<usize>),
+    /// It refused something; the sentence is its own.
+    Refused(String),
+    /// Nothing we act upon.
+    Other,
+}
+
+/// What a connection needs to come back.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Keepsake {
+    /// The session's resume key.
+    pub resume: String,
+    /// The newest cursor seen.
+    pub cursor: String,
+}
+
+impl Dialect {
+    /// The dialect the options name.
+    pub fn new(options: &Options) -> Self {
+        let from_environment = || std::env::var("DESKBELL_APP_SECRET").unwrap_or_default();
+        Self {
+            protocol: options.target.protocol,
+            authority: options.target.authority.clone(),
+            app: options.app.clone(),
+            secret: options.secret.clone().unwrap_or_else(from_environment),
+            prefix: options.prefix.clone(),
+            size: options.size,
+            resume: options.resume,
+        }
+    }
+
+    /// The head that asks for a WebSocket. The key is the one of RFC 6455's own example.
+    pub fn upgrade(&self) -> Vec<u8> {
+        let path = match (self.protocol, &self.app) {
+            (Protocol::Native, Some(app)) => format!("/v1/ws?app={app}"),
+            (Protocol::Native, None) => "/v1/ws".into(),
+            (Protocol::Limit, _) => "/".into(),
+        };
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+            self.authority
+        )
+        .into_bytes()
+    }
+
+    /// Whether the server speaks first.
+    pub fn waits_for_welcome(&self) -> bool {
+        self.protocol == Protocol::Native
+    }
+
+    /// The frames that subscribe to some channels.
+    pub fn subscribe(&self, channels: std::ops::Range<usize>) -> Vec<u8> {
+        let mut out = Vec::new();
+        for channel in channels {
+            match self.protocol {
+                Protocol::Limit => frames::append_text(&mut out, b"S:"),
+                Protocol::Native => {
+                    let name = self.channel(channel);
+                    let frame = json!({"type": "subscribe", "ref": channel.to_string(), "channel": name});
+                    frames::append_text(&mut out, frame.to_string().as_bytes());
+                }
+            }
+        }
+        out
+    }
+
+    /// The frame that takes up a session where its connection left it.
+    pub fn hello(&self, keepsake: &Keepsake, channels: std::ops::Range<usize>) -> Vec<u8> {
+        let names: Vec<_> = channels.map(|channel| self.channel(channel)).collect();
+        let frame = json!({
+            "type": "hello", "resume": keepsake.resume, "cursor": keepsake.cursor, "channels": names,
+        });
+        let mut out = Vec::new();
+        frames::append_text(&mut out, frame.to_string().as_bytes());
+        out
+    }
+
+    /// The bytes that publish some events; `first` numbers them over the whole run.
+    pub fn publish(&self, events: &[Stamp], first: u64) -> Vec<u8> {
+        match self.protocol {
+            Protocol::Limit => {
+                let mut out = Vec::new();
+                for stamp in events {
+                    let mut payload = b"P:0:".to_vec();
+                    stamp.append(&mut payload, self.size);
+                    frames::append_text(&mut out, &payload);
+                }
+                out
+            }
+            Protocol::Native => self.post(&self.body(events, first)),
+        }
+    }
+
+    fn post(&self, body: &[u8]) -> Vec<u8> {
+        let mut out = format!(
+            "POST /v1/publish HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            self.authority,
+            self.secret,
+            body.len()
+        )
+        .into_bytes();
+        out.extend_from_slice(body);
+        out
+    }
+
+    fn body(&self, events: &[Stamp], first: u64) -> Vec<u8> {
+        let mut out = Vec::with_capacity(events.len() * (self.size + 80) + 20);
+        if events.len() != 1 {
+            out.extend_from_slice(b"{\"events\":[");
+        }
+        for (at, stamp) in events.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            let channel = self.channel(stamp.channel as usize);
+            out.extend_from_slice(format!("{{\"channel\":\"{channel}\",\"name\":\"e\",").as_bytes());
+            if self.resume {
+                // A publish whose answer was cut off is sent again; the id keeps it from happening twice.
+                let id = first + at as u64;
+                out.extend_from_slice(format!("\"id\":\"bench-{}-{id}\",", std::process::id()).as_bytes());
+            }
+            out.extend_from_slice(b"\"data\":\"");
+            stamp.append(&mut out, self.size);
+            out.extend_from_slice(b"\"}");
+        }
+        if events.len() != 1 {
+            out.extend_from_slice(b"]}");
+        }
+        out
+    }
+
+    /// Reads a frame that carries no stamp.
+    pub fn control(&self, payload: &[u8]) -> Control {
+        if self.protocol == Protocol::Limit {
+            return if payload == b"OK" { Control::Subscribed } else { Control::Other };
+        }
+        let frame: Value = serde_json::from_slice(payload).unwrap_or_default();
+        let text = |key: &str| frame[key].as_str().unwrap_or_default().to_owned();
+        match frame["type"].as_str() {
+            Some("welcome") => Control::Welcome(Keepsake { resume: text("resume"), cursor: text("cursor") }),
+            Some("subscribed") => Control::Subscribed,
+            Some("reset") => Control::Reset(self.channel_number(&text("channel"))),
+            Some("error") => Control::Refused(format!("{}: {}", text("code"), text("message"))),
+            _ => Control::Other,
+        }
+    }
+
+    fn channel(&self, number: usize) -> String {
+        format!("{}{number}", self.prefix)
+    }
+
+    fn channel_number(&self, name: &str) -> Option<usize> {
+        name.strip_prefix(&self.prefix)?.parse().ok()
+    }
+}
+
+/// The cursor of an event frame, without parsing the frame: it stands near the end.
+pub fn cursor_of(payload: &[u8]) -> Option<&str> {
+    const KEY: &[u8] = b"\"cursor\":\"";
+    let start = payload.windows(KEY.len()).rposition(|window| window == KEY)? + KEY.len();
+    let length = payload[start..].iter().position(|&byte| byte == b'"')?;
+    std::str::from_utf8(&payload[start..start + length]).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialect(protocol: Protocol, resume: bool) -> Dialect {
+        let [authority, secret, prefix] = ["h:1", "s", "bench-"].map(str::to_owned);
+        Dialect { protocol, authority, app: Some("k".into()), secret, prefix, size: 40, resume }
+    }
+
+    fn stamps(channels: &[u32]) -> Vec<Stamp> {
+        channels.iter().map(|&channel| Stamp { channel, number: 7, micros: 9 }).collect()
+    }
+
+    #[test]
+    fn a_publish_is_whole_http_with_a_body_of_the_length_it_says() {
+        let request = dialect(Protocol::Native, true).publish(&stamps(&[3, 4]), 10);
+        let end = frames::head_end(&request).expect("a head");
+        let (head, body) = request.split_at(end);
+        assert!(head.starts_with(b"POST /v1/publish HTTP/1.1\r\n"));
+        assert_eq!(frames::header(head, "authorization"), Some("Bearer s"));
+        assert_eq!(frames::header(head, "content-length"), Some(body.len().to_string().as_str()));
+        let body: Value = serde_json::from_slice(body).expect("JSON");
+        let [first, second] = &body["events"].as_array().expect("events")[..] else { panic!("{body}") };
+        assert_eq!((&first["channel"], &second["channel"]), (&json!("bench-3"), &json!("bench-4")));
+        assert_ne!(first["id"], second["id"]);
+        assert_eq!(first["data"].as_str().map(str::len), Some(40));
+    }
+
+    #[test]
+    fn one_event_is_published_bare_and_without_an_id() {
+        let request = dialect(Protocol::Native, false).publish(&stamps(&[3]), 0);
+        let body = &request[frames::head_end(&request).expect("a head")..];
+        let body: Value = serde_json::from_slice(body).expect("JSON");
+        assert_eq!((&body["channel"], &body["name"], body.get("id")), (&json!("bench-3"), &json!("e"), None));
+    }
+
+    #[test]
+    fn control_frames_are_told_apart() {
+        let native = dialect(Protocol::Native, false);
+        let keepsake = Keepsake { resume: "r".into(), cursor: "c".into() };
+        for (frame, control) in [
+            (json!({"type":"welcome","session":"s","resume":"r","cursor":"c"}), Control::Welcome(keepsake)),
+            (json!({"type":"subscribed","ref":"1","channel":"bench-0"}), Control::Subscribed),
+            (json!({"type":"reset","channel":"bench-12","reason":"gone"}), Control::Reset(Some(12))),
+            (json!({"type":"reset","reason":"gone"}), Control::Reset(None)),
+            (json!({"type":"error","code":"full","message":"Wait."}), Control::Refused("full: Wait.".into())),
+            (json!({"type":"pong"}), Control::Other),
+        ] {
+            assert_eq!(native.control(frame.to_string().as_bytes()), control);
+        }
+        assert_eq!(dialect(Protocol::Limit, false).control(b"OK"), Control::Subscribed);
+    }
+
+    #[test]
+    fn the_cursor_of_an_event_is_its_own_and_not_one_in_its_data() {
+        let event = br#"{"type":"event","data":{"cursor":"no"},"cursor":"a.b-c_d"}"#;
+        assert_eq!(cursor_of(event), Some("a.b-c_d"));
+        assert_eq!(cursor_of(b"{\"cursor\":\"cut"), None);
+        assert_eq!(cursor_of(b"{}"), None);
+    }
+}
