@@ -29,6 +29,26 @@ pub const USER_ID: usize = 256;
 pub const REF: usize = 128;
 /// Bytes of a bearer token. Larger ones do not fit the request head of common proxies.
 pub const TOKEN: usize = 8 * 1024;
+/// Bytes of a token's key id: a thumbprint or a URL fits.
+pub const KEY_ID: usize = 256;
+/// Roles that one token may state; each is compared with every rule.
+pub const TOKEN_ROLES: usize = 100;
+/// Bytes of one role; large providers name them by URL.
+pub const ROLE: usize = 200;
+/// Grants that one token may carry; each is compared on every subscribe.
+pub const TOKEN_GRANTS: usize = 100;
+/// Keys of one key set: a token without a key id is tried against each that fits.
+pub const TOKEN_KEYS: usize = 64;
+/// Bytes of a fetched key set: 64 keys with their certificates fit.
+pub const KEY_SET: usize = 256 * 1024;
+/// Time for a key endpoint to answer; a connection waits for it.
+pub const KEY_FETCH_TIME: Millis = 5 * SECOND;
+/// Time between two fetches of a key set, so that forged key ids cannot flood its endpoint.
+pub const KEY_FETCH_GAP: Millis = 10 * SECOND;
+/// Time until a failed fetch of a key set is tried again.
+pub const KEY_FETCH_RETRY: Millis = 30 * SECOND;
+/// Bytes of a shared secret below which guessing it from a token is feasible (RFC 7518 §3.2).
+pub const STRONG_SECRET: usize = 32;
 /// Bytes of a cursor as a client sees it, so that it fits every header, query and packet.
 pub const CURSOR: usize = 128;
 /// Bytes of a presence member's data: it is sent to everybody in the channel.

@@ -1,2 +1,18 @@
-//! stub
+//! Everything of Deskbell that waits, fails or reads the clock.
+//!
+//! The control plane (HTTP, storage, keys) is ordinary tokio and never fans out. The data plane is
+//! one [`shard`] per core: a thread with its own event loop, which alone owns its clients.
+
+pub mod app;
+pub mod bell;
 pub mod bench;
+pub mod clock;
+pub mod door;
+pub mod hub;
+pub mod identity;
+pub mod limiter;
+pub mod log;
+pub mod metrics;
+pub mod shard;
+pub mod store;
+pub mod tls;

@@ -1,0 +1,4 @@
+//! Encrypted connections.
+
+pub mod client;
+pub mod der;
