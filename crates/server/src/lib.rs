@@ -1,1 +1,3 @@
-//! stub
+//! The server of Deskbell: everything that waits, fails or reads the clock.
+
+pub mod config;
