@@ -87,15 +87,7 @@ fn default_cell(opt: &Opt) -> String {
     match opt.preset {
         Preset::Required => "required".to_owned(),
         Preset::Unset => String::new(),
-        _ => format!("`{}`", default_text(opt)),
-    }
-}
-
-/// The default as it would be written; an array of tables of which the short field is enough is that field.
-fn default_text(opt: &Opt) -> String {
-    match (opt.preset, opt.kind) {
-        (Preset::Texts([text]), Kind::Rows { .. }) => super::value::quote(text),
-        _ => show(opt, &opt.default_value()),
+        _ => format!("`{}`", show(opt, &opt.default_value())),
     }
 }
 
@@ -186,7 +178,7 @@ fn example_rows(opt: &Opt, before: &str) -> String {
 }
 
 fn example_value(opt: &Opt) -> String {
-    if opt.example.is_empty() { default_text(opt) } else { opt.example.to_owned() }
+    if opt.example.is_empty() { show(opt, &opt.default_value()) } else { opt.example.to_owned() }
 }
 
 /// Breaks a text into lines.

@@ -50,9 +50,10 @@ pub static SECTIONS: &[Section] = &[
     },
     Section {
         title: "Channels and access",
-        intro: "Both are lists of tables; the first table whose pattern fits a channel decides. In a pattern \
-                `*` stands for any run of characters. In an access rule `{user}` stands for the signed-in \
-                user's own id, and any other `{name}` for any run of characters.",
+        intro: "Both are lists of tables. For the kind of a channel the first table whose pattern fits decides; \
+                of the access rules everything holds that any fitting one allows. In a pattern `*` stands for any \
+                run of characters. In an access rule `{user}` stands for the signed-in user's own id, and any \
+                other `{name}` for any run of characters.",
         options: CHANNELS,
     },
     Section { title: "Browsers", intro: "Which web pages may talk to Deskbell.", options: BROWSERS },

@@ -141,19 +141,30 @@ pub fn show(opt: &Opt, value: &Value) -> String {
         }
         Value::Rows(rows) => {
             let shown: Vec<String> = rows.iter().map(|row| show_row(opt, row)).collect();
-            format!("[{}]", shown.join(", "))
+            match shown.as_slice() {
+                [one] if one.starts_with('"') => one.clone(),
+                _ => format!("[{}]", shown.join(", ")),
+            }
         }
     }
 }
 
-/// Writes one row as an inline table, only what differs from the defaults.
+/// Writes one row as an inline table, only what differs from the defaults; as a plain text where that is enough.
 fn show_row(opt: &Opt, row: &Row) -> String {
-    let cells: Vec<String> = opt
+    let set: Vec<(&Opt, String)> = opt
         .fields()
         .iter()
         .filter_map(|field| row.cells.get(field.key).map(|held| (field, held)))
         .filter(|(field, held)| held.value != field.default_value())
-        .map(|(field, held)| format!("{} = {}", field.key, show(field, &held.value)))
+        .map(|(field, held)| (field, show(field, &held.value)))
         .collect();
-    if cells.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", cells.join(", ")) }
+    match (set.as_slice(), opt.kind) {
+        ([(field, shown)], Kind::Rows { short: Some(short), .. }) if field.key == short => shown.clone(),
+        ([], _) => "{}".to_owned(),
+        _ => {
+            let cells: Vec<String> =
+                set.iter().map(|(field, shown)| format!("{} = {shown}", field.key)).collect();
+            format!("{{ {} }}", cells.join(", "))
+        }
+    }
 }

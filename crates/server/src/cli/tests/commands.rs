@@ -250,7 +250,7 @@ fn flags_set_options_before_and_after_serve() {
     ];
     let shown = deskbell(&[&["config"], words.as_slice()].concat());
     for line in [
-        "listen = [{ addr = \"127.0.0.1:1\" }, { addr = \"127.0.0.1:2\" }]    # flag --listen",
+        "listen = [\"127.0.0.1:1\", \"127.0.0.1:2\"]    # flag --listen",
         "dev = true    # flag --dev",
         "shards = 3    # flag --shards",
         "log.level = \"debug\"    # flag --log-level",
