@@ -6,13 +6,17 @@
 pub mod app;
 pub mod bell;
 pub mod bench;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod door;
+pub mod http;
 pub mod hub;
 pub mod identity;
 pub mod limiter;
 pub mod log;
 pub mod metrics;
+pub mod run;
 pub mod shard;
 pub mod store;
 pub mod tls;

@@ -1,2 +1,7 @@
-//! stub
-fn main() {}
+//! The command `deskbell`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    deskbell_server::cli::main()
+}
