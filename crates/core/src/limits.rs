@@ -156,3 +156,6 @@ pub const PUBLIC_IDS: usize = 8;
 pub const LATEST_AGE: Millis = DAY;
 /// Time over which joins are gathered into one frame right after a crash, when everybody returns.
 pub const JOIN_GATHER: Millis = 250;
+
+/// Time that an idle HTTP connection stays open between two requests: proxies keep theirs 60 s.
+pub const KEEP_ALIVE: Millis = 75 * SECOND;

@@ -1,0 +1,237 @@
+//! May this request become a WebSocket?
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::body::Body;
+use deskbell_core::access::Identity;
+use deskbell_core::refusal::{Code, Refusal};
+use deskbell_wire::http_head::Head;
+use deskbell_wire::route::Route;
+use deskbell_wire::websocket::{extension, handshake};
+use http::{Request, Response, StatusCode};
+
+use super::{Peer, Seat};
+use crate::app::App;
+use crate::clock;
+use crate::hub::Hub;
+
+/// The name of the cookie with the signed visitor id.
+pub const VISITOR_COOKIE: &str = "deskbell_visitor";
+
+/// A year: a visitor who comes back is the same visitor.
+const VISITOR_SECONDS: u64 = 365 * 24 * 3_600;
+
+/// A request that becomes a WebSocket.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The app's index.
+    pub app: usize,
+    /// Who.
+    pub identity: Arc<Identity>,
+    /// From where.
+    pub peer: Peer,
+    /// Counts the connection.
+    pub seat: Seat,
+    /// The 101 answer.
+    pub greeting: Vec<u8>,
+    /// Compression was agreed on.
+    pub deflate: bool,
+    /// Every message is sent back.
+    pub echo: bool,
+}
+
+/// A request that does not, and its answer.
+#[derive(Debug)]
+pub struct Refused {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    code: &'static str,
+    detail: String,
+}
+
+impl Refused {
+    /// A refusal of the request itself.
+    pub fn plain(status: u16, code: &'static str, detail: &str) -> Self {
+        Self { status, headers: Vec::new(), code, detail: detail.to_owned() }
+    }
+
+    fn body(&self) -> String {
+        serde_json::json!({ "status": self.status, "code": self.code, "detail": self.detail }).to_string()
+    }
+
+    fn reason(&self) -> &'static str {
+        StatusCode::from_u16(self.status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Refused")
+    }
+
+    /// The whole answer as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let body = self.body();
+        let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, self.reason());
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!(
+            "Content-Type: application/problem+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        ));
+        head.into_bytes()
+    }
+
+    /// The same for hyper.
+    pub fn into_response(self) -> Response<Body> {
+        let mut response = Response::builder().status(self.status).header("content-type", "application/problem+json");
+        for (name, value) in &self.headers {
+            response = response.header(*name, value);
+        }
+        response.body(Body::from(self.body())).unwrap_or_default()
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let headers = match refusal.code {
+            Code::RateLimited | Code::LimitReached | Code::Unavailable | Code::Draining => {
+                vec![("Retry-After", "2".to_owned())]
+            }
+            _ => Vec::new(),
+        };
+        Self {
+            status: refusal.code.http_status(),
+            headers,
+            code: refusal.code.as_str(),
+            detail: refusal.message.into_owned(),
+        }
+    }
+}
+
+impl Admitted {
+    /// The 101 for hyper, from the same bytes.
+    pub fn response(&self) -> Response<Body> {
+        let text = String::from_utf8_lossy(&self.greeting);
+        let mut response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+        for line in text.lines().skip(1) {
+            if let Some((name, value)) = line.split_once(": ") {
+                response = response.header(name, value);
+            }
+        }
+        response.body(Body::empty()).unwrap_or_default()
+    }
+}
+
+/// Decides about an upgrade.
+pub async fn admit(
+    hub: &Arc<Hub>,
+    own: Option<u64>,
+    head: &Head<'_>,
+    kind: Route,
+    peer: &Peer,
+) -> Result<Admitted, Refused> {
+    let result = try_admit(hub, own, head, kind, peer).await;
+    if let Err(refused) = &result {
+        hub.metrics.bad_requests.inc();
+        tracing::debug!(code = refused.code, address = %peer.address, "an upgrade was refused");
+    }
+    result
+}
+
+async fn try_admit(
+    hub: &Arc<Hub>,
+    own: Option<u64>,
+    head: &Head<'_>,
+    kind: Route,
+    peer: &Peer,
+) -> Result<Admitted, Refused> {
+    let accept = handshake::check(head).map_err(|refusal| Refused {
+        status: refusal.status(),
+        headers: refusal.headers().iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        code: refusal.code(),
+        detail: refusal.sentence().to_owned(),
+    })?;
+    if hub.draining.load(Ordering::Relaxed) {
+        return Err(Refusal::new(Code::Draining, "the server is stopping; connect again in a moment").into());
+    }
+    let app = named_app(hub, own, head)?;
+    check_origin(hub, head, peer)?;
+    let (identity, new_visitor) = identify(hub, app, head).await?;
+    let seat = hub.seat(peer.address)?;
+    let mut headers = Vec::new();
+    let cookie = new_visitor.map(|id| visitor_cookie(&hub.seals.visitor(id), peer.secure));
+    headers.extend(cookie.as_deref().map(|cookie| ("Set-Cookie", cookie)));
+    let deflate = if hub.front.load().compression { extension::negotiate_deflate(head) } else { None };
+    headers.extend(deflate.map(|agreed| ("Sec-WebSocket-Extensions", agreed)));
+    let mut greeting = Vec::with_capacity(256);
+    accept
+        .write_response(&mut greeting, &headers)
+        .map_err(|error| Refused::plain(500, "unavailable", &error.to_string()))?;
+    Ok(Admitted {
+        app: app.index,
+        identity: Arc::new(identity),
+        peer: *peer,
+        seat,
+        greeting,
+        deflate: deflate.is_some(),
+        echo: kind == Route::Echo,
+    })
+}
+
+fn named_app<'a>(hub: &'a Hub, own: Option<u64>, head: &Head<'_>) -> Result<&'a App, Refused> {
+    let key = head.query_pairs().find(|(name, _)| name == "app").map(|(_, key)| key);
+    let app = match (&key, own) {
+        (None, Some(id)) => hub.apps.iter().find(|app| app.id.0 == id),
+        (key, _) => hub.app(key.as_deref()),
+    };
+    let missing = || Refusal::new(Code::NotFound, "no app has this key; look at `deskbell status` for the keys");
+    app.ok_or_else(|| missing().into())
+}
+
+/// A browser tells which site opened the socket; other sites may not use a visitor's cookies.
+fn check_origin(hub: &Hub, head: &Head<'_>, peer: &Peer) -> Result<(), Refused> {
+    let Some(origin) = head.header("origin") else { return Ok(()) };
+    let front = hub.front.load();
+    let scheme = if peer.secure { "https" } else { "http" };
+    let same = head.header("host").is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")));
+    let listed = front.origins.iter().chain(front.cors_origins.iter().filter(|_| front.origins.is_empty()));
+    let allowed = listed.into_iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin));
+    if same || allowed || front.dev {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BadOrigin, "this site may not connect here; add it to websocket.origins").into())
+}
+
+/// Who asks: a token, the secret, or a visitor with an old or a new signed id.
+async fn identify(hub: &Hub, app: &App, head: &Head<'_>) -> Result<(Identity, Option<u64>), Refused> {
+    let bearer = head.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+    if bearer.as_deref().is_some_and(|token| app.secret.is(token)) {
+        return Ok((Identity::backend(), None));
+    }
+    let query = || head.query_pairs().find(|(name, _)| name == "token").map(|(_, token)| token.into_owned());
+    let cookie = || hub.front.load().auth_cookie.as_deref().and_then(|name| head.cookie(name)).map(str::to_owned);
+    if let Some(token) = bearer.or_else(query).or_else(cookie) {
+        let identity = app.verifier.check_and_wait(&token, clock::now_ms).await?;
+        return Ok((identity, None));
+    }
+    let known = head.cookie(VISITOR_COOKIE).and_then(|text| hub.seals.open_visitor(text));
+    let id = known.unwrap_or_else(clock::random_u64);
+    Ok((Identity::visitor(id), known.is_none().then_some(id)))
+}
+
+/// The cookie that carries a visitor's signed id.
+pub fn visitor_cookie(sealed: &str, secure: bool) -> String {
+    let secure = if secure { "; Secure" } else { "" };
+    format!("{VISITOR_COOKIE}={sealed}; Path=/; Max-Age={VISITOR_SECONDS}; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// The head of a request that hyper has read, in the form in which the door reads heads.
+pub fn head_text<B>(request: &Request<B>) -> Vec<u8> {
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let mut text = format!("{} {target} HTTP/1.1\r\n", request.method()).into_bytes();
+    for (name, value) in request.headers() {
+        text.extend_from_slice(name.as_str().as_bytes());
+        text.extend_from_slice(b": ");
+        text.extend_from_slice(value.as_bytes());
+        text.extend_from_slice(b"\r\n");
+    }
+    text.extend_from_slice(b"\r\n");
+    text
+}

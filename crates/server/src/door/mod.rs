@@ -1,0 +1,301 @@
+//! The front door: every connection is read up to the end of its request head, then it is a
+//! WebSocket of some dialect and goes to a shard, or it is HTTP and goes to hyper.
+//!
+//! | part | what |
+//! |---|---|
+//! | [`admit`] | may this request become a WebSocket: app, identity, origin, limits |
+//! | [`peer`] | who is at the other end, also behind proxies |
+//! | [`stream`] | plain and TLS sockets, and how they are handed over |
+//! | [`seat`] | counts a connection for as long as it lives |
+
+mod admit;
+mod peer;
+mod seat;
+mod stream;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use deskbell_core::limits;
+use deskbell_wire::http_head::{self, Head};
+use deskbell_wire::route::{Asked, Route, route};
+use http::{Request, Response};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tower_service::Service;
+
+pub use admit::{Admitted, Refused};
+pub use peer::{Front, Peer};
+pub use seat::Seat;
+pub use stream::{Handover, Prefixed};
+
+use crate::hub::Hub;
+use crate::shard::{Arrival, Letter, Way};
+use crate::tls::Acceptor;
+
+/// One listener's door.
+#[derive(Debug, Clone)]
+pub struct Door {
+    hub: Arc<Hub>,
+    router: Router,
+    tls: Option<Arc<Acceptor>>,
+    /// Which app an unnamed connection means.
+    app: Option<u64>,
+}
+
+/// How a request head that could not be admitted ends.
+enum Knocked {
+    /// A WebSocket went to its shard.
+    HandedOver,
+    /// It is HTTP: the bytes that were read.
+    Http(Vec<u8>),
+    /// It was answered and is over.
+    Over,
+}
+
+impl Door {
+    /// A door for one listener.
+    pub fn new(hub: Arc<Hub>, router: Router, tls: Option<Arc<Acceptor>>, app: Option<u64>) -> Self {
+        Self { hub, router, tls, app }
+    }
+
+    /// Accepts connections until told to stop.
+    pub async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    let (door, stop) = (self.clone(), stop.clone());
+                    tokio::spawn(async move { door.welcome(stream, address, stop).await });
+                }
+                Err(error) => {
+                    // Out of descriptors, most likely: those that close will make room.
+                    tracing::error!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    async fn welcome(self, stream: TcpStream, address: SocketAddr, stop: watch::Receiver<bool>) {
+        // Small frames must not wait for an acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = self.tls.clone() else {
+            self.knock(stream, address, false, stop).await;
+            return;
+        };
+        let handshake = Duration::from_millis(limits::HEADER_TIME);
+        match tokio::time::timeout(handshake, tls.accept(stream)).await {
+            Ok(Ok(Some(stream))) => self.knock(stream, address, true, stop).await,
+            Ok(Ok(None)) => {}
+            // A port probe, or a client that does not trust us: nothing to be said to it.
+            Ok(Err(error)) => tracing::debug!(%error, %address, "TLS handshake failed"),
+            Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
+        }
+    }
+
+    async fn knock<S: Handover>(self, mut stream: S, address: SocketAddr, secure: bool, stop: watch::Receiver<bool>) {
+        let patience = Duration::from_millis(limits::HEADER_TIME);
+        let head = tokio::time::timeout(patience, read_head(&mut stream)).await;
+        let (bytes, length) = match head {
+            Ok(Ok(Some(head))) => head,
+            // Nothing was said: a port probe is no error.
+            Ok(Ok(None) | Err(_)) => return,
+            Err(_) => {
+                self.hub.metrics.bad_requests.inc();
+                let no = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+                let _ = stream.write_all(no).await;
+                return;
+            }
+        };
+        let (hub, own) = (self.hub.clone(), self.app);
+        match Self::answer_door(&hub, own, stream, bytes, length, address, secure).await {
+            (Knocked::Http(read), Some(stream)) => self.serve_http(stream, read, address, secure, stop).await,
+            _ => {}
+        }
+    }
+
+    /// Decides about the first request of a connection.
+    async fn answer_door<S: Handover>(
+        hub: &Arc<Hub>,
+        own: Option<u64>,
+        mut stream: S,
+        bytes: Vec<u8>,
+        length: usize,
+        address: SocketAddr,
+        secure: bool,
+    ) -> (Knocked, Option<S>) {
+        let head = match http_head::parse(&bytes[..length]) {
+            Ok(Some(head)) => head,
+            Ok(None) => return (Knocked::Over, None),
+            Err(error) => {
+                hub.metrics.bad_requests.inc();
+                let refused = Refused::plain(error.status(), error.code(), error.sentence());
+                let _ = stream.write_all(&refused.to_bytes()).await;
+                let _ = stream.shutdown().await;
+                return (Knocked::Over, None);
+            }
+        };
+        let kind = Self::kind(hub, &head);
+        if kind == Route::Http {
+            return (Knocked::Http(bytes), Some(stream));
+        }
+        let peer = hub.front.load().peer(address, secure, |name| head.header(name).map(str::to_owned));
+        match admit::admit(hub, own, &head, kind, &peer).await {
+            Ok(admitted) => {
+                let greeting = admitted.greeting.clone();
+                let rest = bytes[length..].to_vec();
+                drop(bytes);
+                hand_over(hub, admitted, stream, greeting, rest);
+                (Knocked::HandedOver, None)
+            }
+            Err(refused) => {
+                let _ = stream.write_all(&refused.to_bytes()).await;
+                let _ = stream.shutdown().await;
+                (Knocked::Over, None)
+            }
+        }
+    }
+
+    fn kind(hub: &Hub, head: &Head<'_>) -> Route {
+        let asked = Asked {
+            method: head.method(),
+            path: head.path(),
+            query: head.query(),
+            cookies: head.header("cookie"),
+        };
+        if head.is_websocket_upgrade() { route(&asked, hub.front.load().echo) } else { Route::Http }
+    }
+
+    /// Plain HTTP, with keep-alive; a later request of the connection may still become a WebSocket.
+    async fn serve_http<S: Handover>(
+        self,
+        stream: S,
+        read: Vec<u8>,
+        address: SocketAddr,
+        secure: bool,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+            let door = self.clone();
+            async move { Ok::<_, Infallible>(door.answer::<S>(request, address, secure).await) }
+        });
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_millis(limits::KEEP_ALIVE))
+            .max_headers(http_head::MAX_HEADER_LINES)
+            .half_close(false);
+        let connection =
+            http.serve_connection(TokioIo::new(Prefixed::new(read, stream)), service).with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, %address, "HTTP connection ended early");
+                }
+                return;
+            }
+            _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        }
+        // The request that is under way is answered; then the connection closes.
+        let _ = connection.await;
+    }
+
+    async fn answer<S: Handover>(self, request: Request<hyper::body::Incoming>, address: SocketAddr, secure: bool) -> Response<Body> {
+        let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let peer = self.hub.front.load().peer(address, secure, header);
+        if let Some(upgrade) = request.headers().get(http::header::UPGRADE)
+            && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
+        {
+            let text = admit::head_text(&request);
+            if let Ok(Some(head)) = http_head::parse(&text) {
+                let kind = Self::kind(&self.hub, &head);
+                if kind != Route::Http {
+                    return match admit::admit(&self.hub, self.app, &head, kind, &peer).await {
+                        Ok(admitted) => upgrade_later::<S>(self.hub.clone(), admitted, request),
+                        Err(refused) => refused.into_response(),
+                    };
+                }
+            }
+        }
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        let mut router = self.router;
+        match router.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+/// A WebSocket on a connection that has spoken HTTP before: hyper lets go of it after its 101.
+fn upgrade_later<S: Handover>(hub: Arc<Hub>, admitted: Admitted, request: Request<hyper::body::Incoming>) -> Response<Body> {
+    let response = admitted.response();
+    tokio::spawn(async move {
+        let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
+        if let Ok(parts) = upgraded.downcast::<TokioIo<Prefixed<S>>>() {
+            let (rest, stream) = parts.io.into_inner().into_parts();
+            let mut read = parts.read_buf.to_vec();
+            read.extend_from_slice(&rest);
+            hand_over(&hub, admitted, stream, Vec::new(), read);
+        }
+    });
+    response
+}
+
+/// Gives a socket to a shard.
+fn hand_over<S: Handover>(hub: &Arc<Hub>, admitted: Admitted, stream: S, greeting: Vec<u8>, read: Vec<u8>) {
+    let socket = match stream.into_socket() {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::error!(%error, "a socket could not be handed to its shard");
+            return;
+        }
+    };
+    let way = Way::WebSocket { socket, greeting, read, deflate: admitted.deflate, echo: admitted.echo };
+    let arrival = Arrival {
+        app: admitted.app,
+        identity: admitted.identity,
+        peer: admitted.peer.address,
+        way,
+        seat: admitted.seat,
+    };
+    let shard = hub.next_shard.fetch_add(1, Ordering::Relaxed) % hub.mailboxes.len();
+    if hub.mailboxes[shard].post(Letter::Arrived(Box::new(arrival))).is_err() {
+        // The socket closes with the letter; the client comes back later.
+        tracing::error!(shard, "a shard is stuck: its mailbox is full");
+    }
+}
+
+/// Reads until the end of a request head. `None` when the peer says nothing at all.
+async fn read_head<S: Handover>(stream: &mut S) -> std::io::Result<Option<(Vec<u8>, usize)>> {
+    let mut bytes = Vec::with_capacity(1_024);
+    loop {
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Ok(None);
+        }
+        match http_head::parse(&bytes) {
+            Ok(None) => {}
+            Ok(Some(head)) => {
+                let length = head.len();
+                return Ok(Some((bytes, length)));
+            }
+            // The caller parses once more and answers with what is wrong.
+            Err(_) => {
+                let length = bytes.len();
+                return Ok(Some((bytes, length)));
+            }
+        }
+    }
+}

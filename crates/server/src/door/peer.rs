@@ -1,0 +1,157 @@
+//! Who is at the other end: the socket's address, or what a trusted proxy says of it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+/// What the front door and the HTTP API work with and a reload may change.
+#[derive(Debug, Clone, Default)]
+pub struct Front {
+    /// Proxies whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Web origins that may open WebSockets; empty: the same host, CORS origins, and no origin.
+    pub origins: Vec<String>,
+    /// Web origins that may call the HTTP API.
+    pub cors_origins: Vec<String>,
+    /// The cookie with the user's token.
+    pub auth_cookie: Option<String>,
+    /// Bytes of a request body.
+    pub body: usize,
+    /// The longest wait of a poll, in milliseconds.
+    pub poll_wait: u64,
+    /// Is there a metrics page?
+    pub metrics_enabled: bool,
+    /// Does it need no secret?
+    pub metrics_public: bool,
+    /// Development mode.
+    pub dev: bool,
+    /// Is compression agreed to?
+    pub compression: bool,
+    /// Is `/echo` open, for conformance suites?
+    pub echo: bool,
+    /// Connections in all; 0 is off.
+    pub connections: usize,
+    /// Connections of an address; 0 is off.
+    pub connections_per_address: usize,
+    /// New connections per second of an address; 0 is off.
+    pub connect_rate: u32,
+}
+
+/// The other end of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The client's address.
+    pub address: IpAddr,
+    /// The client speaks TLS, to us or to a trusted proxy.
+    pub secure: bool,
+    /// The connection comes from this machine, and not through a proxy.
+    pub loopback: bool,
+}
+
+impl Front {
+    /// Finds out who is at the other end. Headers count only where the socket's own peer is a
+    /// trusted proxy; then the last address in the chain that is no trusted proxy is the client.
+    pub fn peer(&self, socket: SocketAddr, secure: bool, header: impl Fn(&str) -> Option<String>) -> Peer {
+        let own = socket.ip().to_canonical();
+        if !self.trusts(own) {
+            return Peer { address: own, secure, loopback: own.is_loopback() };
+        }
+        let (chain, scheme) = match header("forwarded") {
+            Some(forwarded) => forwarded_chain(&forwarded),
+            None => (
+                header("x-forwarded-for").map(|list| addresses(list.split(','))).unwrap_or_default(),
+                header("x-forwarded-proto"),
+            ),
+        };
+        let told = !chain.is_empty();
+        // Whatever stands before the first foreign hop was written by that hop itself.
+        let client = chain.iter().rev().copied().find(|hop| hop.is_none_or(|address| !self.trusts(address)));
+        let address = client.flatten().unwrap_or(own);
+        let secure = secure || scheme.is_some_and(|s| s.trim().eq_ignore_ascii_case("https"));
+        Peer { address, secure, loopback: own.is_loopback() && !told }
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|net| net.contains(&address))
+    }
+}
+
+/// Addresses of a list; `None` where a hop hides its name.
+fn addresses<'a>(list: impl Iterator<Item = &'a str>) -> Vec<Option<IpAddr>> {
+    list.map(|item| address(item.trim())).collect()
+}
+
+/// An address with or without port, quotes and brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim_matches('"');
+    let bare = text.strip_prefix('[').and_then(|rest| rest.split(']').next()).unwrap_or(text);
+    let parsed = bare.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()));
+    parsed.ok().map(|address| address.to_canonical())
+}
+
+/// RFC 7239: `for` of every hop, and the first hop's `proto`.
+fn forwarded_chain(text: &str) -> (Vec<Option<IpAddr>>, Option<String>) {
+    let mut chain = Vec::new();
+    let mut scheme = None;
+    for hop in text.split(',') {
+        let mut hop_for = None;
+        for pair in hop.split(';') {
+            let Some((name, value)) = pair.split_once('=') else { continue };
+            let value = value.trim();
+            match name.trim().to_ascii_lowercase().as_str() {
+                "for" => hop_for = address(value),
+                "proto" => scheme = scheme.or(Some(value.trim_matches('"').to_owned())),
+                _ => {}
+            }
+        }
+        chain.push(hop_for);
+    }
+    (chain, scheme)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn front() -> Front {
+        let trusted_proxies = ["127.0.0.0/8", "10.0.0.0/8"].map(|net| net.parse().unwrap()).to_vec();
+        Front { trusted_proxies, ..Front::default() }
+    }
+
+    fn seen(socket: &str, headers: &[(&str, &str)]) -> Peer {
+        let header = |name: &str| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        front().peer(socket.parse().unwrap(), false, header)
+    }
+
+    #[test]
+    fn a_table_of_proxies() {
+        let table = [
+            ("127.0.0.1:9", vec![("x-forwarded-for", "203.0.113.7")], "203.0.113.7"),
+            ("127.0.0.1:9", vec![("x-forwarded-for", "203.0.113.7, 10.1.1.1")], "203.0.113.7"),
+            // What the client itself wrote before the proxy added its address is not believed.
+            ("127.0.0.1:9", vec![("x-forwarded-for", "1.2.3.4, 203.0.113.7")], "203.0.113.7"),
+            ("198.51.100.1:9", vec![("x-forwarded-for", "203.0.113.7")], "198.51.100.1"),
+            ("127.0.0.1:9", vec![("x-forwarded-for", "10.2.2.2, 10.1.1.1")], "127.0.0.1"),
+            ("127.0.0.1:9", vec![("x-forwarded-for", "nonsense")], "127.0.0.1"),
+            ("127.0.0.1:9", vec![("forwarded", "for=\"[2001:db8::1]:47\";proto=https")], "2001:db8::1"),
+            ("127.0.0.1:9", vec![("forwarded", "for=203.0.113.7, for=10.0.0.9")], "203.0.113.7"),
+            ("127.0.0.1:9", vec![], "127.0.0.1"),
+        ];
+        for (socket, headers, expected) in table {
+            assert_eq!(seen(socket, &headers).address.to_string(), expected, "{socket} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_is_believed_from_proxies_only() {
+        assert!(seen("127.0.0.1:9", &[("x-forwarded-proto", "https")]).secure);
+        assert!(!seen("198.51.100.1:9", &[("x-forwarded-proto", "https")]).secure);
+        assert!(seen("127.0.0.1:9", &[("forwarded", "for=1.2.3.4;proto=https")]).secure);
+    }
+
+    #[test]
+    fn loopback_through_a_proxy_is_not_this_machine() {
+        assert!(seen("127.0.0.1:9", &[]).loopback);
+        assert!(!seen("127.0.0.1:9", &[("x-forwarded-for", "203.0.113.7")]).loopback);
+    }
+}

@@ -1,0 +1,159 @@
+//! Counters for operators: Prometheus text at `/metrics`, JSON at `/v1/stats`.
+
+use std::sync::atomic::AtomicU64;
+
+use deskbell_core::log::ResetReason;
+use deskbell_core::refusal::Code;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+
+use crate::clock;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabel {
+    code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+/// Seconds from publish to the write to the socket.
+const DELIVERY_BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 10.0];
+
+/// All counters of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    started: u64,
+    /// Open client connections, of every transport.
+    pub connections: Gauge,
+    /// Connections that were taken in.
+    pub connected: Counter,
+    /// Frames written to clients.
+    pub deliveries: Counter,
+    /// Frames that were read back from history for a client that was behind.
+    pub caught_up: Counter,
+    /// Messages from clients.
+    pub messages_in: Counter,
+    /// Events that came in over HTTP.
+    pub published: Counter,
+    /// Messages that broke the WebSocket protocol.
+    pub violations: Counter,
+    /// Requests whose head broke HTTP.
+    pub bad_requests: Counter,
+    /// Connections closed because their client read too slowly.
+    pub slow_closed: Counter,
+    /// Times that a shard fell behind the ring.
+    pub shard_fell_off: Counter,
+    /// Seconds from publish to the write to the socket.
+    pub publish_to_delivered: Histogram,
+    refusals: Family<CodeLabel, Counter>,
+    resets: Family<ReasonLabel, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("deskbell"),
+            started: clock::now_ms(),
+            connections: Gauge::default(),
+            connected: Counter::default(),
+            deliveries: Counter::default(),
+            caught_up: Counter::default(),
+            messages_in: Counter::default(),
+            published: Counter::default(),
+            violations: Counter::default(),
+            bad_requests: Counter::default(),
+            slow_closed: Counter::default(),
+            shard_fell_off: Counter::default(),
+            publish_to_delivered: Histogram::new(DELIVERY_BUCKETS),
+            refusals: Family::default(),
+            resets: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("connections", "Open client connections", self.connections.clone());
+        let counters: [(&str, &str, &Counter<u64, AtomicU64>); 9] = [
+            ("connected", "Connections taken in", &self.connected),
+            ("deliveries", "Frames written to clients", &self.deliveries),
+            ("caught_up", "Frames read back from history", &self.caught_up),
+            ("messages_in", "Messages from clients", &self.messages_in),
+            ("published", "Events published over HTTP", &self.published),
+            ("violations", "Messages that broke the WebSocket protocol", &self.violations),
+            ("bad_requests", "Requests whose head broke HTTP", &self.bad_requests),
+            ("slow_closed", "Connections closed for reading too slowly", &self.slow_closed),
+            ("shard_fell_off", "Times that a shard fell behind the ring", &self.shard_fell_off),
+        ];
+        for (name, text, counter) in counters {
+            registry.register(name, text, counter.clone());
+        }
+        registry.register(
+            "publish_to_delivered_seconds",
+            "Time from publish to the write to the socket",
+            self.publish_to_delivered.clone(),
+        );
+        registry.register("refusals", "Refusals by code", self.refusals.clone());
+        registry.register("resets", "Resets by reason", self.resets.clone());
+    }
+
+    /// Counts a refusal.
+    pub fn refused(&self, code: Code) {
+        self.refusals.get_or_create(&CodeLabel { code: code.as_str() }).inc();
+    }
+
+    /// Counts a reset.
+    pub fn reset(&self, reason: ResetReason) {
+        self.resets.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
+    }
+
+    /// The Prometheus text.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing into a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// The same for people and scripts.
+    pub fn stats(&self) -> Value {
+        let refusals: serde_json::Map<String, Value> = Code::ALL
+            .iter()
+            .map(|code| (code.as_str().to_owned(), self.refusals.get_or_create(&CodeLabel { code: code.as_str() }).get().into()))
+            .collect();
+        let resets: serde_json::Map<String, Value> = ResetReason::ALL
+            .iter()
+            .map(|reason| {
+                (reason.as_str().to_owned(), self.resets.get_or_create(&ReasonLabel { reason: reason.as_str() }).get().into())
+            })
+            .collect();
+        json!({
+            "uptime_ms": clock::now_ms() - self.started,
+            "connections": self.connections.get(),
+            "connected": self.connected.get(),
+            "deliveries": self.deliveries.get(),
+            "caught_up": self.caught_up.get(),
+            "messages_in": self.messages_in.get(),
+            "published": self.published.get(),
+            "violations": self.violations.get(),
+            "bad_requests": self.bad_requests.get(),
+            "slow_closed": self.slow_closed.get(),
+            "shard_fell_off": self.shard_fell_off.get(),
+            "refusals": refusals,
+            "resets": resets,
+        })
+    }
+}
