@@ -144,7 +144,7 @@ fn unknown_field(key: &str, known: &[&str]) -> String {
 fn listed(raw: &Raw) -> Result<Vec<Raw>, String> {
     match raw {
         Raw::List(items) => Ok(items.clone()),
-        Raw::Words(words) if words.trim_start().starts_with('[') => match parse_value(words.trim())? {
+        Raw::Words(words) if begins_like_a_list(words) => match parse_value(words.trim())? {
             Raw::List(items) => Ok(items),
             other => Ok(vec![other]),
         },
@@ -156,6 +156,12 @@ fn listed(raw: &Raw) -> Result<Vec<Raw>, String> {
             .collect()),
         other => Ok(vec![other.clone()]),
     }
+}
+
+/// Whether words are a TOML list. An IPv6 address begins with a bracket too, and no text in one stands bare.
+fn begins_like_a_list(words: &str) -> bool {
+    let inner = words.trim_start().strip_prefix('[').map(str::trim_start);
+    inner.is_some_and(|inner| inner.starts_with(['"', '\'', '{', '[', ']']))
 }
 
 /// Reads everything but arrays of tables.

@@ -4,7 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use super::super::remote::own_url;
 use super::{Answering, Scratch, answer, deskbell};
+use crate::config::Settings;
 
 fn body(request: &str) -> Value {
     serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap()
@@ -78,6 +80,14 @@ fn without_a_url_the_configured_address_is_asked() {
     let listen = format!("0.0.0.0:{}", server.addr.port());
     assert_eq!(deskbell(&["status", "--listen", &listen, "--secret", "s"]).code, 0);
     server.requests();
+    for (listen, url) in [
+        ("0.0.0.0:81", "http://127.0.0.1:81"),
+        ("[::]:81", "http://[::1]:81"),
+        ("10.0.0.7:81", "http://10.0.0.7:81"),
+    ] {
+        let settings = Settings::of_pairs(&[("listen", listen)]).unwrap();
+        assert_eq!(own_url(&settings).unwrap().to_string(), url);
+    }
     let tls = deskbell(&["status", "--set", "tls.acme.domains=a.example", "--secret", "s"]);
     assert!(tls.code == 2 && tls.err.contains("--url https://NAME"), "{}", tls.err);
 }
@@ -258,6 +268,12 @@ fn flags_set_options_before_and_after_serve() {
     ] {
         assert!(shown.out.contains(&format!("{line}\n")), "{line} in {}", shown.out);
     }
+    let file = scratch.write("dev.toml", "dev = true");
+    let shown = deskbell(&["config", "--config", &file]).out;
+    assert!(
+        shown.contains(&format!("dev = true    # {file}:1\n")),
+        "a flag that is not there sets nothing: {shown}"
+    );
     for serve in [[].as_slice(), ["serve"].as_slice()] {
         let ran = deskbell(&[serve, ["--config", &empty, "--listen", "nowhere"].as_slice()].concat());
         assert!(

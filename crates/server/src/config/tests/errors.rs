@@ -287,6 +287,10 @@ fn an_empty_secret_as_it_stands_in_the_example_is_refused() {
 #[test]
 fn no_error_quotes_a_secret() {
     let leak = "hunter2-hunter2-hunter2";
+    assert_eq!(
+        errors_of("app.secret = 4242"),
+        "deskbell.toml:1: app.secret: is no text; write the secret in quotes"
+    );
     let files = [
         format!("app.secret = [\"{leak}\"]"),
         format!("app.secret = {{ a = \"{leak}\" }}"),
@@ -298,4 +302,12 @@ fn no_error_quotes_a_secret() {
         let shown = errors_of(&file);
         assert!(!shown.is_empty() && !shown.contains("hunter2"), "{shown}");
     }
+}
+
+#[test]
+fn a_value_that_cannot_be_read_causes_no_second_error() {
+    refused(
+        "tls.cert = 5\ntls.key = \"/dev/null\"",
+        "deskbell.toml:1: tls.cert: 5 is no text; write it in quotes",
+    );
 }

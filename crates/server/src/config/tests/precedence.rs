@@ -95,6 +95,9 @@ fn a_list_can_be_written_in_a_variable_with_commas_or_as_toml() {
     assert_eq!(nets(&commas).len(), 2);
     let listen = load("", &[("DESKBELL_LISTEN", "127.0.0.1:81,[::1]:82")], &[]).unwrap().listen;
     assert_eq!(listen.iter().map(|listen| listen.addr.port()).collect::<Vec<_>>(), [81, 82]);
+    let first_is_ipv6 = load("", &[("DESKBELL_LISTEN", "[::1]:81,127.0.0.1:82")], &[]).unwrap().listen;
+    assert_eq!(first_is_ipv6.iter().map(|listen| listen.addr.port()).collect::<Vec<_>>(), [81, 82]);
+    assert!(load("", &[("DESKBELL_TRUSTED_PROXIES", "[]")], &[]).unwrap().trusted_proxies.is_empty());
     let rows = [("DESKBELL_CHANNELS", "[{ pattern = \"typing-*\", class = \"ephemeral\" }]")];
     assert_eq!(load("", &rows, &[]).unwrap().channels[0].pattern, "typing-*");
     let broken = load("", &[("DESKBELL_CHANNELS", "[{ pattern ")], &[]).unwrap_err().to_string();
