@@ -128,7 +128,7 @@ impl Acme {
     /// Does the handshake. `None`: it was the authority, and the connection is over.
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<Option<TlsStream<TcpStream>>> {
         let started = LazyConfigAcceptor::new(HelloReader::default(), stream).await?;
-        if false && is_tls_alpn_challenge(&started.client_hello()) {
+        if is_tls_alpn_challenge(&started.client_hello()) {
             let mut challenge = started.into_stream(Arc::clone(&self.challenge_config)).await?;
             challenge.shutdown().await?;
             return Ok(None);

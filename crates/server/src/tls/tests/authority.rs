@@ -6,8 +6,8 @@ use std::net::{TcpListener, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::super::super::identity::fetch::Endpoint;
 use super::{Issuer, Scratch};
+use crate::identity::fetch::Endpoint;
 
 /// A running program, ended with its test. What it said is shown where the test failed.
 struct Program(Child, std::path::PathBuf);
@@ -63,22 +63,10 @@ impl Authority {
         let programs = [
             Program::start(
                 scratch,
-                Command::new("pebble-challtestsrv").args([
-                    "-dns01",
-                    &names,
-                    "-http01",
-                    "",
-                    "-https01",
-                    "",
-                    "-tlsalpn01",
-                    "",
-                    "-defaultIPv4",
-                    "127.0.0.1",
-                    "-defaultIPv6",
-                    "",
-                    "-management",
-                    &format!("127.0.0.1:{names_management}"),
-                ]),
+                Command::new("pebble-challtestsrv")
+                    .args(["-dns01", &names, "-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""])
+                    .args(["-http01", "", "-https01", "", "-tlsalpn01", ""])
+                    .args(["-management", &format!("127.0.0.1:{names_management}")]),
             ),
             Program::start(
                 scratch,
@@ -93,26 +81,30 @@ impl Authority {
             ),
         ];
         let own_root = issuer.root();
-        let root =
-            Endpoint::new(&format!("https://localhost:{management}/roots/0"), Some(own_root.as_bytes()));
-        let root = root.unwrap();
-        let until_up = async {
-            loop {
-                match root.fetch().await {
-                    Ok(pem) => return pem,
-                    Err(_) => tokio::task::yield_now().await,
-                }
-            }
-        };
-        let pem =
-            tokio::time::timeout(Duration::from_secs(20), until_up).await.expect("the authority starts");
+        let issued_root = issued_root(management, &own_root).await;
         Self {
             directory: format!("https://localhost:{port}/dir"),
             own_root,
-            issued_root: String::from_utf8(pem.to_vec()).unwrap(),
+            issued_root,
             _programs: programs,
         }
     }
+}
+
+/// The root of what the authority issues, as soon as it is up.
+async fn issued_root(management: u16, own_root: &str) -> String {
+    let url = format!("https://localhost:{management}/roots/0");
+    let root = Endpoint::new(&url, Some(own_root.as_bytes())).unwrap();
+    let until_up = async {
+        loop {
+            match root.fetch().await {
+                Ok(pem) => return pem,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let pem = tokio::time::timeout(Duration::from_secs(20), until_up).await.expect("the authority starts");
+    String::from_utf8(pem.to_vec()).unwrap()
 }
 
 /// A port that is free for both protocols now.
