@@ -160,9 +160,5 @@ pub const PUBLIC_IDS: usize = 8;
 pub const LATEST_AGE: Millis = DAY;
 /// Time over which joins are gathered into one frame right after a crash, when everybody returns.
 pub const JOIN_GATHER: Millis = 250;
-/// Time for a client to finish its TLS handshake: three round trips of a bad mobile network.
-pub const HANDSHAKE_TIME: Millis = 10 * SECOND;
-/// Time of silence after which an order of certificates counts as stuck and is begun anew.
-pub const ACME_SILENCE: Millis = DAY;
 /// Time that an idle HTTP connection stays open between two requests: proxies keep theirs 60 s.
 pub const KEEP_ALIVE: Millis = 75 * SECOND;
