@@ -80,8 +80,12 @@ async fn start(settings: Settings, log_file: logging::LogFile) -> Result<Running
     let (hub, shards) = build::hub(&settings)?;
     let (stop, stopped) = watch::channel(false);
     let router = http::router(hub.clone());
+    announce(&settings, &hub);
     let mut doors = Vec::new();
     for (listen, listener) in listeners {
+        let scheme = if listen.tls { "https" } else { "http" };
+        let address = listener.local_addr().unwrap_or(listen.addr);
+        tracing::info!("listening on {scheme}://{address}");
         let door = Door::new(hub.clone(), router.clone(), tls.clone().filter(|_| listen.tls), listen.app);
         doors.push(tokio::spawn(door.serve(listener, stopped.clone())));
     }
@@ -90,7 +94,6 @@ async fn start(settings: Settings, log_file: logging::LogFile) -> Result<Running
         tokio::spawn(async move { hub.apps[index].verifier.run().await });
     }
     tokio::spawn(keep_house(hub.clone()));
-    announce(&settings, &hub);
     Ok(Running { settings, log_file, hub, shards, tls, stop, doors })
 }
 
@@ -114,10 +117,6 @@ async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> 
 fn announce(settings: &Settings, hub: &Hub) {
     if settings.dev {
         tracing::warn!("DEVELOPMENT MODE: every channel is open to everybody; never use it with real data");
-    }
-    for listen in &settings.listen {
-        let scheme = if listen.tls { "https" } else { "http" };
-        tracing::info!("listening on {scheme}://{} with {} shards", listen.addr, hub.mailboxes.len());
     }
     for app in &hub.apps {
         tracing::info!("app {} has the key {}; its secret stands in {}", app.id, app.key, settings.credentials_file().display());
