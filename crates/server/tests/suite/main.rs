@@ -2,4 +2,7 @@
 
 mod harness;
 
+mod crash;
+mod drain;
 mod first_steps;
+mod herd;
