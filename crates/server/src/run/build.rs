@@ -236,7 +236,9 @@ fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
         other => match other.strip_prefix("role:") {
             Some(role) => Audience::Role(role.to_owned()),
             None => {
-                return Err(StartError(format!("access.to = \"{other}\": write everyone, user or role:NAME")));
+                return Err(StartError(format!(
+                    "access.to = \"{other}\": write everyone, user or role:NAME"
+                )));
             }
         },
     };

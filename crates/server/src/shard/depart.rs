@@ -222,7 +222,12 @@ impl Shard {
         session.entered = (!moved.entered.is_empty()).then(|| Box::new(moved.entered));
         for (channel, start) in &moved.subs {
             let channel = self.views[app].channels.take(channel);
-            session.subs.push(Sub { channel, place: None, start: Some(Box::new(start.clone())) });
+            session.subs.push(Sub {
+                channel,
+                watch: false,
+                place: None,
+                start: Some(Box::new(start.clone())),
+            });
         }
         let slot = self.clients.insert(Client::new(app as u16, Variant::NativeWs, peer, session, self.now));
         let slots = self.clients.slots();
