@@ -140,6 +140,10 @@ pub const HEARTBEAT: Millis = 25 * SECOND;
 pub const SILENCE: Millis = 60 * SECOND;
 /// Time for a client to send its request head.
 pub const HEADER_TIME: Millis = 5 * SECOND;
+/// Time for a client to finish its TLS handshake: three round trips of a bad mobile network.
+pub const HANDSHAKE_TIME: Millis = 10 * SECOND;
+/// Time of silence after which an order of certificates counts as stuck and is begun anew.
+pub const ACME_SILENCE: Millis = DAY;
 /// Time that a long poll waits.
 pub const POLL_WAIT: Millis = 25 * SECOND;
 /// Time after which an SSE stream is ended, ± 20 %, so that a drain is nothing special.
@@ -156,6 +160,5 @@ pub const PUBLIC_IDS: usize = 8;
 pub const LATEST_AGE: Millis = DAY;
 /// Time over which joins are gathered into one frame right after a crash, when everybody returns.
 pub const JOIN_GATHER: Millis = 250;
-
 /// Time that an idle HTTP connection stays open between two requests: proxies keep theirs 60 s.
 pub const KEEP_ALIVE: Millis = 75 * SECOND;

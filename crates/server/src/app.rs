@@ -24,7 +24,7 @@ pub struct App {
     /// The secret of its backend.
     pub secret: Secret,
     /// Its log.
-    pub log: AppLog,
+    pub log: Arc<AppLog>,
     /// Seals its cursors.
     pub cursors: CursorKey,
     /// Who may do what.
@@ -64,6 +64,11 @@ impl Secret {
     /// The bytes, for signing.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
+    }
+
+    /// The text, for making keys from it; never for showing it.
+    pub fn expose(&self) -> &str {
+        &self.0
     }
 
     /// Compares in constant time.

@@ -1,7 +1,7 @@
 //! The acts on channels that both the HTTP API and the shards perform.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use arc_swap::ArcSwap;
 use deskbell_core::access::Identity;
@@ -18,10 +18,11 @@ use tokio::runtime::Handle;
 
 use crate::app::App;
 use crate::clock;
+use crate::door::Front;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::shard::{Directory, Mailbox, Tuning};
-use crate::store::{Receipt, Store, Submission};
+use crate::store::{self, Receipt, Store};
 
 /// What all parts of the running server share.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct Hub {
     pub directory: Directory,
     /// What a reload may change.
     pub tuning: ArcSwap<Tuning>,
+    /// The same for the front door and the HTTP API.
+    pub front: ArcSwap<Front>,
     /// Rates of addresses and identities.
     pub limiter: Limiter,
     /// Counters.
@@ -46,6 +49,8 @@ pub struct Hub {
     pub runtime: Handle,
     /// The server is stopping.
     pub draining: AtomicBool,
+    /// The shard that takes the next connection.
+    pub next_shard: AtomicUsize,
 }
 
 /// What became of a publish.
@@ -84,11 +89,11 @@ impl Hub {
         }
         let done = move |result: Result<Receipt, Refusal>| {
             later(result.and_then(|receipt| {
-                let id = receipt.ids.into_iter().next().ok_or_else(crate::store::lost_receipt)?;
+                let id = receipt.ids.into_iter().next().ok_or_else(lost_receipt)?;
                 Ok(Published { id, at: receipt.at, repeated: receipt.repeated })
             }));
         };
-        let submission = Submission { app: app.id, drafts: vec![draft], once, now };
+        let submission = store::Publish { app: app.id, drafts: vec![draft], once, now };
         self.store.submit(submission, Box::new(done));
         None
     }
@@ -100,6 +105,11 @@ impl Hub {
             Some(key) => self.apps.iter().find(|app| app.key == key),
         }
     }
+}
+
+/// A receipt names every event of its publish, so this is a bug of the store.
+fn lost_receipt() -> Refusal {
+    Refusal::new(deskbell_core::refusal::Code::Unavailable, "the event is safe but its receipt was lost; read the channel")
 }
 
 fn draft(publish: Publish, now: Millis) -> Draft {

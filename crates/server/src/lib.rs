@@ -14,6 +14,7 @@ pub mod http;
 pub mod hub;
 pub mod identity;
 pub mod limiter;
+pub mod logging;
 pub mod log;
 pub mod metrics;
 pub mod run;

@@ -62,7 +62,7 @@ pub struct Options {
     #[serde(skip)]
     pub secret: Option<String>,
     /// Beginning of every channel's name
-    #[arg(long, default_value = "bench-")]
+    #[arg(long, default_value = "public-bench-")]
     pub prefix: String,
     /// Spread connections over so many loopback addresses (127.0.0.2 and up): one has ports for about 28,000
     #[arg(long, default_value_t = 0)]

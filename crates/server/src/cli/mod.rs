@@ -18,7 +18,6 @@ mod token;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -55,6 +54,8 @@ enum Command {
     Sessions(inspect::InspectArgs),
     /// Ask a running server whether it is well; the exit code says it
     Health(inspect::HealthArgs),
+    /// Measure a server: many connections, publishes at a rate or flat out, losses counted
+    Bench(Box<crate::bench::Options>),
     /// Look for what would stop Deskbell from working here, and say what to do
     Doctor(doctor::DoctorArgs),
     /// Print the completions of a shell
@@ -124,13 +125,14 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Cl
         Command::Serve(flags) => serve(flags),
         Command::Check(flags) => configuration::check(flags, out),
         Command::Config(args) => configuration::print(args, out),
-        Command::Token(args) => token::run(args, now_ms(), out),
+        Command::Token(args) => token::run(args, crate::clock::now_ms(), out),
         Command::Send(args) => send::run(args, out),
         Command::Tail(args) => tail::run(args, out, err),
         Command::Status(args) => inspect::status(args, out),
         Command::Sessions(args) => inspect::sessions(args, out),
         Command::Health(args) => inspect::health(args, out),
-        Command::Doctor(args) => doctor::run(args, now_ms(), out),
+        Command::Bench(options) => bench(*options, out),
+        Command::Doctor(args) => doctor::run(args, crate::clock::now_ms(), out),
         Command::Completions { shell } => completions(shell, out),
     }
 }
@@ -140,14 +142,20 @@ fn serve(flags: ConfigFlags) -> Result<(), CliError> {
     crate::run::serve(settings).map_err(|error| CliError::Failed(error.to_string()))
 }
 
+fn bench(options: crate::bench::Options, out: &mut dyn Write) -> Result<(), CliError> {
+    let json = options.json;
+    let report = crate::bench::run(options).map_err(|error| CliError::Usage(error.to_string()))?;
+    let text = if json { report.to_json() } else { report.to_string() };
+    writeln!(out, "{text}")?;
+    if report.is_clean() {
+        return Ok(());
+    }
+    Err(CliError::Failed("events were lost, doubled or out of order".to_owned()))
+}
+
 fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Result<(), CliError> {
     // The generator panics when its writer fails, so it gets one that cannot.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "deskbell", &mut script);
     Ok(out.write_all(&script)?)
-}
-
-/// Milliseconds since 1970. The commands get the time as an argument; this is the one place that reads it.
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

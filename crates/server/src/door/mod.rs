@@ -42,7 +42,7 @@ use crate::shard::{Arrival, Letter, Way};
 use crate::tls::Acceptor;
 
 /// One listener's door.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Door {
     hub: Arc<Hub>,
     router: Router,

@@ -46,7 +46,7 @@ impl Shard {
         }
         let Some(client) = self.clients.get(slot) else { return };
         let (variant, silent) = (client.variant, self.now.saturating_sub(client.heard));
-        if variant.is_websocket() && silent > limits::SILENCE.max(self.tuning.heartbeat * 2) {
+        if variant.is_websocket() && silent > self.tuning.silence {
             self.close(slot, code::SILENT, "silent: no sign of life; come back and resume");
             self.doom(slot);
             return;

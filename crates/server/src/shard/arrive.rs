@@ -29,7 +29,10 @@ impl Shard {
         self.flags[slot as usize] = 0;
         self.enter_session(slot);
         match arrival.way {
-            Way::WebSocket { socket, read, .. } => self.arrive_websocket(slot, socket, read),
+            Way::WebSocket { socket, greeting, read, .. } => {
+                self.out = greeting;
+                self.arrive_websocket(slot, socket, read);
+            }
             Way::Stream { pipe, ask } => {
                 if let Some(client) = self.clients.get_mut(slot) {
                     client.pipe = Some(pipe.clone());
@@ -80,8 +83,8 @@ impl Shard {
         if !echo {
             let cursor = self.cursor(slot);
             self.welcome(slot, &cursor, false, &Reference::none());
-            self.flush(slot);
         }
+        self.flush(slot);
         if !read.is_empty()
             && let Some(client) = self.clients.get_mut(slot)
         {

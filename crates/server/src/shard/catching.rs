@@ -4,11 +4,13 @@
 //! here. A client turns live on the shard's own thread, so nothing can fall between.
 
 use bytes::Bytes;
+use deskbell_core::class::Shape;
 use deskbell_core::cursor::{Cursor, Late};
 use deskbell_core::ids::ChannelName;
 use deskbell_core::limits;
 use deskbell_core::log::{Bounds, Page, Reset, ResetReason, Want};
 use deskbell_core::position::Position;
+use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 
@@ -16,7 +18,7 @@ use super::client::{Catching, LateChannel};
 use super::mailbox::{Handle, Letter};
 use super::session::Start;
 use super::{PAGES_PER_TURN, Shard, flag};
-use crate::store::{LedgerPage, LedgerRead};
+use crate::store::{LedgerPage, LedgerRead, LedgerWant};
 
 /// One page: one lock of the log, one write.
 const PAGE: Bounds = Bounds { events: limits::PAGE_EVENTS, bytes: limits::PAGE_BYTES };
@@ -236,7 +238,7 @@ impl Shard {
         let app = &self.hub.apps[usize::from(client.app)];
         let wants = page.older.iter().map(|(channel, after)| {
             let class = app.log.with(|log| log.class(channel.as_str()));
-            (channel.clone(), *after, class.shape)
+            LedgerWant { channel: channel.clone(), after: *after, latest: class.shape == Shape::Latest }
         });
         let read = LedgerRead { app: app.id, at, wants: wants.collect(), until: until.ledger, bounds: PAGE };
         let mailbox = self.mailbox.clone();
@@ -244,7 +246,7 @@ impl Shard {
     }
 
     /// The ledger's page is here.
-    pub(super) fn ledger_page(&mut self, handle: Handle, page: Result<LedgerPage, String>) {
+    pub(super) fn ledger_page(&mut self, handle: Handle, page: Result<LedgerPage, Refusal>) {
         if !self.is_here(handle) {
             return;
         }
@@ -257,9 +259,10 @@ impl Shard {
         };
         let page = match page {
             Ok(page) => page,
-            Err(reason) => {
-                tracing::error!(reason, "the data file could not be read");
-                self.close(slot, super::depart::code::TRY_AGAIN, "unavailable: the data file could not be read; come back later");
+            Err(refusal) => {
+                tracing::error!(%refusal, "the data file could not be read");
+                let why = "unavailable: the data file could not be read; come back later";
+                self.close(slot, super::depart::code::TRY_AGAIN, why);
                 return;
             }
         };
@@ -269,8 +272,10 @@ impl Shard {
         if page.at_ledger > at.ledger {
             (at.ledger, at.ledger_check) = (page.at_ledger, 0);
         }
+        let after = self.clients.get(slot).map_or(at, |client| self.views[usize::from(client.app)].at);
+        let resets = page.resets.into_iter().map(|(channel, reason)| Reset { channel, reason, after });
         // The rest, memory's part among it, is read by the next page, so this one is never complete.
-        let page = Page { entries: page.entries, resets: page.resets, rosters: Vec::new(), older: Vec::new(), at, complete: false };
+        let page = Page { entries: page.entries, resets: resets.collect(), rosters: Vec::new(), older: Vec::new(), at, complete: false };
         self.take_page(slot, turn, page);
     }
 

@@ -250,13 +250,13 @@ impl Shard {
         let app = usize::from(client.app);
         match self.hub.apps[app].verifier.check(token, self.now) {
             Verdict::Known(identity) => Judged::Known(Arc::new(identity)),
-            Verdict::Refused(refusal) => Judged::Refused(refusal),
-            Verdict::NeedsKeys(wish) => {
+            Verdict::Unknown(refusal) => Judged::Refused(refusal),
+            Verdict::NeedsKeys { key_id, .. } => {
                 client.waiting =
                     Some(Box::new(Waiting::Keys { command: again(), reference: reference.clone() }));
                 let (hub, mailbox) = (self.hub.clone(), self.mailbox.clone());
                 self.hub.runtime.spawn(async move {
-                    hub.apps[app].verifier.refreshed(&wish).await;
+                    hub.apps[app].verifier.refreshed(key_id.as_deref()).await;
                     mailbox.answer(Letter::Answer { client: handle, answer: Answer::Keys });
                 });
                 Judged::Waits

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deskbell_core::access::Identity;
 use deskbell_core::ids::{ChannelName, PublicId};
+use deskbell_core::refusal::Refusal;
 use deskbell_core::session::SessionId;
 use tokio::sync::oneshot;
 
@@ -37,6 +38,8 @@ pub enum Way {
     WebSocket {
         /// The socket.
         socket: Socket,
+        /// The 101 answer, where the shard is to send it.
+        greeting: Vec<u8>,
         /// Bytes already read.
         read: Vec<u8>,
         /// permessage-deflate was agreed on.
@@ -101,7 +104,7 @@ pub enum Letter {
         /// Whose.
         client: Handle,
         /// The page, or a failure that closes the client so that it comes back.
-        page: Result<LedgerPage, String>,
+        page: Result<LedgerPage, Refusal>,
     },
     /// A body has room again, or its reader is gone.
     Pipe {

@@ -56,7 +56,6 @@ use mio::{Events, Poll, Token, Waker};
 use tokio::sync::oneshot;
 
 pub use body::{Pipe, PipeBody};
-pub use client::Clients;
 pub use directory::Directory;
 pub use mailbox::{Arrival, Ask, Claim, Handle, Letter, Mailbox, SessionFacts, Way, Whom};
 pub use session::{CarriedIdentity, CarriedSession};
@@ -68,6 +67,7 @@ use crate::bell::Bell;
 use crate::clock;
 use crate::hub::Hub;
 use channels::Channels;
+use client::Clients;
 use sink::Sink;
 use timers::{Alarm, Timers};
 

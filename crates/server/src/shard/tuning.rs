@@ -28,6 +28,8 @@ pub struct Tuning {
     pub presence_grace: Millis,
     /// Time between signs of life.
     pub heartbeat: Millis,
+    /// Time without any sign of life after which a connection is closed.
+    pub silence: Millis,
     /// Time after which an SSE stream ends.
     pub sse_rotation: Millis,
 }
@@ -46,6 +48,7 @@ impl Default for Tuning {
             resume_window: limits::RESUME_WINDOW,
             presence_grace: limits::PRESENCE_GRACE,
             heartbeat: limits::HEARTBEAT,
+            silence: limits::SILENCE,
             sse_rotation: limits::SSE_ROTATION,
         }
     }

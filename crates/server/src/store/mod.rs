@@ -271,7 +271,7 @@ impl Store {
     }
 
     /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves one file.
-    pub fn close(self) -> Result<(), Failure> {
+    pub fn close(&self) -> Result<(), Failure> {
         self.end();
         let control = self.control();
         carried::end(&control)?;

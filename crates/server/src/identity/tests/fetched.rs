@@ -73,11 +73,19 @@ async fn a_key_that_rotates_is_fetched_once_for_everybody() {
     })
     .await
     .expect("the unknown key is asked for");
+    let mut late = std::pin::pin!(running.check(&token));
+    tokio::select! {
+        biased;
+        _ = &mut late => panic!("the answer is held back"),
+        () = std::future::ready(()) => {}
+    }
     server.open(true);
+    late.await.unwrap();
     for one in many {
         assert_eq!(timeout(SOON, one).await.unwrap().unwrap().unwrap().user_id(), Some("ann"));
     }
     running.check(&old.token(Some("old"), &ann())).await.unwrap();
+    timeout(SOON, running.0.refreshed(Some("new"))).await.expect("a known key is not waited for");
     assert_eq!(server.asked().len(), 2, "one fetch at the start, one for a hundred checks");
 }
 
@@ -132,8 +140,8 @@ async fn an_endpoint_that_is_down_leaves_the_old_keys() {
     let token = old.token(Some("old"), &ann());
     running.check(&token).await.unwrap();
 
-    let broken =
-        [(503, b"later".to_vec()), (302, vec![]), (200, b"<html>".to_vec()), (200, vec![b' '; 300_000])];
+    let good = json!({ "keys": [new.jwk("new")] }).to_string();
+    let broken = [(503, good.clone()), (302, good), (200, "<html>".to_owned())];
     for (status, body) in broken {
         server.say(status, body.into());
         let refusal = running.check(&new.token(Some("new"), &ann())).await.unwrap_err();
@@ -147,6 +155,14 @@ async fn an_endpoint_that_is_down_leaves_the_old_keys() {
     let refusal = running.check(&token).await.unwrap_err();
     assert_eq!(refusal.code, Code::Unavailable);
     running.check(&new.token(Some("new"), &ann())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_bound_is_not_taken() {
+    let server = KeyServer::start(&[]).await;
+    server.say(200, vec![b' '; 256 * 1024 + 1].into());
+    let error = Endpoint::new(&server.url, None).unwrap().fetch().await.unwrap_err();
+    assert!(error.0.contains("the body cannot be taken"), "{error}");
 }
 
 #[tokio::test]

@@ -1,0 +1,355 @@
+//! Builds the parts from the settings.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use deskbell_core::access::{self, Action, Audience, Rule, Rules};
+use deskbell_core::class::{Class, Classes, Retention, Shape};
+use deskbell_core::cursor::CursorKey;
+use deskbell_core::ids::AppId;
+use deskbell_core::log::{Carry, Log, Row};
+use deskbell_core::pattern::Pattern;
+use deskbell_core::position::{Epoch, Position};
+use deskbell_core::rate::Rate;
+use deskbell_core::session::Seals;
+
+use super::StartError;
+use crate::app::{App, Secret};
+use crate::bell::Bells;
+use crate::clock;
+use crate::config::{AccessRuleText, AcmeSettings, ChannelClass, ChannelRule, Settings, TlsSettings};
+use crate::door::Front;
+use crate::hub::Hub;
+use crate::identity;
+use crate::limiter::Limiter;
+use crate::log::AppLog;
+use crate::metrics::Metrics;
+use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
+use crate::store::{Feed, Opened, Options, Seed};
+use crate::tls::Acceptor;
+use crate::tls::acme::Acme;
+use crate::tls::files::CertificateFiles;
+
+/// The hub and the threads of its shards.
+pub fn hub(settings: &Settings) -> Result<(Arc<Hub>, Vec<JoinHandle<()>>), StartError> {
+    let cradles = (0..settings.shards).map(|_| Cradle::new()).collect::<Result<Vec<_>, _>>().map_err(StartError::new)?;
+    let bells = Bells::new(cradles.iter().map(|cradle| cradle.bell.clone()).collect());
+    let mut opened = Opened::open(&Options {
+        data: settings.data_dir.clone(),
+        seed: Seed {
+            secret: clock::random_bytes(),
+            app_key: clock::random_bytes(),
+            app_secret: clock::random_bytes(),
+        },
+        durable_age: settings.history.durable_age_ms,
+    })
+    .map_err(StartError::new)?;
+    let stored = opened.installation().secret;
+    let apps = apps(settings, &mut opened, &bells)?;
+    let sessions = carried_sessions(&mut opened, &apps)?;
+    let store = opened.start(feed(&apps)).map_err(StartError::new)?;
+    let hub = Arc::new(Hub {
+        apps,
+        seals: Seals::derive(&stored),
+        store,
+        mailboxes: cradles.iter().map(|cradle| cradle.mailbox.clone()).collect(),
+        directory: Directory::default(),
+        tuning: ArcSwap::from_pointee(tuning(settings)),
+        front: ArcSwap::from_pointee(front(settings)),
+        limiter: Limiter::default(),
+        metrics: Metrics::default(),
+        runtime: tokio::runtime::Handle::current(),
+        draining: AtomicBool::new(false),
+        next_shard: AtomicUsize::new(0),
+    });
+    let shards = shards(&hub, cradles)?;
+    adopt(&hub, sessions);
+    Ok((hub, shards))
+}
+
+fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<App>, StartError> {
+    let made = opened.installation().app.clone();
+    let stored = opened.installation().secret;
+    let mut apps = Vec::new();
+    for (index, wish) in settings.apps.iter().enumerate() {
+        let id = wish.id.map_or(made.id, AppId);
+        let key = wish.key.clone().unwrap_or_else(|| made.key.clone());
+        let secret = wish.secret.as_ref().map_or(made.secret.as_str(), |secret| secret.expose());
+        let log = Arc::new(AppLog::new(open_log(settings, opened, id)?, bells.clone()));
+        let verifier = identity::Verifier::new(auth(settings, secret)?).map_err(StartError::new)?;
+        verifier.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+        apps.push(App {
+            index,
+            id,
+            key,
+            secret: Secret::new(secret),
+            log,
+            cursors: CursorKey::derive(&stored, id),
+            rules: ArcSwap::from_pointee(rules(settings)?),
+            verifier,
+        });
+    }
+    Ok(apps)
+}
+
+/// A log that goes on from a clean stop, or a new one at the ledger's head.
+fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, StartError> {
+    let classes = classes(settings)?;
+    let (row, check) = opened.head(id).map_err(StartError::new)?;
+    let carry = opened.take_carry(id).map_err(StartError::new)?;
+    let carry = carry.and_then(|json| match serde_json::from_str::<Carry>(&json) {
+        Ok(carry) => Some(carry),
+        Err(error) => {
+            tracing::warn!(%error, "what the last run left cannot be read; memory channels begin anew");
+            None
+        }
+    });
+    Ok(match carry {
+        Some(carry) => Log::resume(carry, row, check, classes, clock::now_ms()),
+        None => Log::new(Epoch(clock::random_u64()), row, check, classes),
+    })
+}
+
+/// Committed rows go into their app's log, before anybody is told that they are safe.
+fn feed(apps: &[App]) -> Feed {
+    let logs: HashMap<AppId, Arc<AppLog>> = apps.iter().map(|app| (app.id, app.log.clone())).collect();
+    Box::new(move |app, rows: Vec<Row>| {
+        let Some(log) = logs.get(&app) else { return Vec::new() };
+        let mut positions: Vec<Position> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let number = row.row;
+            let taken = log.with(|log| log.append_if(vec![row], clock::now_ms()).map(|()| log.head()));
+            match taken {
+                Ok(at) => positions.push(at),
+                // This store is the log's only feed, so nobody else can have taken the row in.
+                Err(elsewhere) => {
+                    tracing::error!(row = number, taken = elsewhere.taken, "a ledger row came out of order");
+                    positions.push(log.with(|log| log.head()));
+                }
+            }
+        }
+        positions
+    })
+}
+
+fn shards(hub: &Arc<Hub>, cradles: Vec<Cradle>) -> Result<Vec<JoinHandle<()>>, StartError> {
+    let mut threads = Vec::new();
+    for (number, cradle) in cradles.into_iter().enumerate() {
+        let shard = Shard::new(number as u16, cradle, hub.clone());
+        let work = move || {
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shard.run()));
+            if !matches!(ended, Ok(Ok(()))) {
+                // Its clients would hang for ever. A new process takes them up again.
+                tracing::error!(shard = number, ?ended, "a shard has failed: the process ends");
+                std::process::exit(70);
+            }
+        };
+        let thread = std::thread::Builder::new().name(format!("shard-{number}")).spawn(work);
+        threads.push(thread.map_err(StartError::new)?);
+    }
+    Ok(threads)
+}
+
+fn carried_sessions(opened: &mut Opened, apps: &[App]) -> Result<Vec<CarriedSession>, StartError> {
+    let mut sessions = Vec::new();
+    for app in apps {
+        if let Some(json) = opened.take_sessions(app.id).map_err(StartError::new)? {
+            match serde_json::from_str::<Vec<CarriedSession>>(&json) {
+                Ok(list) => sessions.extend(list),
+                Err(error) => tracing::warn!(%error, "the sessions of the last run cannot be read; clients resume by cursor"),
+            }
+        }
+    }
+    Ok(sessions)
+}
+
+fn adopt(hub: &Hub, sessions: Vec<CarriedSession>) {
+    let mut lists: Vec<Vec<CarriedSession>> = hub.mailboxes.iter().map(|_| Vec::new()).collect();
+    let shards = lists.len();
+    for session in sessions {
+        lists[session.id as usize % shards].push(session);
+    }
+    for (mailbox, list) in hub.mailboxes.iter().zip(lists) {
+        mailbox.answer(Letter::Adopt(list));
+    }
+}
+
+/// The class rules.
+pub fn classes(settings: &Settings) -> Result<Classes, StartError> {
+    let mut rules = Vec::new();
+    for rule in &settings.channels {
+        let pattern = pattern(&rule.pattern)?;
+        rules.push((pattern, class(rule)));
+    }
+    let mut otherwise = Class::of_shape(Shape::Stream);
+    let history = &settings.history;
+    otherwise.retention =
+        Retention { events: history.count as usize, bytes: history.bytes as usize, age: history.age_ms };
+    Ok(Classes::new(rules, otherwise))
+}
+
+fn class(rule: &ChannelRule) -> Class {
+    let shape = match rule.class {
+        ChannelClass::Stream => Shape::Stream,
+        ChannelClass::Latest => Shape::Latest,
+        ChannelClass::Ephemeral => Shape::Ephemeral,
+    };
+    Class {
+        shape,
+        durable: rule.durable,
+        presence: rule.presence,
+        retention: Retention {
+            events: rule.history_count as usize,
+            bytes: rule.history_bytes as usize,
+            age: rule.history_age_ms,
+        },
+    }
+}
+
+fn pattern(text: &str) -> Result<Pattern, StartError> {
+    Pattern::parse(text).map_err(|error| StartError(format!("the pattern \"{text}\": {error}")))
+}
+
+/// The access rules.
+pub fn rules(settings: &Settings) -> Result<Rules, StartError> {
+    if settings.dev {
+        return Ok(access::dev_rules());
+    }
+    if settings.access.is_empty() {
+        return Ok(access::default_rules());
+    }
+    settings.access.iter().map(rule).collect::<Result<Vec<_>, _>>().map(Rules::new)
+}
+
+fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
+    let to = match text.to.as_str() {
+        "everyone" => Audience::Everyone,
+        "user" => Audience::User,
+        other => match other.strip_prefix("role:") {
+            Some(role) => Audience::Role(role.to_owned()),
+            None => return Err(StartError(format!("access.to = \"{other}\": write everyone, user or role:NAME"))),
+        },
+    };
+    let action = |word: &String| {
+        Action::parse(word).ok_or_else(|| StartError(format!("access.allow: \"{word}\" is none of subscribe, publish, presence")))
+    };
+    Ok(Rule { pattern: pattern(&text.pattern)?, allow: text.allow.iter().map(action).collect::<Result<_, _>>()?, to })
+}
+
+/// What proves users of an app.
+pub fn auth(settings: &Settings, app_secret: &str) -> Result<identity::Settings, StartError> {
+    let auth = &settings.auth;
+    let secrets = auth.jwt_secret.as_ref().map(|secret| secret.expose()).into_iter().chain([app_secret]);
+    let secrets = secrets.map(|s| identity::keys::Secret::new(s.as_bytes())).collect::<Result<_, _>>().map_err(StartError::new)?;
+    let public_keys = match &auth.jwt_public_key {
+        None => Vec::new(),
+        Some(path) => {
+            let read = std::fs::read(path);
+            vec![read.map_err(|error| StartError(format!("auth.jwt_public_key {}: {error}", path.display())))?]
+        }
+    };
+    let source = match &auth.jwks_url {
+        None => None,
+        Some(url) => Some(identity::Source {
+            endpoint: identity::fetch::Endpoint::new(url, None).map_err(StartError::new)?,
+            pace: identity::Pace {
+                every: std::time::Duration::from_millis(auth.jwks_refresh_ms),
+                ..identity::Pace::default()
+            },
+        }),
+    };
+    let algorithms = auth.jwt_algorithms.iter().map(|word| {
+        identity::keys::Algorithm::parse(word).ok_or_else(|| StartError(format!("auth.jwt_algorithms: \"{word}\" is not known")))
+    });
+    let policy = identity::Policy {
+        algorithms: algorithms.collect::<Result<_, _>>()?,
+        issuers: auth.issuer.iter().cloned().collect(),
+        audiences: auth.audience.iter().cloned().collect(),
+        leeway: auth.leeway_ms,
+        user_claim: auth.user_claim.clone(),
+        roles_claim: auth.roles_claim.clone(),
+        ..identity::Policy::default()
+    };
+    Ok(identity::Settings { policy, secrets, public_keys, key_set: None, source })
+}
+
+/// What the shards work with.
+pub fn tuning(settings: &Settings) -> Tuning {
+    let limits = &settings.limits;
+    let rate = |per_second: u64, burst: u64| Rate { per_second: per_second as u32, burst: burst as u32 };
+    Tuning {
+        frame: limits.frame,
+        rate: rate(limits.rate, limits.burst),
+        identity_rate: rate(limits.rate_per_identity, limits.burst * 4),
+        address_rate: rate(limits.rate_per_address, limits.burst * 20),
+        subscriptions: limits.subscriptions,
+        backlog: limits.backlog,
+        parked: limits.parked_sessions.div_ceil(settings.shards),
+        parked_per_address: limits.parked_sessions_per_address.div_ceil(settings.shards),
+        resume_window: settings.session.resume_window_ms,
+        presence_grace: settings.session.presence_grace_ms,
+        heartbeat: settings.heartbeat_ms,
+        sse_rotation: limits.sse_rotation_ms,
+        silence: limits.idle_ms,
+    }
+}
+
+/// What the front door works with.
+pub fn front(settings: &Settings) -> Front {
+    let limits = &settings.limits;
+    let app_origins = settings.apps.iter().flat_map(|app| app.origins.iter().cloned());
+    Front {
+        trusted_proxies: settings.trusted_proxies.clone(),
+        origins: settings.websocket.origins.iter().cloned().chain(app_origins).collect(),
+        cors_origins: settings.cors_origins.clone(),
+        auth_cookie: settings.auth.cookie.clone(),
+        body: limits.body,
+        poll_wait: limits.poll_wait_ms,
+        metrics_enabled: settings.metrics.enabled,
+        metrics_public: settings.metrics.public,
+        dev: settings.dev,
+        compression: settings.websocket.compression,
+        echo: std::env::var_os("DESKBELL_TEST_ECHO").is_some(),
+        connections: limits.connections,
+        connections_per_address: limits.connections_per_address,
+        connect_rate: limits.connect_rate_per_address as u32,
+    }
+}
+
+/// The certificate, where TLS is on.
+pub fn acceptor(settings: &Settings) -> Result<Option<Arc<Acceptor>>, StartError> {
+    match &settings.tls {
+        TlsSettings::Off => Ok(None),
+        TlsSettings::Files { cert, key } => {
+            let (files, warnings) = CertificateFiles::load(cert, key, clock::now_ms()).map_err(StartError::new)?;
+            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            let acceptor = Acceptor::files(Arc::new(files)).map_err(StartError::new)?;
+            Ok(Some(Arc::new(acceptor)))
+        }
+        TlsSettings::Acme(acme) => Ok(Some(Arc::new(acme_acceptor(acme)?))),
+    }
+}
+
+fn acme_acceptor(wish: &AcmeSettings) -> Result<Acceptor, StartError> {
+    let extra_roots = match &wish.ca_file {
+        None => None,
+        Some(path) => {
+            let read = std::fs::read(path);
+            Some(read.map_err(|error| StartError(format!("tls.acme.ca_file {}: {error}", path.display())))?)
+        }
+    };
+    let acme = Acme::new(crate::tls::acme::AcmeSettings {
+        domains: wish.domains.clone(),
+        contact: wish.contact.clone(),
+        directory: wish.directory.clone(),
+        cache: wish.cache.clone(),
+        extra_roots,
+    });
+    let acme = Arc::new(acme.map_err(StartError::new)?);
+    let orders = acme.clone();
+    tokio::spawn(async move { orders.run().await });
+    Ok(Acceptor::acme(acme))
+}

@@ -1,0 +1,162 @@
+//! The whole program on one screen: builds all parts in order, and stops them in reverse.
+
+mod build;
+mod reload;
+mod stop;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::clock;
+use crate::config::Settings;
+use crate::door::Door;
+use crate::http;
+use crate::hub::Hub;
+use crate::logging;
+use crate::tls::Acceptor;
+
+/// Channels that one sweep looks at.
+const SWEEP: usize = 2_000;
+
+/// Why the server did not start, or did not stop well.
+#[derive(Debug)]
+pub struct StartError(String);
+
+impl StartError {
+    /// A sentence that says what to do.
+    pub fn new(sentence: impl std::fmt::Display) -> Self {
+        Self(sentence.to_string())
+    }
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Everything that runs, in the order in which it was built.
+struct Running {
+    settings: Settings,
+    log_file: logging::LogFile,
+    hub: Arc<Hub>,
+    shards: Vec<JoinHandle<()>>,
+    tls: Option<Arc<Acceptor>>,
+    stop: watch::Sender<bool>,
+    doors: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// Runs the server until it is told to stop.
+pub fn serve(settings: Settings) -> Result<(), StartError> {
+    let log_file = logging::start(&settings.log).map_err(StartError::new)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.clamp(1, 4))
+        .enable_all()
+        .build()
+        .map_err(StartError::new)?;
+    runtime.block_on(async {
+        let running = start(settings, log_file).await?;
+        until_stopped(running).await
+    })
+}
+
+async fn start(settings: Settings, log_file: logging::LogFile) -> Result<Running, StartError> {
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let tls = build::acceptor(&settings)?;
+    let mut listeners = Vec::new();
+    for listen in &settings.listen {
+        listeners.push((listen.clone(), bind(listen.addr).await?));
+    }
+    let (hub, shards) = build::hub(&settings)?;
+    let (stop, stopped) = watch::channel(false);
+    let router = http::router(hub.clone());
+    let mut doors = Vec::new();
+    for (listen, listener) in listeners {
+        let door = Door::new(hub.clone(), router.clone(), tls.clone().filter(|_| listen.tls), listen.app);
+        doors.push(tokio::spawn(door.serve(listener, stopped.clone())));
+    }
+    for index in 0..hub.apps.len() {
+        let hub = hub.clone();
+        tokio::spawn(async move { hub.apps[index].verifier.run().await });
+    }
+    tokio::spawn(keep_house(hub.clone()));
+    announce(&settings, &hub);
+    Ok(Running { settings, log_file, hub, shards, tls, stop, doors })
+}
+
+async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = || -> std::io::Result<TcpListener> {
+        let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(4_096)
+    };
+    bound().map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program has this port; stop it or choose another with --listen",
+            std::io::ErrorKind::PermissionDenied => "this user may not open this port; choose one above 1023",
+            _ => "choose an address of this machine with --listen",
+        };
+        StartError(format!("cannot listen on {address}: {error}; {hint}"))
+    })
+}
+
+fn announce(settings: &Settings, hub: &Hub) {
+    if settings.dev {
+        tracing::warn!("DEVELOPMENT MODE: every channel is open to everybody; never use it with real data");
+    }
+    for listen in &settings.listen {
+        let scheme = if listen.tls { "https" } else { "http" };
+        tracing::info!("listening on {scheme}://{} with {} shards", listen.addr, hub.mailboxes.len());
+    }
+    for app in &hub.apps {
+        tracing::info!("app {} has the key {}; its secret stands in {}", app.id, app.key, settings.credentials_file().display());
+    }
+}
+
+/// Sweeps old history out, a bounded number of channels at a time.
+async fn keep_house(hub: Arc<Hub>) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    let mut turns = 0_u64;
+    loop {
+        seconds.tick().await;
+        turns += 1;
+        let now = clock::now_ms();
+        for app in &hub.apps {
+            app.log.with(|log| log.sweep(SWEEP, now));
+        }
+        if turns % 60 == 0 {
+            hub.store.expire(now);
+        }
+    }
+}
+
+async fn until_stopped(mut running: Running) -> Result<(), StartError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::new)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::new)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(StartError::new)?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => reload::reload(&mut running),
+        }
+    }
+    tracing::info!("stopping: connections are closed over {} ms", running.settings.drain_ms);
+    // A second signal means: now.
+    tokio::select! {
+        stopped = stop::stop(running) => stopped,
+        _ = terminate.recv() => Err(StartError::new("stopped at once by a second signal; clients will resume by cursor")),
+        _ = interrupt.recv() => Err(StartError::new("stopped at once by a second signal; clients will resume by cursor")),
+    }
+}

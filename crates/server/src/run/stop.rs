@@ -1,0 +1,65 @@
+//! A clean stop: nobody loses an event, and the next start resets nobody.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use deskbell_core::ids::AppId;
+use tokio::sync::oneshot;
+
+use super::{Running, StartError};
+use crate::hub::Hub;
+use crate::shard::{CarriedSession, Letter};
+
+/// Drains, then writes down what memory holds.
+pub async fn stop(running: Running) -> Result<(), StartError> {
+    let Running { settings, hub, shards, stop, doors, .. } = running;
+    hub.draining.store(true, Ordering::Relaxed);
+    // Nobody new comes in; HTTP connections end with the request that is under way.
+    stop.send_replace(true);
+    let sessions = drain_shards(&hub, settings.drain_ms).await;
+    for door in doors {
+        // A door that was still opening has nothing to keep.
+        let _ = door.await;
+    }
+    tokio::task::spawn_blocking(move || {
+        for shard in shards {
+            // A failed shard has ended the process already.
+            let _ = shard.join();
+        }
+    })
+    .await
+    .map_err(StartError::new)?;
+    write_down(&hub, &sessions)?;
+    tracing::info!("stopped cleanly with {} sessions to resume", sessions.len());
+    Ok(())
+}
+
+async fn drain_shards(hub: &Hub, over_ms: u64) -> Vec<CarriedSession> {
+    let mut answers = Vec::new();
+    for mailbox in &hub.mailboxes {
+        let (done, answer) = oneshot::channel();
+        mailbox.answer(Letter::Drain { over_ms, done });
+        answers.push(answer);
+    }
+    let patience = Duration::from_millis(over_ms + 5_000);
+    let mut sessions = Vec::new();
+    for answer in answers {
+        match tokio::time::timeout(patience, answer).await {
+            Ok(Ok(list)) => sessions.extend(list),
+            _ => tracing::error!("a shard did not finish its drain in time"),
+        }
+    }
+    sessions
+}
+
+fn write_down(hub: &Hub, sessions: &[CarriedSession]) -> Result<(), StartError> {
+    hub.store.drain();
+    for app in &hub.apps {
+        let carry = serde_json::to_string(&app.log.with(|log| log.carry())).map_err(StartError::new)?;
+        hub.store.save_carry(app.id, &carry).map_err(StartError::new)?;
+        let own: Vec<_> = sessions.iter().filter(|session| AppId(session.app) == app.id).collect();
+        let own = serde_json::to_string(&own).map_err(StartError::new)?;
+        hub.store.save_sessions(app.id, &own).map_err(StartError::new)?;
+    }
+    hub.store.close().map_err(StartError::new)
+}
