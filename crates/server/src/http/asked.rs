@@ -97,7 +97,10 @@ impl FromRequest<Arc<Hub>> for Backend {
         if asked.is_backend() {
             return Ok(Self(asked));
         }
-        Err(Problem::new(Code::Denied, "this route is for backends; send the app's secret in place of a token"))
+        Err(Problem::new(
+            Code::Denied,
+            "this route is for backends; send the app's secret in place of a token",
+        ))
     }
 }
 

@@ -36,7 +36,8 @@ pub fn proof<'a>(apps: &[App], headers: &'a HeaderMap, query: &Query) -> Result<
         return Err(no("send `Authorization: Bearer` with the app's secret, or sign the request"));
     }
     let app = apps.iter().find(|app| Some(app.key.as_str()) == query.get("auth_key"));
-    let app = app.ok_or_else(|| no("`auth_key` is the key of no app here; take key and secret of one app"))?;
+    let app =
+        app.ok_or_else(|| no("`auth_key` is the key of no app here; take key and secret of one app"))?;
     Ok(Proof::Signature(app.index))
 }
 

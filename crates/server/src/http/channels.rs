@@ -71,7 +71,14 @@ impl Facts {
             Shape::Latest => "latest",
             Shape::Ephemeral => "ephemeral",
         };
-        Self { channel: channel.to_owned(), class: word, durable: class.durable, events, subscribers: 0, presence }
+        Self {
+            channel: channel.to_owned(),
+            class: word,
+            durable: class.durable,
+            events,
+            subscribers: 0,
+            presence,
+        }
     }
 }
 

@@ -85,9 +85,9 @@ async fn read(
     bounds: Bounds,
 ) -> Result<Found, Refusal> {
     let want = [Want::plain(channel.clone())];
-    let (page, head, shape) = app.log.with(|log| {
-        (log.read(&at, &want, None, bounds), log.head(), log.class(channel.as_str()).shape)
-    });
+    let (page, head, shape) = app
+        .log
+        .with(|log| (log.read(&at, &want, None, bounds), log.head(), log.class(channel.as_str()).shape));
     let Some((_, after)) = page.older.first() else { return Ok(from_memory(page)) };
     let wants = vec![LedgerWant { channel: channel.clone(), after: *after, latest: shape == Shape::Latest }];
     let read = LedgerRead { app: app.id, at, wants, until: head.ledger, bounds };

@@ -83,7 +83,8 @@ pub const ROUTES: [Route; 17] = [
 
 /// All routes over a running server.
 pub fn router(hub: Arc<Hub>) -> Router {
-    let routes = ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.answer)()));
+    let routes =
+        ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.answer)()));
     routes
         .fallback(nowhere)
         .method_not_allowed_fallback(otherwise)

@@ -89,7 +89,8 @@ fn answer_list(hub: &Hub, app: &App, outcomes: Vec<Outcome>) -> Result<Response,
     hub.metrics.published.inc_by(taken.len() as u64);
     // All positions are of one log, so the furthest one covers the others. What an earlier request
     // had published may be known by its ledger half only, and stands behind.
-    let furthest = taken.iter().map(|published| published.at).max_by_key(|at| (at.epoch.0 != 0, at.seq, at.ledger));
+    let furthest =
+        taken.iter().map(|published| published.at).max_by_key(|at| (at.epoch.0 != 0, at.seq, at.ledger));
     let cursor = app.seal(furthest.unwrap_or_else(|| app.log.with(|log| log.head())));
     let mut out = Vec::with_capacity(64 + outcomes.len() * 160);
     out.extend_from_slice(b"{\"events\":[");

@@ -182,9 +182,13 @@ mod tests {
         assert!(asked("resume=r", false).unwrap().channels.is_empty());
         assert_eq!(asked("channels=a,,b", false).map(|_| ()), Err(Code::BadChannel));
         assert_eq!(asked("channels=a%20b", false).map(|_| ()), Err(Code::BadChannel));
-        let many = |n: usize| format!("channels={}", (0..n).map(|i| i.to_string()).collect::<Vec<_>>().join(","));
+        let many =
+            |n: usize| format!("channels={}", (0..n).map(|i| i.to_string()).collect::<Vec<_>>().join(","));
         assert!(asked(&many(limits::CHANNELS_PER_REQUEST), false).is_ok());
-        assert_eq!(asked(&many(limits::CHANNELS_PER_REQUEST + 1), false).map(|_| ()), Err(Code::LimitReached));
+        assert_eq!(
+            asked(&many(limits::CHANNELS_PER_REQUEST + 1), false).map(|_| ()),
+            Err(Code::LimitReached)
+        );
     }
 
     #[test]

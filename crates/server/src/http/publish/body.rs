@@ -41,11 +41,12 @@ pub fn parse(body: &[u8]) -> Result<Wanted, Problem> {
     }
     let Some(events) = &read.events else { return Ok(Wanted::One(read.one.publish()?)) };
     if read.one.any {
-        return Err(bad_field("events", "stands beside the fields of one event; send one or the other").into());
+        return Err(
+            bad_field("events", "stands beside the fields of one event; send one or the other").into()
+        );
     }
-    let publish = |(at, item): (usize, &Item<'_>)| {
-        item.publish().map_err(|no| in_list(at, no.code, &no.message))
-    };
+    let publish =
+        |(at, item): (usize, &Item<'_>)| item.publish().map_err(|no| in_list(at, no.code, &no.message));
     Ok(Wanted::Many(events.iter().enumerate().map(publish).collect::<Result<_, _>>()?))
 }
 
@@ -270,7 +271,8 @@ mod tests {
 
     #[test]
     fn data_is_kept_byte_for_byte() {
-        for data in ["null", "  1.50", "{\"b\": 1,\n \"a\":[ ]}", "\"\\u00e9é\"", "12345678901234567890123"] {
+        for data in ["null", "  1.50", "{\"b\": 1,\n \"a\":[ ]}", "\"\\u00e9é\"", "12345678901234567890123"]
+        {
             let publish = one(&format!(r#"{{"channel":"c","name":"n","data":{data}}}"#));
             assert_eq!(publish.data.bytes, data.trim().as_bytes(), "{data}");
         }
@@ -278,7 +280,8 @@ mod tests {
 
     #[test]
     fn every_field_is_understood() {
-        let publish = one(r#"{"except":"7.9","key":"k","id":"a-1","data":1,"name":"n \u0041","channel":"c"}"#);
+        let publish =
+            one(r#"{"except":"7.9","key":"k","id":"a-1","data":1,"name":"n \u0041","channel":"c"}"#);
         assert_eq!(publish.channel.as_str(), "c");
         assert_eq!(publish.name.as_str(), "n A");
         assert_eq!(publish.id.unwrap().as_str(), "a-1");
