@@ -166,3 +166,5 @@ pub const LATEST_AGE: Millis = DAY;
 pub const JOIN_GATHER: Millis = 250;
 /// Time that an idle HTTP connection stays open between two requests: proxies keep theirs 60 s.
 pub const KEEP_ALIVE: Millis = 75 * SECOND;
+/// Time for the other side to end its direction after our goodbye.
+pub const LINGER: Millis = 2 * SECOND;

@@ -80,8 +80,12 @@ async fn start(settings: Settings, log_file: logging::LogFile) -> Result<Running
     let (hub, shards) = build::hub(&settings)?;
     let (stop, stopped) = watch::channel(false);
     let router = http::router(hub.clone());
+    announce(&settings, &hub);
     let mut doors = Vec::new();
     for (listen, listener) in listeners {
+        let scheme = if listen.tls { "https" } else { "http" };
+        let address = listener.local_addr().unwrap_or(listen.addr);
+        tracing::info!("listening on {scheme}://{address}");
         let door = Door::new(hub.clone(), router.clone(), tls.clone().filter(|_| listen.tls), listen.app);
         doors.push(tokio::spawn(door.serve(listener, stopped.clone())));
     }
@@ -90,20 +94,25 @@ async fn start(settings: Settings, log_file: logging::LogFile) -> Result<Running
         tokio::spawn(async move { hub.apps[index].verifier.run().await });
     }
     tokio::spawn(keep_house(hub.clone()));
-    announce(&settings, &hub);
     Ok(Running { settings, log_file, hub, shards, tls, stop, doors })
 }
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
     let bound = || -> std::io::Result<TcpListener> {
-        let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() {
+            tokio::net::TcpSocket::new_v4()?
+        } else {
+            tokio::net::TcpSocket::new_v6()?
+        };
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(4_096)
     };
     bound().map_err(|error| {
         let hint = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "another program has this port; stop it or choose another with --listen",
+            std::io::ErrorKind::AddrInUse => {
+                "another program has this port; stop it or choose another with --listen"
+            }
             std::io::ErrorKind::PermissionDenied => "this user may not open this port; choose one above 1023",
             _ => "choose an address of this machine with --listen",
         };
@@ -115,12 +124,13 @@ fn announce(settings: &Settings, hub: &Hub) {
     if settings.dev {
         tracing::warn!("DEVELOPMENT MODE: every channel is open to everybody; never use it with real data");
     }
-    for listen in &settings.listen {
-        let scheme = if listen.tls { "https" } else { "http" };
-        tracing::info!("listening on {scheme}://{} with {} shards", listen.addr, hub.mailboxes.len());
-    }
     for app in &hub.apps {
-        tracing::info!("app {} has the key {}; its secret stands in {}", app.id, app.key, settings.credentials_file().display());
+        tracing::info!(
+            "app {} has the key {}; its secret stands in {}",
+            app.id,
+            app.key,
+            settings.credentials_file().display()
+        );
     }
 }
 

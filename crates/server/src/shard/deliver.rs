@@ -55,7 +55,9 @@ impl Shard {
         let live: Vec<u32> = self
             .clients
             .iter()
-            .filter(|(slot, client)| usize::from(client.app) == app && !self.flagged(*slot, flag::CATCHING | flag::GONE))
+            .filter(|(slot, client)| {
+                usize::from(client.app) == app && !self.flagged(*slot, flag::CATCHING | flag::GONE)
+            })
             .map(|(slot, _)| slot)
             .collect();
         self.hub.metrics.shard_fell_off.inc();
@@ -112,7 +114,14 @@ impl Shard {
     }
 
     /// One channel: a plain loop over its listeners.
-    fn hand_out_one(&mut self, app: usize, number: u32, entries: &[SharedEntry], chunk: &Chunk, before: &Position) {
+    fn hand_out_one(
+        &mut self,
+        app: usize,
+        number: u32,
+        entries: &[SharedEntry],
+        chunk: &Chunk,
+        before: &Position,
+    ) {
         // The lists are put back below; nothing changes them meanwhile, because whoever fails in
         // the loop is only marked and leaves at the end of the turn.
         let lists = std::mem::take(&mut self.views[app].channels.get_mut(number).lists);
@@ -176,9 +185,16 @@ impl Shard {
     }
 
     /// The frames of the wanted entries, in log order.
-    fn join(&self, app: usize, variant: Variant, entries: &[SharedEntry], wanted: impl Fn(usize) -> bool) -> Bytes {
+    fn join(
+        &self,
+        app: usize,
+        variant: Variant,
+        entries: &[SharedEntry],
+        wanted: impl Fn(usize) -> bool,
+    ) -> Bytes {
         let key = &self.hub.apps[app].cursors;
-        let mut frames = entries.iter().enumerate().filter(|(place, _)| wanted(*place)).map(|(_, entry)| entry);
+        let mut frames =
+            entries.iter().enumerate().filter(|(place, _)| wanted(*place)).map(|(_, entry)| entry);
         let Some(first) = frames.next().map(|entry| variant.event(entry, key)) else { return Bytes::new() };
         let Some(second) = frames.next() else { return first };
         let mut joined = BytesMut::from(&first[..]);

@@ -26,7 +26,13 @@ pub(super) enum Begin {
 
 impl Shard {
     /// A `subscribe` command.
-    pub(super) fn subscribe(&mut self, slot: u32, channel: &ChannelName, since: Option<&str>, reference: &Reference) {
+    pub(super) fn subscribe(
+        &mut self,
+        slot: u32,
+        channel: &ChannelName,
+        since: Option<&str>,
+        reference: &Reference,
+    ) {
         match self.try_subscribe(slot, channel, since, reference) {
             Ok(()) => {}
             Err(refusal) => self.say(slot, &Notice::Error(&refusal), reference),

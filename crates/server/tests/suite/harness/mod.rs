@@ -1,0 +1,25 @@
+//! Starts real servers and speaks to them with small blocking clients.
+//!
+//! Nothing here sleeps to wait for something: every wait is for an answer, a line or an end, and
+//! has a deadline.
+
+mod http;
+mod server;
+mod sse;
+mod ws;
+
+pub use http::{Answer, get, post, request};
+pub use server::{SECRET, Server, Start};
+pub use sse::{Sse, SseEvent};
+pub use ws::{Closed, Ws};
+
+use std::time::Duration;
+
+/// How long any single thing may take before the test fails: generous, because the machine is shared.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A JSON object with the given fields.
+#[macro_export]
+macro_rules! json {
+    ($($tokens:tt)*) => { serde_json::json!($($tokens)*) };
+}

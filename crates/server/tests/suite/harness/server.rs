@@ -1,0 +1,206 @@
+//! The real binary as a child process, with a data directory of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use super::{Answer, DEADLINE, Ws, post, request};
+
+/// The secret of the app that every test server has.
+pub const SECRET: &str = "a-secret-for-tests-a-secret-for-tests";
+
+/// How a server is to be started.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// A configuration file's text.
+    pub config: String,
+    /// Further flags.
+    pub flags: Vec<String>,
+    /// Further environment.
+    pub env: Vec<(String, String)>,
+}
+
+impl Start {
+    /// With a configuration file.
+    pub fn with(config: &str) -> Self {
+        Self { config: config.to_owned(), ..Self::default() }
+    }
+
+    /// With a further flag.
+    pub fn flag(mut self, flag: &str) -> Self {
+        self.flags.push(flag.to_owned());
+        self
+    }
+
+    /// With a further variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// A running server. It is killed when the test ends.
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its data directory.
+    pub data: PathBuf,
+    start: Start,
+    lines: Receiver<String>,
+    /// Everything it has logged.
+    pub log: Arc<Mutex<Vec<String>>>,
+    keep: bool,
+}
+
+impl Server {
+    /// Starts a server in development mode: every channel is open.
+    pub fn dev() -> Self {
+        Self::start(Start::default().flag("--dev"))
+    }
+
+    /// Starts a server.
+    pub fn start(start: Start) -> Self {
+        let name = format!("deskbell-test-{}-{:016x}", std::process::id(), rand());
+        let data = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&data).unwrap();
+        Self::spawn(start, data, "127.0.0.1:0")
+    }
+
+    fn spawn(start: Start, data: PathBuf, listen: &str) -> Self {
+        let config = data.join("deskbell.toml");
+        std::fs::write(&config, &start.config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_deskbell"));
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(&config)
+            .arg("--data")
+            .arg(&data)
+            .arg("--listen")
+            .arg(listen);
+        command.args(&start.flags).env("DESKBELL_APP_ID", "1001").env("DESKBELL_APP_KEY", "test-key");
+        command.env("DESKBELL_APP_SECRET", SECRET).envs(start.env.iter().cloned());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let stderr = child.stderr.take().unwrap();
+        let (sender, lines) = mpsc::channel();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let kept = log.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                kept.lock().unwrap().push(line.clone());
+                // Nobody listens any more once the server is known to be ready.
+                let _ = sender.send(line);
+            }
+        });
+        let mut server = Self {
+            child,
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            data,
+            start,
+            lines,
+            log,
+            keep: false,
+        };
+        let line = server.line_with("listening on ");
+        let address = line.rsplit("://").next().unwrap().trim();
+        server.address = address.parse().unwrap_or_else(|_| panic!("no address in {line}"));
+        server
+    }
+
+    /// Waits for a log line that contains a text.
+    pub fn line_with(&mut self, text: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(DEADLINE) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(_) => {}
+                Err(_) => panic!("no line with {text:?} in:\n{}", self.log.lock().unwrap().join("\n")),
+            }
+        }
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let done = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
+        assert!(done.success());
+    }
+
+    /// Kills the process at once and starts it again on the same data and port.
+    pub fn crash_and_restart(mut self) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.restarted()
+    }
+
+    /// Stops the process cleanly and starts it again on the same data and port.
+    pub fn stop_and_restart(mut self) -> Self {
+        self.stop();
+        self.restarted()
+    }
+
+    /// Stops the process cleanly.
+    pub fn stop(&mut self) {
+        self.signal("TERM");
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}:\n{}", self.log.lock().unwrap().join("\n"));
+    }
+
+    fn restarted(mut self) -> Self {
+        self.keep = true;
+        Self::spawn(self.start.clone(), self.data.clone(), &self.address.to_string())
+    }
+
+    /// A native WebSocket, past its welcome.
+    pub fn ws(&self) -> Ws {
+        Ws::open(self, "/v1/ws")
+    }
+
+    /// Publishes with the secret and gives the answer, which must be a success.
+    pub fn publish(&self, body: &Value) -> Value {
+        let answer = post(self, "/v1/publish", body);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// Publishes one event on a channel.
+    pub fn send(&self, channel: &str, data: impl Into<Value>) -> Value {
+        self.publish(&serde_json::json!({"channel": channel, "name": "e", "data": data.into()}))
+    }
+
+    /// A request with the secret.
+    pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let bearer = format!("Bearer {SECRET}");
+        request(self, method, path, &[("Authorization", &bearer)], body.map(Value::to_string).as_deref())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already, and then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !self.keep {
+            let _ = std::fs::remove_dir_all(&self.data);
+        }
+        if std::thread::panicking() {
+            eprintln!("--- log of the server\n{}", self.log.lock().unwrap().join("\n"));
+        }
+    }
+}
+
+/// A number that no other test run has.
+fn rand() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::thread::current().id())
+}

@@ -1,0 +1,5 @@
+//! The whole server from outside: the real binary, real sockets, one test program.
+
+mod harness;
+
+mod first_steps;
