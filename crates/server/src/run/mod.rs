@@ -1,6 +1,6 @@
 //! The whole program on one screen: builds all parts in order, and stops them in reverse.
 
-mod build;
+pub(crate) mod build;
 mod reload;
 mod stop;
 

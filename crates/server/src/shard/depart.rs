@@ -315,6 +315,12 @@ impl Shard {
         let _ = done.send(here.take(limit).map(facts).collect());
     }
 
+    /// Tells operators which channels are listened to here.
+    pub(super) fn tell_occupancy(&self, app: usize, done: oneshot::Sender<Vec<(String, usize)>>) {
+        let occupied = self.views[app].channels.occupied();
+        let _ = done.send(occupied.map(|(name, listeners)| (name.to_string(), listeners)).collect());
+    }
+
     /// Closes everybody, each at its own moment within the given time.
     pub(super) fn start_drain(&mut self, over_ms: u64, done: oneshot::Sender<Vec<CarriedSession>>) {
         self.drain = Some(done);

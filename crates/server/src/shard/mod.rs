@@ -291,6 +291,7 @@ impl Shard {
             Letter::Pipe { client } => self.pipe_event(client),
             Letter::Disconnect { whom, done } => self.disconnect(&whom, done),
             Letter::Sessions { app, limit, done } => self.tell_sessions(app, limit, done),
+            Letter::Occupancy { app, done } => self.tell_occupancy(app, done),
             Letter::Recheck => self.recheck_all(),
             Letter::Adopt(sessions) => self.adopt(sessions),
             Letter::Drain { over_ms, done } => self.start_drain(over_ms, done),
