@@ -8,6 +8,7 @@ use deskbell_server::clock::random_below;
 use super::harness::*;
 
 const CONFIG: &str = r#"
+drain = "500ms"
 [[channels]]
 pattern = "durable*"
 durable = true

@@ -106,8 +106,15 @@ impl Server {
                 let _ = sender.send(line);
             }
         });
-        let mut server =
-            Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)), data, start, lines, log, keep: false };
+        let mut server = Self {
+            child,
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            data,
+            start,
+            lines,
+            log,
+            keep: false,
+        };
         let line = server.line_with("listening on ");
         let address = line.rsplit("://").next().unwrap().trim();
         server.address = address.parse().unwrap_or_else(|_| panic!("no address in {line}"));
