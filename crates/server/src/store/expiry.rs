@@ -1,0 +1,211 @@
+//! Deletes what is too old, in slices small enough that a commit behind one hardly waits.
+
+use deskbell_core::ids::AppId;
+use deskbell_core::limits::{self, Millis};
+use deskbell_core::position::ledger;
+use rusqlite::OptionalExtension as _;
+
+use super::codec::{self, Seen};
+use super::failure::Failure;
+use super::tables::Tables;
+
+/// Rows of one slice.
+const ROWS: usize = 64;
+/// Events after which a slice ends early, because rows may hold many.
+const EVENTS: usize = 256;
+/// Idempotency keys of one slice; each is one small delete.
+const KEYS: i64 = 128;
+
+/// One pass over all apps.
+#[derive(Debug)]
+pub(super) struct Expiry {
+    /// Rows before this time go.
+    rows: Millis,
+    /// Keys before this time go.
+    keys: Millis,
+    /// Apps up to here are done.
+    app: Option<i64>,
+}
+
+/// How far expiry has come in one app.
+struct Floors {
+    app: i64,
+    rows: i64,
+    keys: i64,
+    head: i64,
+}
+
+impl Expiry {
+    /// Rows stay at least as long as their keys, because a retry is answered from its row.
+    pub(super) fn new(now: Millis, durable_age: Millis) -> Self {
+        let rows = now.saturating_sub(durable_age.max(limits::IDEMPOTENCY));
+        Self { rows, keys: now.saturating_sub(limits::IDEMPOTENCY), app: None }
+    }
+
+    /// Deletes one slice. Says whether there is more to do.
+    pub(super) fn slice(&mut self, tables: &mut Tables) -> Result<bool, Failure> {
+        let Some(floors) = self.floors(tables)? else { return Ok(false) };
+        let keys_done = self.expire_keys(tables, &floors)?;
+        let rows_done = self.expire_rows(tables, &floors)?;
+        if keys_done && rows_done {
+            self.app = Some(floors.app);
+        }
+        Ok(true)
+    }
+
+    /// The next app.
+    fn floors(&self, tables: &Tables) -> Result<Option<Floors>, Failure> {
+        let found = tables
+            .connection
+            .prepare_cached(
+                "SELECT app, floor, keys_floor,
+                        (SELECT max(position) FROM changes WHERE changes.app = apps.app)
+                 FROM apps WHERE ?1 IS NULL OR app > ?1 ORDER BY app LIMIT 1",
+            )?
+            .query_row([self.app], |row| {
+                let head: Option<i64> = row.get(3)?;
+                let (app, rows, keys) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(Floors { app, rows, keys, head: head.unwrap_or(0) })
+            })
+            .optional()?;
+        Ok(found)
+    }
+
+    fn expire_keys(&self, tables: &Tables, floors: &Floors) -> Result<bool, Failure> {
+        let from = floors.keys.max(floors.rows);
+        let mut next = tables.connection.prepare_cached(
+            "SELECT position, at, key_hash FROM changes WHERE app = ?1 AND position > ?2
+             ORDER BY position LIMIT ?3",
+        )?;
+        let mut rows = next.query((floors.app, from, KEYS))?;
+        let (mut floor, mut looked_at) = (from, 0);
+        while let Some(row) = rows.next()? {
+            let (position, at, key): (i64, i64, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            if at.cast_unsigned() > self.keys {
+                break;
+            }
+            (floor, looked_at) = (position, looked_at + 1);
+            delete_key(tables, floors.app, position, key.as_deref())?;
+        }
+        if looked_at > 0 {
+            tables
+                .connection
+                .prepare_cached("UPDATE apps SET keys_floor = ?2 WHERE app = ?1")?
+                .execute((floors.app, floor))?;
+        }
+        Ok(looked_at < KEYS)
+    }
+
+    fn expire_rows(&self, tables: &mut Tables, floors: &Floors) -> Result<bool, Failure> {
+        let (mut floor, mut events, mut done) = (floors.rows, 0, false);
+        for _ in 0..ROWS {
+            let old = Old::next(tables, floors, floor)?.filter(|row| row.at.cast_unsigned() <= self.rows);
+            let Some(old) = old else {
+                done = true;
+                break;
+            };
+            floor = old.position;
+            events += old.delete(tables, floors.app)?;
+            if events >= EVENTS {
+                break;
+            }
+        }
+        if floor > floors.rows {
+            tables
+                .connection
+                .prepare_cached("UPDATE apps SET floor = ?2 WHERE app = ?1")?
+                .execute((floors.app, floor))?;
+        }
+        Ok(done)
+    }
+}
+
+/// A row that may be old enough to go.
+struct Old {
+    position: i64,
+    at: i64,
+    key: Option<Vec<u8>>,
+    events: Vec<u8>,
+}
+
+impl Old {
+    /// The row after a position, unless it is the newest: that one stays whatever its age, because
+    /// it says where the positions go on.
+    fn next(tables: &Tables, floors: &Floors, after: i64) -> Result<Option<Self>, Failure> {
+        let row = tables
+            .connection
+            .prepare_cached(
+                "SELECT position, at, key_hash, events FROM changes
+                 WHERE app = ?1 AND position > ?2 AND position < ?3 ORDER BY position LIMIT 1",
+            )?
+            .query_row((floors.app, after, floors.head), |row| {
+                Ok(Self { position: row.get(0)?, at: row.get(1)?, key: row.get(2)?, events: row.get(3)? })
+            })
+            .optional()?;
+        Ok(row)
+    }
+
+    /// Deletes the row and what hangs on it. Says how many events it held.
+    fn delete(&self, tables: &mut Tables, app: i64) -> Result<usize, Failure> {
+        let seen = codec::look(&self.events)?;
+        delete_key(tables, app, self.position, self.key.as_deref())?;
+        for (place, event) in seen.iter().enumerate() {
+            let coordinate = ledger::event(self.position.cast_unsigned(), place).cast_signed();
+            delete_event(tables, app, coordinate, event)?;
+        }
+        tables
+            .connection
+            .prepare_cached("DELETE FROM changes WHERE app = ?1 AND position = ?2")?
+            .execute((app, self.position))?;
+        Ok(seen.len())
+    }
+}
+
+/// A key that was used anew belongs to another row and stays.
+fn delete_key(tables: &Tables, app: i64, position: i64, key: Option<&[u8]>) -> Result<(), Failure> {
+    let Some(key) = key else { return Ok(()) };
+    tables
+        .connection
+        .prepare_cached("DELETE FROM keys WHERE app = ?1 AND key_hash = ?2 AND position = ?3")?
+        .execute((app, key, position))?;
+    Ok(())
+}
+
+fn delete_event(tables: &mut Tables, app: i64, coordinate: i64, event: &Seen<'_>) -> Result<(), Failure> {
+    let connection = &tables.connection;
+    let channel: i64 = connection
+        .prepare_cached(
+            "UPDATE channels SET floor = max(floor, ?3) WHERE app = ?1 AND name = ?2 RETURNING id",
+        )?
+        .query_row((app, event.channel, coordinate), |row| row.get(0))?;
+    connection
+        .prepare_cached("DELETE FROM feed WHERE app = ?1 AND channel = ?2 AND coordinate = ?3")?
+        .execute((app, channel, coordinate))?;
+    connection
+        .prepare_cached(
+            "DELETE FROM latest WHERE app = ?1 AND channel = ?2 AND key = ?3 AND coordinate = ?4",
+        )?
+        .execute((app, channel, event.key_or_name(), coordinate))?;
+    let left = connection
+        .prepare_cached("SELECT 1 FROM feed WHERE app = ?1 AND channel = ?2 LIMIT 1")?
+        .exists((app, channel))?;
+    if !left {
+        forget_channel(tables, app, event.channel)?;
+    }
+    Ok(())
+}
+
+/// A channel without events loses its row; the floor of all channels without a row rises to its
+/// own, as in the log.
+fn forget_channel(tables: &mut Tables, app: i64, name: &str) -> Result<(), Failure> {
+    let floor: i64 = tables
+        .connection
+        .prepare_cached("DELETE FROM channels WHERE app = ?1 AND name = ?2 RETURNING floor")?
+        .query_row((app, name), |row| row.get(0))?;
+    tables
+        .connection
+        .prepare_cached("UPDATE apps SET forgotten = max(forgotten, ?2) WHERE app = ?1")?
+        .execute((app, floor))?;
+    tables.forget(AppId(app.cast_unsigned()), name);
+    Ok(())
+}

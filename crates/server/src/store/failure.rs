@@ -1,0 +1,125 @@
+//! What can go wrong between the store and the world outside, each with what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// The outside world broke: a disk, a file, another process.
+#[derive(Debug)]
+pub enum Failure {
+    /// Another process works on this data directory.
+    Locked {
+        /// The data directory.
+        data: PathBuf,
+        /// The process, where it left its number.
+        holder: Option<u32>,
+    },
+    /// A newer program wrote this file.
+    Newer {
+        /// The data file.
+        file: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
+    /// The file is a database, but not one of ours.
+    Foreign(PathBuf),
+    /// No data file where one was expected.
+    Missing(PathBuf),
+    /// A file or directory could not be made, read or written.
+    File {
+        /// What was tried, as in "read".
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The credentials file says something else than credentials.
+    Credentials {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The database could not be read or written.
+    Database(rusqlite::Error),
+    /// Stored bytes have no meaning.
+    Damaged(String),
+    /// A thread could not be started.
+    Thread(io::Error),
+}
+
+impl Failure {
+    pub(super) fn file(doing: &'static str, path: impl Into<PathBuf>, error: io::Error) -> Self {
+        Self::File { doing, path: path.into(), error }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Locked { data, holder } => {
+                write!(f, "another deskbell works on {}", data.display())?;
+                if let Some(holder) = holder {
+                    write!(f, " (process {holder})")?;
+                }
+                f.write_str("; stop it first, or give this one another directory with --data")
+            }
+            Self::Newer { file, found, known } => write!(
+                f,
+                "{} was written by a newer deskbell (file version {found}, this program knows {known}); \
+                 start the newer program, or restore a backup from before the upgrade",
+                file.display()
+            ),
+            Self::Foreign(file) => write!(
+                f,
+                "{} is a database of some other program; give deskbell a directory of its own with --data",
+                file.display()
+            ),
+            Self::Missing(file) => {
+                write!(f, "there is no {}; check --data, or start deskbell once", file.display())
+            }
+            Self::File { doing, path, error } => write!(
+                f,
+                "cannot {doing} {}: {error}; check the permissions and the free space there",
+                path.display()
+            ),
+            Self::Credentials { file, why } => write!(
+                f,
+                "{}: {why}; it needs `id` (a number), `key` and `secret`; correct it or delete it",
+                file.display()
+            ),
+            Self::Database(error) => write!(
+                f,
+                "the data file could not be read or written: {error}; check the disk, then run `deskbell doctor`"
+            ),
+            Self::Damaged(what) => {
+                write!(
+                    f,
+                    "the data file is damaged: {what}; run `deskbell doctor`, and restore a backup if it agrees"
+                )
+            }
+            Self::Thread(error) => {
+                write!(f, "cannot start a thread: {error}; raise the limit of processes of this user")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File { error, .. } | Self::Thread(error) => Some(error),
+            Self::Database(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}

@@ -1,0 +1,319 @@
+//! The embedded durable store: what was acknowledged is on the disk, in one order, once.
+//!
+//! | part | what |
+//! |---|---|
+//! | `files`, `schema` | the data directory, its lock, and the way from older files to this schema |
+//! | `installation` | secret and credentials, made at the first start |
+//! | `codec`, `tables` | events as bytes, and publishes as rows |
+//! | `lane`, `writer` | the one writing thread: many publishes, one fsync, then the log, then answers |
+//! | `page`, `reader` | the durable half of the one read |
+//! | `checkpoint`, `expiry` | housekeeping that no commit waits for |
+//! | `carried` | what a clean stop hands to the next start |
+//! | `verify` | does the file still say one thing everywhere |
+//!
+//! It knows nothing of sockets, sessions and the log's inside: rows go out through a [`Feed`].
+
+mod carried;
+mod checkpoint;
+mod codec;
+mod expiry;
+mod failure;
+mod files;
+mod installation;
+mod lane;
+mod page;
+mod reader;
+mod schema;
+mod submission;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod writer;
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use deskbell_core::ids::AppId;
+use deskbell_core::limits::Millis;
+use deskbell_core::position::ledger;
+use deskbell_core::refusal::{Code, Refusal};
+use rusqlite::Connection;
+
+pub use failure::Failure;
+pub use installation::{Credentials, Installation, Seed};
+pub use page::{LedgerPage, LedgerRead, LedgerWant};
+pub use submission::{Answered, Publish, Receipt};
+pub use verify::{Verdict, inspect};
+pub use writer::Feed;
+
+use carried::What;
+use checkpoint::Checkpointer;
+use files::Paths;
+use lane::{Lane, Refused};
+use reader::Reading;
+use submission::{Answer, busy, ending};
+use writer::{Task, Writer};
+
+/// Publishes that wait for the writer: eight full commits.
+const WRITES: usize = 4_096;
+/// Bytes of publishes that wait for the writer.
+const WRITE_BYTES: usize = 64 * 1024 * 1024;
+/// Pages that wait to be read. A page takes about a millisecond, so who comes later than this
+/// would wait for seconds and had better come again.
+const READS: usize = 2_048;
+
+/// What a store is opened with.
+#[derive(Clone)]
+pub struct Options {
+    /// The directory in which everything is kept.
+    pub data: PathBuf,
+    /// Random bytes, used at the first start only.
+    pub seed: Seed,
+    /// How long events of durable channels are kept; never less than idempotency keys are.
+    pub durable_age: Millis,
+}
+
+/// A store whose file is open and locked, and that does not work yet: what a log is begun with is
+/// read from it, and with the log's feed it is started.
+#[derive(Debug)]
+pub struct Opened {
+    paths: Paths,
+    control: Connection,
+    installation: Installation,
+    first_start: bool,
+    clean: bool,
+    durable_age: Millis,
+    lock: File,
+}
+
+/// The store at work.
+pub struct Store {
+    writes: Arc<Lane<Task>>,
+    reads: Arc<Lane<Reading>>,
+    checkpointer: Arc<Checkpointer>,
+    threads: Mutex<Threads>,
+    /// Writes what the writer has no part in: the notes of a clean stop.
+    control: Mutex<Connection>,
+    installation: Installation,
+    database: PathBuf,
+    _lock: File,
+}
+
+#[derive(Default)]
+struct Threads {
+    writer: Option<JoinHandle<()>>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Opened {
+    /// Opens the data directory, and makes what is missing in it.
+    pub fn open(options: &Options) -> Result<Self, Failure> {
+        let paths = Paths::new(&options.data);
+        paths.create()?;
+        let lock = paths.lock()?;
+        paths.create_database()?;
+        let mut control = schema::connect(&paths.database)?;
+        schema::migrate(&mut control, &paths.database)?;
+        let (installation, first_start) = installation::settle(&mut control, &paths, &options.seed)?;
+        let clean = carried::begin(&mut control)?;
+        let durable_age = options.durable_age;
+        Ok(Self { paths, control, installation, first_start, clean, durable_age, lock })
+    }
+
+    /// The facts of this installation.
+    pub fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// The facts were made just now.
+    pub fn is_first_start(&self) -> bool {
+        self.first_start
+    }
+
+    /// The last run ended cleanly.
+    pub fn was_clean(&self) -> bool {
+        self.clean
+    }
+
+    /// Where the credentials were written down.
+    pub fn credentials_file(&self) -> &Path {
+        &self.paths.credentials
+    }
+
+    /// The last row of an app with its check value, or zeros: what a log begins with.
+    pub fn head(&self, app: AppId) -> Result<(u64, u32), Failure> {
+        tables::head(&self.control, app)
+    }
+
+    /// Takes out what a clean stop wrote down of an app's log. A second call finds nothing, so
+    /// everything else that can stop a start should be done before.
+    pub fn take_carry(&mut self, app: AppId) -> Result<Option<String>, Failure> {
+        carried::take(&mut self.control, app, What::Log)
+    }
+
+    /// The same for the app's sessions.
+    pub fn take_sessions(&mut self, app: AppId) -> Result<Option<String>, Failure> {
+        carried::take(&mut self.control, app, What::Sessions)
+    }
+
+    /// Starts the threads. Every committed row goes through `feed` before it is acknowledged.
+    pub fn start(self, feed: Feed) -> Result<Store, Failure> {
+        self.start_with(feed, Checkpointer::default())
+    }
+
+    fn start_with(self, feed: Feed, checkpointer: Checkpointer) -> Result<Store, Failure> {
+        let database = self.paths.database;
+        let writing = schema::connect(&database)?;
+        let copying = schema::connect(&database)?;
+        let reading = schema::connect_reader(&database)?;
+        let store = Store {
+            writes: Arc::new(Lane::new(WRITES, WRITE_BYTES)),
+            reads: Arc::new(Lane::new(READS, usize::MAX)),
+            checkpointer: Arc::new(checkpointer),
+            threads: Mutex::default(),
+            control: Mutex::new(self.control),
+            installation: self.installation,
+            database,
+            _lock: self.lock,
+        };
+        let (writes, reads) = (store.writes.clone(), store.reads.clone());
+        let checkpointer = store.checkpointer.clone();
+        // What is started before a failure is ended by the store's drop.
+        let writer = Writer::new(writing, writes.clone(), feed, store.checkpointer.clone(), self.durable_age);
+        store.threads().writer = Some(spawn("deskbell-writer", move || writer.run())?);
+        let others = spawn("deskbell-copier", move || checkpointer.run(&copying, &writes))?;
+        store.threads().others.push(others);
+        let others = spawn("deskbell-reader", move || reader::run(reading, &reads))?;
+        store.threads().others.push(others);
+        Ok(store)
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(Failure::Thread)
+}
+
+impl Store {
+    /// Hands a publish to the writer and returns at once. `answered` is called exactly once: on
+    /// the writer's thread when the disk and the log have it, or here and now with a refusal.
+    pub fn submit(&self, publish: Publish, answered: Answered<Receipt>) {
+        let answer = Answer::new(answered);
+        if publish.drafts.is_empty() || publish.drafts.len() > ledger::EVENTS_PER_ROW {
+            return answer.give(Err(Refusal::new(
+                Code::LimitReached,
+                "one publish holds 1 to 4,095 events; send the others in another one",
+            )));
+        }
+        let weight = publish.weight();
+        let (task, refusal) = match self.writes.offer(Task::Publish(publish, answer), weight) {
+            Ok(()) => return,
+            Err(Refused::Full(task)) => (task, busy()),
+            Err(Refused::Closed(task)) => (task, ending()),
+        };
+        if let Task::Publish(_, answer) = task {
+            answer.give(Err(refusal));
+        }
+    }
+
+    /// Hands a reading to the reader and returns at once; `answered` as in [`Self::submit`].
+    pub fn read(&self, read: LedgerRead, answered: Answered<LedgerPage>) {
+        match self.reads.offer((read, Answer::new(answered)), 0) {
+            Ok(()) => {}
+            Err(Refused::Full((_, answer))) => answer.give(Err(busy())),
+            Err(Refused::Closed((_, answer))) => answer.give(Err(ending())),
+        }
+    }
+
+    /// Deletes, bit by bit and behind what is written, what is too old at `now`. For a timer.
+    pub fn expire(&self, now: Millis) {
+        // A full lane means a busy writer; the next tick asks again.
+        let _ = self.writes.offer(Task::Expire(now), 0);
+    }
+
+    /// The facts of this installation.
+    pub fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// The writer is there. If it is not, there was a bug, and only a new start helps.
+    pub fn is_writing(&self) -> bool {
+        self.threads().writer.as_ref().is_some_and(|writer| !writer.is_finished())
+    }
+
+    /// The last row of an app with its check value, or zeros.
+    pub fn head(&self, app: AppId) -> Result<(u64, u32), Failure> {
+        tables::head(&self.control(), app)
+    }
+
+    /// Checks the whole file. Takes as long as reading it takes.
+    pub fn verify(&self) -> Result<Verdict, Failure> {
+        verify::verify(&mut schema::connect_reader(&self.database)?)
+    }
+
+    /// Takes nothing more in, writes and answers what waits, and returns when it is done. Pages
+    /// can still be read.
+    pub fn drain(&self) {
+        self.writes.close();
+        let writer = self.threads().writer.take();
+        if writer.is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the store's writer ended by a panic");
+        }
+    }
+
+    /// Writes down an app's log for the next start. It counts only if [`Self::close`] follows.
+    pub fn save_carry(&self, app: AppId, json: &str) -> Result<(), Failure> {
+        carried::save(&self.control(), app, What::Log, json)
+    }
+
+    /// The same for the app's sessions.
+    pub fn save_sessions(&self, app: AppId, json: &str) -> Result<(), Failure> {
+        carried::save(&self.control(), app, What::Sessions, json)
+    }
+
+    /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves one file.
+    pub fn close(self) -> Result<(), Failure> {
+        self.end();
+        let control = self.control();
+        carried::end(&control)?;
+        checkpoint::checkpoint(&control, "TRUNCATE")?;
+        Ok(())
+    }
+
+    fn end(&self) {
+        self.drain();
+        self.reads.close();
+        self.checkpointer.end();
+        let others = std::mem::take(&mut self.threads().others);
+        for thread in others {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store ended by a panic");
+            }
+        }
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Threads> {
+        // Nothing is left half done in there by a panic.
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn control(&self) -> MutexGuard<'_, Connection> {
+        // An unfinished transaction is rolled back when its owner is dropped by a panic.
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
