@@ -106,6 +106,8 @@ pub struct Store {
 #[derive(Default)]
 struct Threads {
     writer: Option<JoinHandle<()>>,
+    /// A thread ended by a panic, so that the end of this run is no clean one.
+    panicked: bool,
     others: Vec<JoinHandle<()>>,
 }
 
@@ -261,6 +263,7 @@ impl Store {
         let writer = self.threads().writer.take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
             tracing::error!("the store's writer ended by a panic");
+            self.threads().panicked = true;
         }
     }
 
@@ -274,11 +277,15 @@ impl Store {
         carried::save(&self.control(), app, What::Sessions, json)
     }
 
-    /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves one file.
+    /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves no
+    /// side files. After a panic of the writer nothing is marked: the log may not have what the
+    /// file has.
     pub fn close(self) -> Result<(), Failure> {
         self.end();
         let control = self.control();
-        carried::end(&control)?;
+        if !self.threads().panicked {
+            carried::end(&control)?;
+        }
         checkpoint::checkpoint(&control, "TRUNCATE")?;
         Ok(())
     }
