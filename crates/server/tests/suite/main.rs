@@ -6,3 +6,4 @@ mod crash;
 mod drain;
 mod first_steps;
 mod herd;
+mod slow;
