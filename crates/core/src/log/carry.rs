@@ -27,6 +27,30 @@ pub struct Carry {
     pub forgotten: u64,
     /// Every memory channel with a record.
     pub channels: Vec<CarriedChannel>,
+    /// The publishes whose ids are remembered, oldest first.
+    #[serde(default)]
+    pub answers: Vec<CarriedAnswer>,
+}
+
+/// One remembered publish of a [`Carry`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarriedAnswer {
+    /// The halves of the hash of who sent what to where under which id.
+    pub key: [u64; 2],
+    /// The hash of what was sent.
+    pub body: u64,
+    /// When.
+    pub at: Millis,
+    /// The event's id.
+    pub id: String,
+    /// The place behind it.
+    pub seq: u64,
+    /// The check value of that place.
+    pub check: u32,
+    /// The ledger position that was taken in by then.
+    pub ledger: u64,
+    /// The check value of that position.
+    pub ledger_check: u32,
 }
 
 /// One channel of a [`Carry`].
@@ -79,8 +103,14 @@ pub struct CarriedMember {
 }
 
 impl Log {
-    /// Writes down what memory holds.
-    pub fn carry(&self) -> Carry {
+    /// Writes down what memory holds, and takes nothing more: an event that came later would be
+    /// acknowledged and yet be missing in the next run.
+    pub fn close(&mut self) -> Carry {
+        self.closed = true;
+        self.carry()
+    }
+
+    fn carry(&self) -> Carry {
         let channels = self.records.iter().map(|(name, record)| {
             let entries = if record.class.durable {
                 Vec::new()
@@ -110,6 +140,7 @@ impl Log {
             row: ledger::row(self.head.ledger),
             forgotten: self.forgotten,
             channels: channels.collect(),
+            answers: self.remembered.carry(),
         }
     }
 
@@ -130,6 +161,7 @@ impl Log {
             };
             log.resume_channel(&name, channel, epoch, now);
         }
+        log.remembered.resume(carry.answers, epoch);
         log
     }
 

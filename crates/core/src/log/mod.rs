@@ -13,7 +13,7 @@ mod ring;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-pub use carry::{CarriedChannel, CarriedEntry, CarriedMember, Carry};
+pub use carry::{CarriedAnswer, CarriedChannel, CarriedEntry, CarriedMember, Carry};
 pub use once::Once;
 pub use read::{Bounds, Page, Reset, ResetReason, Want};
 pub use ring::Pull;
@@ -24,7 +24,7 @@ use crate::ids::{ChannelName, EventId};
 use crate::limits::Millis;
 use crate::position::{Epoch, Position, check_of, ledger};
 use crate::presence::{Change, Holder, Presence};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use once::Remembered;
 use record::Record;
 use ring::Ring;
@@ -43,6 +43,8 @@ pub struct Log {
     ledger_forgotten: u64,
     classes: Classes,
     remembered: Remembered,
+    /// What it holds was written down, so nothing more may come.
+    closed: bool,
 }
 
 /// What became of a publish.
@@ -85,6 +87,7 @@ impl Log {
             ledger_forgotten: taken,
             classes,
             remembered: Remembered::default(),
+            closed: false,
         }
     }
 
@@ -110,6 +113,12 @@ impl Log {
             && let Some(first) = self.remembered.find(once, now)?
         {
             return Ok(Appended { repeated: true, ..first });
+        }
+        if self.closed {
+            return Err(Refusal::new(
+                Code::Draining,
+                "the server is shutting down; connect again and repeat with the same id",
+            ));
         }
         let entry = self.place(draft, None, now);
         let appended = Appended { id: entry.event.id.clone(), at: entry.after, repeated: false };

@@ -105,7 +105,7 @@ impl Door {
         address: SocketAddr,
         stop: watch::Receiver<bool>,
     ) {
-        let handshake = Duration::from_millis(limits::HEADER_TIME);
+        let handshake = Duration::from_millis(limits::HANDSHAKE_TIME);
         match tokio::time::timeout(handshake, tls.accept(stream)).await {
             Ok(Ok(Some(stream))) => self.knock(stream, address, true, stop).await,
             Ok(Ok(None)) => {}
@@ -122,7 +122,7 @@ impl Door {
         secure: bool,
         stop: watch::Receiver<bool>,
     ) {
-        let patience = Duration::from_millis(limits::HEADER_TIME);
+        let patience = Duration::from_millis(self.hub.front.load().header_time);
         let head = tokio::time::timeout(patience, read_head(&mut stream)).await;
         let bytes = match head {
             Ok(Ok(Some(head))) => head,

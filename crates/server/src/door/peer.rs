@@ -17,6 +17,8 @@ pub struct Front {
     pub auth_cookie: Option<String>,
     /// Bytes of a request body.
     pub body: usize,
+    /// Time for a request head, in milliseconds.
+    pub header_time: u64,
     /// The longest wait of a poll, in milliseconds.
     pub poll_wait: u64,
     /// Is there a metrics page?

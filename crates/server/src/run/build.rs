@@ -329,6 +329,7 @@ pub fn front(settings: &Settings) -> Front {
         cors_origins: settings.cors_origins.clone(),
         auth_cookie: settings.auth.cookie.clone(),
         body: limits.body,
+        header_time: limits.header_time_ms,
         poll_wait: limits.poll_wait_ms,
         metrics_enabled: settings.metrics.enabled,
         metrics_public: settings.metrics.public,

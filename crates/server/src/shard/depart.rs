@@ -1,5 +1,6 @@
 //! Connections end; their sessions are parked, taken over, forgotten, or carried to the next run.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use deskbell_core::ids::{ChannelName, Principal, PublicId};
@@ -192,6 +193,8 @@ impl Shard {
         let client = self.clients.get_mut(slot)?;
         let session = &mut client.session;
         let moved = Moved {
+            app: usize::from(client.app),
+            peer: client.peer,
             id: session.id,
             generation: session.generation.wrapping_add(1),
             public: session.public.clone(),
@@ -211,11 +214,11 @@ impl Shard {
     /// A session arrived for a client that has gone meanwhile: it waits here.
     pub(super) fn park_moved(&mut self, asked: Handle, moved: Moved) {
         debug_assert_eq!(asked.shard, self.number);
-        let peer = std::net::IpAddr::from([0, 0, 0, 0]);
-        self.park_session(0, peer, moved);
+        self.park_session(moved);
     }
 
-    fn park_session(&mut self, app: usize, peer: std::net::IpAddr, moved: Moved) {
+    fn park_session(&mut self, moved: Moved) {
+        let (app, peer) = (moved.app, moved.peer);
         let mut session = Session::new(moved.id, PublicId(0), moved.identity);
         session.public = moved.public;
         session.generation = moved.generation;
@@ -255,6 +258,8 @@ impl Shard {
             carried.public.iter().for_each(|id| public.push(PublicId(*id)));
             let name = |text: &String| ChannelName::parse(text).ok();
             let moved = Moved {
+                app,
+                peer: carried.peer.unwrap_or(IpAddr::from([0, 0, 0, 0])),
                 id: SessionId(carried.id),
                 generation: carried.generation.wrapping_add(1),
                 public,
@@ -268,7 +273,7 @@ impl Shard {
                     })
                     .collect(),
             };
-            self.park_session(app, std::net::IpAddr::from([0, 0, 0, 0]), moved);
+            self.park_session(moved);
         }
     }
 
@@ -336,6 +341,11 @@ impl Shard {
         }
     }
 
+    /// Is everybody being closed?
+    pub(super) fn is_draining(&self) -> bool {
+        self.drain.is_some()
+    }
+
     /// It is this client's turn to go.
     pub(super) fn drain_client(&mut self, slot: u32) {
         if self.flagged(slot, flag::POLL) {
@@ -367,6 +377,7 @@ impl Shard {
             app: self.hub.apps[usize::from(client.app)].id.0,
             id: client.session.id.0,
             generation: client.session.generation,
+            peer: Some(client.peer),
             public: client.session.public.as_slice().iter().map(|id| id.0).collect(),
             identity: CarriedIdentity::of(&client.session.identity)?,
             subs: self.sub_list(slot).into_iter().map(|(name, _)| name.to_string()).collect(),

@@ -181,7 +181,10 @@ impl Shard {
             return;
         }
         self.flags[slot as usize] |= flag::CLOSING;
-        if !self.flagged(slot, flag::BLOCKED) {
+        if self.flagged(slot, flag::BLOCKED) {
+            // Whoever does not read gets its goodbye within this time or not at all.
+            self.set_alarm(slot, limits::LINGER, What::Linger);
+        } else {
             self.hang_up(slot);
         }
     }
