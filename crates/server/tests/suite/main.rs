@@ -6,4 +6,5 @@ mod crash;
 mod drain;
 mod first_steps;
 mod herd;
+mod outside;
 mod slow;
