@@ -93,7 +93,7 @@ pub fn parse_within(buf: &[u8], most: usize) -> Result<Option<Head<'_>>, HeadErr
 fn line_at(buf: &[u8], at: usize, most: usize) -> Result<Option<&[u8]>, HeadError> {
     let window = &buf[..buf.len().min(most)];
     let rest = window.get(at..).unwrap_or_default();
-    let Some(end) = rest.iter().position(|&byte| byte == b'\n') else {
+    let Some(end) = memchr::memchr(b'\n', rest) else {
         return Ok(None);
     };
     match rest[..end].split_last() {

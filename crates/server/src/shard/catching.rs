@@ -3,6 +3,8 @@
 //! Resume, a late subscription, a slow reader, a shard that fell off the ring and a poll all come
 //! here. A client turns live on the shard's own thread, so nothing can fall between.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::{Cursor, Late};
@@ -280,17 +282,22 @@ impl Shard {
     }
 
     /// The cursor of a frame that is no event: where the connection stands now.
-    pub(super) fn cursor(&self, slot: u32) -> String {
-        let Some(client) = self.clients.get(slot) else { return String::new() };
+    pub(super) fn cursor(&self, slot: u32) -> Arc<str> {
+        let Some(client) = self.clients.get(slot) else { return Arc::from("") };
         let app = usize::from(client.app);
-        let cursor = match &client.catching {
-            None => Cursor::from(self.views[app].at),
-            Some(catching) => Cursor {
-                at: catching.at,
-                late: catching.late.first().map(|late| Late::new(&late.channel, late.at)),
-            },
-        };
-        self.hub.apps[app].seal(cursor)
+        let Some(catching) = &client.catching else { return self.live_cursor(app) };
+        let late = catching.late.first().map(|late| Late::new(&late.channel, late.at));
+        self.hub.apps[app].seal(Cursor { at: catching.at, late }).into()
+    }
+
+    /// The cursor of everybody who is live.
+    fn live_cursor(&self, app: usize) -> Arc<str> {
+        let view = &self.views[app];
+        let mut sealed = view.sealed.borrow_mut();
+        if sealed.0 != view.at {
+            *sealed = (view.at, self.hub.apps[app].seal(view.at).into());
+        }
+        sealed.1.clone()
     }
 
     fn catching(&mut self, slot: u32) -> Option<&mut Catching> {

@@ -40,6 +40,7 @@ mod tuning;
 mod waiting;
 mod write;
 
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
@@ -107,6 +108,8 @@ struct View {
     next: u64,
     /// Where every live client of this shard stands.
     at: Position,
+    /// The same, sealed: many clients are told it between two events.
+    sealed: RefCell<(Position, Arc<str>)>,
     channels: Channels,
     /// Clients that follow every channel.
     everything: Vec<u32>,
@@ -169,7 +172,8 @@ impl Shard {
     pub fn new(number: u16, cradle: Cradle, hub: Arc<Hub>) -> Self {
         let views = hub.apps.iter().map(|app| {
             let (next, at) = app.log.with(|log| log.ring_end());
-            View { next, at, channels: Channels::default(), everything: Vec::new(), ahead: Vec::new() }
+            let sealed = RefCell::new((at, app.seal(at).into()));
+            View { next, at, sealed, channels: Channels::default(), everything: Vec::new(), ahead: Vec::new() }
         });
         Self {
             number,
