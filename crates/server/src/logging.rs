@@ -81,7 +81,8 @@ pub fn start(settings: &LogSettings) -> io::Result<Logging> {
     let text = fmt::layer().with_writer(lines.clone()).with_ansi(false).with_target(false);
     let registry = Registry::default().with(filter);
     // A second start in one process (in tests) keeps the first one's lines.
-    let _ = if settings.json { registry.with(text.json()).try_init() } else { registry.with(text).try_init() };
+    let _ =
+        if settings.json { registry.with(text.json()).try_init() } else { registry.with(text).try_init() };
     Ok(Logging { lines, level })
 }
 

@@ -34,7 +34,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
-pub use admit::{Admitted, Refused};
+pub use admit::{Admitted, Refused, VISITOR_COOKIE, visitor_cookie};
 pub use peer::{Front, Peer};
 pub use seat::Seat;
 pub use stream::{Handover, Prefixed};
@@ -108,7 +108,13 @@ impl Door {
         }
     }
 
-    async fn welcome_tls(self, tls: Arc<Acceptor>, stream: TcpStream, address: SocketAddr, stop: watch::Receiver<bool>) {
+    async fn welcome_tls(
+        self,
+        tls: Arc<Acceptor>,
+        stream: TcpStream,
+        address: SocketAddr,
+        stop: watch::Receiver<bool>,
+    ) {
         match tls.accept(stream).await {
             Ok(Some(stream)) => self.knock(stream, address, true, stop).await,
             Ok(None) => {}
@@ -117,7 +123,13 @@ impl Door {
         }
     }
 
-    async fn knock<S: Handover>(self, mut stream: S, address: SocketAddr, secure: bool, stop: watch::Receiver<bool>) {
+    async fn knock<S: Handover>(
+        self,
+        mut stream: S,
+        address: SocketAddr,
+        secure: bool,
+        stop: watch::Receiver<bool>,
+    ) {
         let front = self.hub.front.load_full();
         let most = front.header;
         let head = tokio::time::timeout(front.header_time, read_head(&mut stream, most)).await;
@@ -229,8 +241,14 @@ impl Door {
         let _ = connection.await;
     }
 
-    async fn answer<S: Handover>(self, request: Request<hyper::body::Incoming>, address: SocketAddr, secure: bool) -> Response<Body> {
-        let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    async fn answer<S: Handover>(
+        self,
+        request: Request<hyper::body::Incoming>,
+        address: SocketAddr,
+        secure: bool,
+    ) -> Response<Body> {
+        let header =
+            |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let peer = self.hub.front.load().peer(address, secure, header);
         if let Some(upgrade) = request.headers().get(http::header::UPGRADE)
             && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
@@ -264,7 +282,11 @@ impl Door {
 }
 
 /// A WebSocket on a connection that has spoken HTTP before: hyper lets go of it after its 101.
-fn upgrade_later<S: Handover>(hub: Arc<Hub>, admitted: Admitted, request: Request<hyper::body::Incoming>) -> Response<Body> {
+fn upgrade_later<S: Handover>(
+    hub: Arc<Hub>,
+    admitted: Admitted,
+    request: Request<hyper::body::Incoming>,
+) -> Response<Body> {
     let response = admitted.response();
     tokio::spawn(async move {
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
@@ -310,7 +332,9 @@ async fn read_head<S: Handover>(stream: &mut S, most: usize) -> std::io::Result<
             return Ok(None);
         }
         // The end of a head is found without reading it; what cannot become one is not waited for.
-        if memchr::memmem::find(&bytes, b"\r\n\r\n").is_some() || http_head::parse_within(&bytes, most).is_err() {
+        if memchr::memmem::find(&bytes, b"\r\n\r\n").is_some()
+            || http_head::parse_within(&bytes, most).is_err()
+        {
             return Ok(Some(bytes));
         }
     }

@@ -69,7 +69,11 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     }
     hub.tuning.store(Arc::new(build::tuning(settings)));
     let mut front = build::front(settings);
-    front.app_origins = hub.apps.iter().map(|app| own(app, settings).map_or_else(Vec::new, |own| own.origins.clone())).collect();
+    front.app_origins = hub
+        .apps
+        .iter()
+        .map(|app| own(app, settings).map_or_else(Vec::new, |own| own.origins.clone()))
+        .collect();
     hub.front.store(Arc::new(front));
     for mailbox in &hub.mailboxes {
         // Every shard looks at its subscriptions again; a lost right ends them.

@@ -66,9 +66,11 @@ impl HeadError {
                 "Say the length of the body once: one Content-Length, or Transfer-Encoding: chunked.",
             ),
             Self::TargetTooLong => (414, "http_target_too_long", "Shorten the URL to less than 8 KiB."),
-            Self::HeadTooLong => {
-                (431, "http_head_too_long", "Send fewer bytes of headers (limit.header); clear this site's cookies.")
-            }
+            Self::HeadTooLong => (
+                431,
+                "http_head_too_long",
+                "Send fewer bytes of headers (limit.header); clear this site's cookies.",
+            ),
             Self::TooManyHeaders => (431, "http_too_many_headers", "Send at most 100 headers."),
             Self::Method => {
                 (501, "http_method", "Use one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.")
