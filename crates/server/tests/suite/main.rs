@@ -2,4 +2,5 @@
 
 mod harness;
 
+mod bad_input;
 mod first_steps;
