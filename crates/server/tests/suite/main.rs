@@ -3,4 +3,7 @@
 mod harness;
 
 mod bad_input;
+mod crash;
+mod drain;
 mod first_steps;
+mod herd;
