@@ -6,11 +6,13 @@
 mod http;
 mod server;
 mod sse;
+mod token;
 mod ws;
 
 pub use http::{Answer, get, post, request};
 pub use server::{SECRET, Server, Start};
 pub use sse::{Sse, SseEvent};
+pub use token::{in_seconds, token, token_signed, user};
 pub use ws::{Closed, Ws};
 
 use std::time::Duration;
