@@ -13,7 +13,10 @@ struct Heard {
 
 impl Heard {
     fn take(&mut self, frame: &Value) {
-        assert!(matches!(frame["type"].as_str(), Some("event" | "subscribed" | "welcome" | "pong")), "{frame}");
+        assert!(
+            matches!(frame["type"].as_str(), Some("event" | "subscribed" | "welcome" | "pong")),
+            "{frame}"
+        );
         if frame["type"] == "event" {
             let channel = frame["channel"].as_str().unwrap().to_owned();
             self.data.entry(channel).or_default().push(frame["data"].as_i64().unwrap());
@@ -49,7 +52,13 @@ fn listen(ws: &mut Ws, heard: &mut Heard, ends: &[(&str, i64)]) -> Vec<(Value, S
 }
 
 /// Comes back behind every frame in turn (or every `step`th): prefix and rest are exact each time.
-fn cut_between_all(server: &Server, frames: &[(Value, String)], step: usize, before: &Heard, ends: &[(&str, i64)]) {
+fn cut_between_all(
+    server: &Server,
+    frames: &[(Value, String)],
+    step: usize,
+    before: &Heard,
+    ends: &[(&str, i64)],
+) {
     let names: Vec<&str> = ends.iter().map(|(channel, _)| *channel).collect();
     let mut heard = before.clone();
     for (place, (frame, cursor)) in frames.iter().enumerate() {
@@ -61,7 +70,7 @@ fn cut_between_all(server: &Server, frames: &[(Value, String)], step: usize, bef
         let mut back = Ws::back(server, None, cursor, &names);
         listen(&mut back, &mut whole, ends);
         whole.assert_exact(ends, &format!("cut behind frame {place}: {frame}"));
-        back.expect_nothing();
+        back.expect_no_event();
     }
 }
 
@@ -74,7 +83,8 @@ fn both<'a>(a: &'a str, b: &'a str, from: i64, to: i64) -> Vec<(&'a str, i64)> {
     (from..=to).flat_map(|n| [(a, n), (b, n)]).collect()
 }
 
-const ROOMY: &str = "[history]\ncount = 5000\n[limit]\nconnect_rate_per_address = 0\nrate = 100000\nburst = 100000\n";
+const ROOMY: &str =
+    "[history]\ncount = 5000\n[limit]\nconnect_rate_per_address = 0\nrate = 100000\nburst = 100000\n";
 
 fn roomy() -> Server {
     Server::start(Start::with(ROOMY).flag("--dev"))
@@ -144,7 +154,12 @@ fn several_late_channels_and_a_cut_between_any_two_frames() {
     for name in names {
         ws.send(&json!({"type": "subscribe", "channel": name, "since": old}));
     }
-    server.send_all(&both("here", "b", 0, 3).iter().map(|(c, n)| (*c, if *c == "b" { n + 8 } else { *n })).collect::<Vec<_>>());
+    server.send_all(
+        &both("here", "b", 0, 3)
+            .iter()
+            .map(|(c, n)| (*c, if *c == "b" { n + 8 } else { *n }))
+            .collect::<Vec<_>>(),
+    );
     let ends = [("a", 7), ("b", 11), ("c", 7), ("here", 3)];
     let mut heard = Heard::default();
     let frames = listen(&mut ws, &mut heard, &ends);
@@ -165,7 +180,7 @@ fn several_late_channels_and_a_cut_between_any_two_frames() {
         }
         listen(&mut back, &mut whole, &ends);
         whole.assert_exact(&ends, &format!("cut behind frame {place}: {frame}"));
-        back.expect_nothing();
+        back.expect_no_event();
     }
 }
 
@@ -193,7 +208,10 @@ fn latest_values_survive_a_cut_between_any_two_frames() {
         if frame["type"] == "event" {
             let part = |name: &str| frame[name].as_str().unwrap().to_owned();
             let old = known.insert((part("channel"), part("name")), frame["data"].as_i64().unwrap());
-            assert!(old < frame["data"].as_i64(), "an older value came behind a newer one, or one came twice: {frame}");
+            assert!(
+                old < frame["data"].as_i64(),
+                "an older value came behind a newer one, or one came twice: {frame}"
+            );
         }
     };
     let mut known = BTreeMap::new();
@@ -213,7 +231,7 @@ fn latest_values_survive_a_cut_between_any_two_frames() {
             assert!(matches!(next["type"].as_str(), Some("event" | "subscribed")), "{next}");
             hear(&mut whole, &next);
         }
-        back.expect_nothing();
+        back.expect_no_event();
     }
 }
 
@@ -231,7 +249,11 @@ fn a_dropped_record_resets_who_stands_below_it_and_nobody_at_its_floor() {
         let subscribed = ws.expect("subscribed");
         let next = ws.next();
         if next["type"] == "reset" {
-            assert_eq!((&next["reason"], &subscribed["recovered"]), (&json!("expired"), &json!(false)), "{next}");
+            assert_eq!(
+                (&next["reason"], &subscribed["recovered"]),
+                (&json!("expired"), &json!(false)),
+                "{next}"
+            );
             break ws;
         }
         assert_eq!((&next["type"], &subscribed["recovered"]), (&json!("event"), &json!(true)), "{next}");
@@ -252,7 +274,8 @@ fn several_dirty_channels_and_a_cut_between_any_two_frames() {
     for name in &names {
         ws.subscribe(name);
     }
-    let events: Vec<(&str, i64)> = (0..3).flat_map(|n| names.iter().map(move |name| (name.as_str(), n))).collect();
+    let events: Vec<(&str, i64)> =
+        (0..3).flat_map(|n| names.iter().map(move |name| (name.as_str(), n))).collect();
     server.send_all(&events);
     let ends: Vec<(&str, i64)> = names.iter().map(|name| (name.as_str(), 2)).collect();
     let mut heard = Heard::default();

@@ -102,7 +102,8 @@ impl Ws {
 
     /// The value of a cookie that the 101 answer set.
     pub fn cookie(&self) -> Option<String> {
-        let line = self.greeting.lines().find(|line| line.to_ascii_lowercase().starts_with("set-cookie: "))?;
+        let line =
+            self.greeting.lines().find(|line| line.to_ascii_lowercase().starts_with("set-cookie: "))?;
         line.split_once(": ")?.1.split(';').next().map(str::to_owned)
     }
 
@@ -190,6 +191,18 @@ impl Ws {
         self.send(&json!({"type": "ping", "ref": "nothing"}));
         let frame = self.next();
         assert_eq!((&frame["type"], &frame["ref"]), (&json!("pong"), &json!("nothing")), "{frame}");
+    }
+
+    /// The same where answers to earlier commands may still be under way: no event and no reset comes.
+    pub fn expect_no_event(&mut self) {
+        self.send(&json!({"type": "ping", "ref": "nothing"}));
+        loop {
+            let frame = self.next();
+            assert!(matches!(frame["type"].as_str(), Some("pong" | "ok" | "subscribed" | "welcome")), "{frame}");
+            if frame["ref"] == "nothing" {
+                return;
+            }
+        }
     }
 
     /// Cuts the connection without a word, as a lost network does.
