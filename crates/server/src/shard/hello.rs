@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deskbell_core::access::Identity;
+use deskbell_core::access::{Action, Identity};
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::{ChannelName, Principal};
@@ -85,16 +85,15 @@ impl Shard {
 
     /// The session that a hello here waited for.
     pub(super) fn take_over(&mut self, handle: Handle, moved: Option<Moved>) {
-        if !self.is_here(handle) {
+        let slot = handle.slot;
+        self.hub.metrics.moved.inc_by(moved.is_some().into());
+        let client = self.clients.get_mut(slot).filter(|client| client.stamp == handle.stamp);
+        let waiting = client.and_then(|client| client.waiting.take());
+        let Some(Waiting::Session { hello, identity, reference }) = waiting.map(|waiting| *waiting) else {
             // The client went away meanwhile; its session waits here for the next one.
             if let Some(moved) = moved {
-                self.park_moved(handle, moved);
+                self.park_moved(moved);
             }
-            return;
-        }
-        let slot = handle.slot;
-        let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());
-        let Some(Waiting::Session { hello, identity, reference }) = waiting.map(|waiting| *waiting) else {
             return;
         };
         self.finish_hello(slot, hello, identity, moved, &reference);
@@ -118,23 +117,28 @@ impl Shard {
         if let Some(identity) = identity.clone() {
             self.take_identity(slot, identity);
         }
-        let mut entered = Vec::new();
         if let Some(moved) = moved {
             wanted = moved.subs.clone();
-            entered = moved.entered.clone();
             self.become_session(slot, moved, identity.is_some());
         }
         if !hello.channels.is_empty() {
             wanted = hello.channels.iter().map(|channel| named(channel, &wanted)).collect();
         }
         self.resubscribe(slot, &hello, &wanted, resumed, reference);
-        for presence in entered {
-            // A channel that this identity may not enter any more is simply not entered again.
-            if self.is_subscribed(slot, &presence.channel)
-                && self.enter_as(slot, &presence.channel, presence.data.clone()).is_ok()
-            {
-                let Some(client) = self.clients.get_mut(slot) else { return };
-                client.session.entered.get_or_insert_default().push(presence);
+        self.enter_again(slot);
+    }
+
+    /// The session's presences go on under its new generation; those that it has no subscription or
+    /// no right for any more end, so that nobody is left behind.
+    fn enter_again(&mut self, slot: u32) {
+        let entered = self.clients.get(slot).and_then(|client| client.session.entered.as_deref().cloned());
+        for presence in entered.into_iter().flatten() {
+            let channel = &presence.channel;
+            let stays =
+                self.is_subscribed(slot, channel) && self.may(slot, Action::Presence, channel).is_ok();
+            if !stays || self.enter_as(slot, channel, presence.data).is_err() {
+                // Leaving is never refused.
+                let _ = self.leave(slot, channel);
             }
         }
     }
@@ -225,17 +229,22 @@ impl Shard {
 
     /// The connection's fresh session makes place for the one it came back for.
     fn become_session(&mut self, slot: u32, moved: Moved, identified: bool) {
+        self.forsake_presence(slot);
         self.leave_session(slot);
         let now = self.now;
         let Some(client) = self.clients.get_mut(slot) else { return };
         let session = &mut client.session;
+        let own = session.identity.clone();
         session.id = moved.id;
         session.generation = moved.generation;
         session.public = moved.public;
-        if !identified && !moved.identity.is_over(now) {
-            session.identity = moved.identity;
-        }
+        session.identity = moved.identity;
+        session.entered = (!moved.entered.is_empty()).then(|| Box::new(moved.entered));
         client.transient = false;
+        if identified || client.session.identity.is_over(now) {
+            // Whoever was present under the session's old name goes on under its own.
+            self.take_identity(slot, own);
+        }
         self.enter_session(slot);
         self.set_expiry(slot);
     }

@@ -4,3 +4,4 @@ mod harness;
 
 mod first_steps;
 mod races;
+mod sessions;

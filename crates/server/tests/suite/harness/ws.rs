@@ -198,7 +198,10 @@ impl Ws {
         self.send(&json!({"type": "ping", "ref": "nothing"}));
         loop {
             let frame = self.next();
-            assert!(matches!(frame["type"].as_str(), Some("pong" | "ok" | "subscribed" | "welcome")), "{frame}");
+            assert!(
+                matches!(frame["type"].as_str(), Some("pong" | "ok" | "subscribed" | "welcome")),
+                "{frame}"
+            );
             if frame["ref"] == "nothing" {
                 return;
             }
