@@ -3,5 +3,6 @@
 mod harness;
 
 mod first_steps;
+mod identity;
 mod races;
 mod sessions;
