@@ -7,3 +7,6 @@ mod crash;
 mod drain;
 mod first_steps;
 mod herd;
+mod identity;
+mod races;
+mod sessions;

@@ -10,6 +10,7 @@ mod server;
 mod sse;
 mod swarm;
 mod tally;
+mod token;
 mod ws;
 
 pub use conn::Conn;
@@ -19,6 +20,7 @@ pub use publisher::{Backend, Publisher, numbered};
 pub use sse::{Sse, SseEvent};
 pub use swarm::{Member, Swarm};
 pub use tally::percentile;
+pub use token::{in_seconds, token, token_signed, user};
 pub use ws::{Closed, Ws};
 
 use std::time::Duration;
