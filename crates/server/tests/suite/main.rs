@@ -3,3 +3,4 @@
 mod harness;
 
 mod first_steps;
+mod transcripts;
