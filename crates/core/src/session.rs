@@ -15,7 +15,7 @@ pub struct SessionId(pub u64);
 /// Seals and opens resume keys and visitor ids: what an anonymous client carries for us.
 #[derive(Clone)]
 pub struct Seals {
-    key: [u8; 32],
+    key: mac::Keyed,
 }
 
 impl std::fmt::Debug for Seals {
@@ -27,7 +27,7 @@ impl std::fmt::Debug for Seals {
 impl Seals {
     /// Derives the keys from the installation's stored secret.
     pub fn derive(stored: &[u8]) -> Self {
-        Self { key: mac::tag(stored, &[b"deskbell seals v1"]) }
+        Self { key: mac::Keyed::new(&mac::tag(stored, &[b"deskbell seals v1"])) }
     }
 
     /// The key with which a client comes back to its session.
@@ -81,11 +81,11 @@ impl Seals {
         let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (value, tag) = bytes.split_first_chunk::<8>()?;
         let value = u64::from_be_bytes(*value);
-        mac::verify(&self.key, &[purpose, &value.to_be_bytes()], tag).then_some(value)
+        self.key.verify(&[purpose, &value.to_be_bytes()], tag).then_some(value)
     }
 
     fn tag(&self, purpose: &[u8], value: u64) -> [u8; 32] {
-        mac::tag(&self.key, &[purpose, &value.to_be_bytes()])
+        self.key.tag(&[purpose, &value.to_be_bytes()])
     }
 }
 

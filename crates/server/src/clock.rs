@@ -6,6 +6,7 @@
 // This file owns the clock; the lint holds it against every other.
 #![allow(clippy::disallowed_methods)]
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -33,14 +34,34 @@ pub fn wall() -> SystemTime {
     SystemTime::now()
 }
 
-/// Random bytes from the operating system.
+/// Random bytes that were asked for at once and not given out yet: one system call for many ids.
+struct Pool {
+    bytes: [u8; 512],
+    left: usize,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; 512], left: 0 }) };
+}
+
+/// Random bytes from the operating system. None is ever given out twice.
 ///
 /// # Panics
 /// When the operating system has none: nothing that needs them may go on then.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    bytes
+    const { assert!(N <= 512) };
+    POOL.with_borrow_mut(|pool| {
+        if pool.left < N {
+            getrandom::fill(&mut pool.bytes).expect("the operating system gives random bytes");
+            pool.left = pool.bytes.len();
+        }
+        let mut bytes = [0; N];
+        let start = pool.left - N;
+        bytes.copy_from_slice(&pool.bytes[start..pool.left]);
+        pool.bytes[start..pool.left].fill(0);
+        pool.left = start;
+        bytes
+    })
 }
 
 /// A random number that is not 0.

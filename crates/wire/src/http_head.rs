@@ -80,7 +80,7 @@ pub fn parse(buf: &[u8]) -> Result<Option<Head<'_>>, HeadError> {
 fn line_at(buf: &[u8], at: usize) -> Result<Option<&[u8]>, HeadError> {
     let window = &buf[..buf.len().min(MAX_HEAD)];
     let rest = window.get(at..).unwrap_or_default();
-    let Some(end) = rest.iter().position(|&byte| byte == b'\n') else {
+    let Some(end) = memchr::memchr(b'\n', rest) else {
         return Ok(None);
     };
     match rest[..end].split_last() {

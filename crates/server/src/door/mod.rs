@@ -32,7 +32,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
-pub use admit::{Admitted, Refused};
+pub use admit::{Admitted, Refused, VISITOR_COOKIE, visitor_cookie};
 pub use peer::{Front, Peer};
 pub use seat::Seat;
 pub use stream::{Handover, Prefixed};
@@ -91,10 +91,20 @@ impl Door {
     async fn welcome(self, stream: TcpStream, address: SocketAddr, stop: watch::Receiver<bool>) {
         // Small frames must not wait for an acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = self.tls.clone() else {
-            self.knock(stream, address, false, stop).await;
-            return;
-        };
+        match self.tls.clone() {
+            None => self.knock(stream, address, false, stop).await,
+            // Boxed, because most connections are plain and their task should be small.
+            Some(tls) => Box::pin(self.welcome_tls(tls, stream, address, stop)).await,
+        }
+    }
+
+    async fn welcome_tls(
+        self,
+        tls: Arc<Acceptor>,
+        stream: TcpStream,
+        address: SocketAddr,
+        stop: watch::Receiver<bool>,
+    ) {
         let handshake = Duration::from_millis(limits::HEADER_TIME);
         match tokio::time::timeout(handshake, tls.accept(stream)).await {
             Ok(Ok(Some(stream))) => self.knock(stream, address, true, stop).await,
@@ -105,10 +115,16 @@ impl Door {
         }
     }
 
-    async fn knock<S: Handover>(self, mut stream: S, address: SocketAddr, secure: bool, stop: watch::Receiver<bool>) {
+    async fn knock<S: Handover>(
+        self,
+        mut stream: S,
+        address: SocketAddr,
+        secure: bool,
+        stop: watch::Receiver<bool>,
+    ) {
         let patience = Duration::from_millis(limits::HEADER_TIME);
         let head = tokio::time::timeout(patience, read_head(&mut stream)).await;
-        let (bytes, length) = match head {
+        let bytes = match head {
             Ok(Ok(Some(head))) => head,
             // Nothing was said: a port probe is no error.
             Ok(Ok(None) | Err(_)) => return,
@@ -120,8 +136,10 @@ impl Door {
             }
         };
         let (hub, own) = (self.hub.clone(), self.app);
-        match Self::answer_door(&hub, own, stream, bytes, length, address, secure).await {
-            (Knocked::Http(read), Some(stream)) => self.serve_http(stream, read, address, secure, stop).await,
+        match Self::answer_door(&hub, own, stream, bytes, address, secure).await {
+            (Knocked::Http(read), Some(stream)) => {
+                Box::pin(self.serve_http(stream, read, address, secure, stop)).await;
+            }
             _ => {}
         }
     }
@@ -132,11 +150,10 @@ impl Door {
         own: Option<u64>,
         mut stream: S,
         bytes: Vec<u8>,
-        length: usize,
         address: SocketAddr,
         secure: bool,
     ) -> (Knocked, Option<S>) {
-        let head = match http_head::parse(&bytes[..length]) {
+        let head = match http_head::parse(&bytes) {
             Ok(Some(head)) => head,
             Ok(None) => return (Knocked::Over, None),
             Err(error) => {
@@ -155,7 +172,7 @@ impl Door {
         match admit::admit(hub, own, &head, kind, &peer).await {
             Ok(admitted) => {
                 let greeting = admitted.greeting.clone();
-                let rest = bytes[length..].to_vec();
+                let rest = bytes[head.len()..].to_vec();
                 drop(bytes);
                 hand_over(hub, admitted, stream, greeting, rest);
                 (Knocked::HandedOver, None)
@@ -212,8 +229,14 @@ impl Door {
         let _ = connection.await;
     }
 
-    async fn answer<S: Handover>(self, request: Request<hyper::body::Incoming>, address: SocketAddr, secure: bool) -> Response<Body> {
-        let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    async fn answer<S: Handover>(
+        self,
+        request: Request<hyper::body::Incoming>,
+        address: SocketAddr,
+        secure: bool,
+    ) -> Response<Body> {
+        let header =
+            |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let peer = self.hub.front.load().peer(address, secure, header);
         if let Some(upgrade) = request.headers().get(http::header::UPGRADE)
             && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
@@ -240,7 +263,11 @@ impl Door {
 }
 
 /// A WebSocket on a connection that has spoken HTTP before: hyper lets go of it after its 101.
-fn upgrade_later<S: Handover>(hub: Arc<Hub>, admitted: Admitted, request: Request<hyper::body::Incoming>) -> Response<Body> {
+fn upgrade_later<S: Handover>(
+    hub: Arc<Hub>,
+    admitted: Admitted,
+    request: Request<hyper::body::Incoming>,
+) -> Response<Body> {
     let response = admitted.response();
     tokio::spawn(async move {
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
@@ -279,23 +306,15 @@ fn hand_over<S: Handover>(hub: &Arc<Hub>, admitted: Admitted, stream: S, greetin
 }
 
 /// Reads until the end of a request head. `None` when the peer says nothing at all.
-async fn read_head<S: Handover>(stream: &mut S) -> std::io::Result<Option<(Vec<u8>, usize)>> {
+async fn read_head<S: Handover>(stream: &mut S) -> std::io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::with_capacity(1_024);
     loop {
         if stream.read_buf(&mut bytes).await? == 0 {
             return Ok(None);
         }
-        match http_head::parse(&bytes) {
-            Ok(None) => {}
-            Ok(Some(head)) => {
-                let length = head.len();
-                return Ok(Some((bytes, length)));
-            }
-            // The caller parses once more and answers with what is wrong.
-            Err(_) => {
-                let length = bytes.len();
-                return Ok(Some((bytes, length)));
-            }
+        // The end of a head is found without reading it; what cannot become one is not waited for.
+        if memchr::memmem::find(&bytes, b"\r\n\r\n").is_some() || http_head::parse(&bytes).is_err() {
+            return Ok(Some(bytes));
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Resume, a late subscription, a slow reader, a shard that fell off the ring and a poll all come
 //! here. A client turns live on the shard's own thread, so nothing can fall between.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::{Cursor, Late};
@@ -84,7 +86,11 @@ impl Shard {
         let hub = self.hub.clone();
         let (page, rosters, head) = hub.apps[app].log.with(|log| {
             let page = log.read(&at, &wants, Some(&until), PAGE);
-            let rosters: Vec<_> = page.rosters.iter().map(|c| (c.clone(), log.presence(c.as_str()).cloned().unwrap_or_default())).collect();
+            let rosters: Vec<_> = page
+                .rosters
+                .iter()
+                .map(|c| (c.clone(), log.presence(c.as_str()).cloned().unwrap_or_default()))
+                .collect();
             (page, rosters, log.head())
         });
         if !page.older.is_empty() {
@@ -151,7 +157,11 @@ impl Shard {
     pub(super) fn say_reset(&mut self, slot: u32, channel: &ChannelName, reason: ResetReason, cursor: &str) {
         self.hub.metrics.reset(reason);
         let reload_in_ms = Some(crate::clock::random_below(limits::RELOAD_SPREAD));
-        self.say(slot, &Notice::Reset { channel: Some(channel), reason, reload_in_ms, cursor }, &Reference::none());
+        self.say(
+            slot,
+            &Notice::Reset { channel: Some(channel), reason, reload_in_ms, cursor },
+            &Reference::none(),
+        );
     }
 
     /// Everything wanted by this turn was served.
@@ -242,7 +252,9 @@ impl Shard {
         });
         let read = LedgerRead { app: app.id, at, wants: wants.collect(), until: until.ledger, bounds: PAGE };
         let mailbox = self.mailbox.clone();
-        self.hub.store.read(read, Box::new(move |page| mailbox.answer(Letter::Page { client: handle, page })));
+        self.hub
+            .store
+            .read(read, Box::new(move |page| mailbox.answer(Letter::Page { client: handle, page })));
     }
 
     /// The ledger's page is here.
@@ -275,22 +287,34 @@ impl Shard {
         let after = self.clients.get(slot).map_or(at, |client| self.views[usize::from(client.app)].at);
         let resets = page.resets.into_iter().map(|(channel, reason)| Reset { channel, reason, after });
         // The rest, memory's part among it, is read by the next page, so this one is never complete.
-        let page = Page { entries: page.entries, resets: resets.collect(), rosters: Vec::new(), older: Vec::new(), at, complete: false };
+        let page = Page {
+            entries: page.entries,
+            resets: resets.collect(),
+            rosters: Vec::new(),
+            older: Vec::new(),
+            at,
+            complete: false,
+        };
         self.take_page(slot, turn, page);
     }
 
     /// The cursor of a frame that is no event: where the connection stands now.
-    pub(super) fn cursor(&self, slot: u32) -> String {
-        let Some(client) = self.clients.get(slot) else { return String::new() };
+    pub(super) fn cursor(&self, slot: u32) -> Arc<str> {
+        let Some(client) = self.clients.get(slot) else { return Arc::from("") };
         let app = usize::from(client.app);
-        let cursor = match &client.catching {
-            None => Cursor::from(self.views[app].at),
-            Some(catching) => Cursor {
-                at: catching.at,
-                late: catching.late.first().map(|late| Late::new(&late.channel, late.at)),
-            },
-        };
-        self.hub.apps[app].seal(cursor)
+        let Some(catching) = &client.catching else { return self.live_cursor(app) };
+        let late = catching.late.first().map(|late| Late::new(&late.channel, late.at));
+        self.hub.apps[app].seal(Cursor { at: catching.at, late }).into()
+    }
+
+    /// The cursor of everybody who is live.
+    fn live_cursor(&self, app: usize) -> Arc<str> {
+        let view = &self.views[app];
+        let mut sealed = view.sealed.borrow_mut();
+        if sealed.0 != view.at {
+            *sealed = (view.at, self.hub.apps[app].seal(view.at).into());
+        }
+        sealed.1.clone()
     }
 
     fn catching(&mut self, slot: u32) -> Option<&mut Catching> {
@@ -300,7 +324,9 @@ impl Shard {
     /// Changes where a subscription starts.
     pub(super) fn note_start(&mut self, slot: u32, channel: &ChannelName, change: impl FnOnce(&mut Start)) {
         let Some(client) = self.clients.get_mut(slot) else { return };
-        let Some(number) = self.views[usize::from(client.app)].channels.find(channel.as_str()) else { return };
+        let Some(number) = self.views[usize::from(client.app)].channels.find(channel.as_str()) else {
+            return;
+        };
         if let Some(sub) = client.session.subs.iter_mut().find(|sub| sub.channel == number) {
             change(sub.start.get_or_insert_default());
         }
@@ -324,9 +350,7 @@ impl WantsOf for Turn {
         match self {
             Self::All => Some(want),
             // A late channel starts at its own older place; presence stays with the connection.
-            Self::Late(channel, _) => {
-                (want.channel == *channel).then(|| Want::plain(want.channel))
-            }
+            Self::Late(channel, _) => (want.channel == *channel).then(|| Want::plain(want.channel)),
         }
     }
 }

@@ -24,10 +24,13 @@ impl<'a> Iterator for Fields<'a> {
     type Item = (&'a str, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let end = self.rest.iter().position(|&byte| byte == b'\n')?;
+        // Every line was accepted by `split` before, so finding its parts again is all there is to do.
+        let end = memchr::memchr(b'\n', self.rest)?;
         let line = self.rest[..end].strip_suffix(b"\r")?;
         self.rest = &self.rest[end + 1..];
-        split(line).ok()
+        let colon = memchr::memchr(b':', line)?;
+        let name = str::from_utf8(&line[..colon]).ok()?;
+        Some((name, line[colon + 1..].trim_ascii()))
     }
 }
 
