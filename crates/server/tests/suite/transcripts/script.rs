@@ -93,11 +93,14 @@ impl Names {
                 self.0.entry(name.clone()).or_insert_with(|| real.clone()) == real
             }
             (Value::Array(shown), Value::Array(real)) => {
-                shown.len() == real.len() && shown.iter().zip(real).all(|(shown, real)| self.fits(shown, real))
+                shown.len() == real.len()
+                    && shown.iter().zip(real).all(|(shown, real)| self.fits(shown, real))
             }
             (Value::Object(shown), Value::Object(real)) => {
                 shown.len() == real.len()
-                    && shown.iter().all(|(name, shown)| real.get(name).is_some_and(|real| self.fits(shown, real)))
+                    && shown
+                        .iter()
+                        .all(|(name, shown)| real.get(name).is_some_and(|real| self.fits(shown, real)))
             }
             _ => shown == real,
         }

@@ -158,7 +158,9 @@ impl Stage {
     fn expect(&mut self, name: &str, shown: &str) -> Played {
         let client = self.clients.get_mut(name).ok_or("there is no such client")?;
         if let Some(code) = shown.strip_prefix("close") {
-            let Client::WebSocket(ws) = client else { return Err("only WebSockets have close codes".to_owned()) };
+            let Client::WebSocket(ws) = client else {
+                return Err("only WebSockets have close codes".to_owned());
+            };
             if let Some(frame) = ws.try_next() {
                 return Err(format!("first came {frame}"));
             }
@@ -184,7 +186,8 @@ impl Stage {
     }
 
     fn compare(&mut self, shown: &str, real: &Value) -> Played {
-        let shown: Value = serde_json::from_str(shown).map_err(|error| format!("this is no JSON: {error}"))?;
+        let shown: Value =
+            serde_json::from_str(shown).map_err(|error| format!("this is no JSON: {error}"))?;
         if self.names.fits(&shown, real) { Ok(()) } else { Err(format!("what came is {real}")) }
     }
 }
