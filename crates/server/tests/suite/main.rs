@@ -2,5 +2,6 @@
 
 mod harness;
 
+mod bad_input;
 mod first_steps;
 mod transcripts;

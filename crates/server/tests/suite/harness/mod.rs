@@ -3,11 +3,13 @@
 //! Nothing here sleeps to wait for something: every wait is for an answer, a line or an end, and
 //! has a deadline.
 
+mod conn;
 mod http;
 mod server;
 mod sse;
 mod ws;
 
+pub use conn::Conn;
 pub use http::{Answer, get, post, request};
 pub use server::{SECRET, Server, Start};
 pub use sse::{Sse, SseEvent};
