@@ -10,3 +10,4 @@ mod herd;
 mod identity;
 mod races;
 mod sessions;
+mod transcripts;
