@@ -365,6 +365,12 @@ const BROWSERS: &[Opt] = &[
         "Whether permessage-deflate is offered. It costs processor time for each event and rarely pays for \
          small ones.",
     ),
+    Opt::switch(
+        "websocket.echo",
+        false,
+        "Whether `/echo` sends every WebSocket message back, up to 16 MiB and without a rate limit. Only for \
+         conformance suites: never switch it on where others can connect.",
+    ),
 ];
 
 const METRICS: &[Opt] = &[
