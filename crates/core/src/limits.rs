@@ -136,6 +136,10 @@ pub const RESUME_WINDOW: Millis = 120 * SECOND;
 pub const PRESENCE_GRACE: Millis = 15 * SECOND;
 /// Time between two signs of life on an idle connection; below the 30 s of common proxies.
 pub const HEARTBEAT: Millis = 25 * SECOND;
+/// Time for a client to send its request body: 1 MiB over a slow line.
+pub const BODY_TIME: Millis = 30 * SECOND;
+/// Time for a shard to answer a question of the HTTP API; a turn of a shard takes milliseconds.
+pub const SHARD_ANSWER: Millis = 5 * SECOND;
 /// Time to wait for any sign of life from a client: two heartbeats and a slow network.
 pub const SILENCE: Millis = 60 * SECOND;
 /// Time for a client to send its request head.
@@ -162,3 +166,5 @@ pub const LATEST_AGE: Millis = DAY;
 pub const JOIN_GATHER: Millis = 250;
 /// Time that an idle HTTP connection stays open between two requests: proxies keep theirs 60 s.
 pub const KEEP_ALIVE: Millis = 75 * SECOND;
+/// Time for the other side to end its direction after our goodbye.
+pub const LINGER: Millis = 2 * SECOND;

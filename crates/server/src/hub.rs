@@ -81,12 +81,19 @@ impl Hub {
         later: impl FnOnce(Outcome) + Send + 'static,
     ) -> Option<Outcome> {
         let once = publish.id.as_ref().map(|id| once(app, who, id, &publish));
-        let durable = app.log.with(|log| log.class(publish.channel.as_str()).durable);
         let draft = draft(publish, now);
-        if !durable {
-            let appended = app.log.with(|log| log.append(draft, once, now));
-            return Some(appended.map(|a| Published { id: a.id, at: a.at, repeated: a.repeated }));
-        }
+        let placed = app.log.with(|log| {
+            if log.class(draft.event.channel.as_str()).durable {
+                return Err(draft);
+            }
+            Ok(log.append(draft, once, now))
+        });
+        let draft = match placed {
+            Ok(appended) => {
+                return Some(appended.map(|a| Published { id: a.id, at: a.at, repeated: a.repeated }));
+            }
+            Err(draft) => draft,
+        };
         let done = move |result: Result<Receipt, Refusal>| {
             later(result.and_then(|receipt| {
                 let id = receipt.ids.into_iter().next().ok_or_else(lost_receipt)?;
@@ -109,7 +116,10 @@ impl Hub {
 
 /// A receipt names every event of its publish, so this is a bug of the store.
 fn lost_receipt() -> Refusal {
-    Refusal::new(deskbell_core::refusal::Code::Unavailable, "the event is safe but its receipt was lost; read the channel")
+    Refusal::new(
+        deskbell_core::refusal::Code::Unavailable,
+        "the event is safe but its receipt was lost; read the channel",
+    )
 }
 
 fn draft(publish: Publish, now: Millis) -> Draft {

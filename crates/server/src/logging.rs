@@ -28,7 +28,8 @@ impl LogFile {
     pub fn reopen(&self) -> io::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let opened = OpenOptions::new().create(true).append(true).open(path);
-        let file = opened.map_err(|e| io::Error::new(e.kind(), format!("log.file {}: {e}", path.display())))?;
+        let file =
+            opened.map_err(|e| io::Error::new(e.kind(), format!("log.file {}: {e}", path.display())))?;
         *self.lock() = Some(file);
         Ok(())
     }
@@ -67,7 +68,11 @@ pub fn start(settings: &LogSettings) -> io::Result<LogFile> {
     let file = LogFile::open(settings.file.clone())?;
     let level = if settings.enabled { settings.level.as_str() } else { "off" };
     let filter = EnvFilter::new(level);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(file.clone()).with_ansi(false).with_target(false);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(file.clone())
+        .with_ansi(false)
+        .with_target(false);
     // A second start in one process (in tests) keeps the first one's lines.
     let _ = if settings.json { lines.json().try_init() } else { lines.try_init() };
     Ok(file)

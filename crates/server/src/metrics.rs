@@ -132,12 +132,20 @@ impl Metrics {
     pub fn stats(&self) -> Value {
         let refusals: serde_json::Map<String, Value> = Code::ALL
             .iter()
-            .map(|code| (code.as_str().to_owned(), self.refusals.get_or_create(&CodeLabel { code: code.as_str() }).get().into()))
+            .map(|code| {
+                (
+                    code.as_str().to_owned(),
+                    self.refusals.get_or_create(&CodeLabel { code: code.as_str() }).get().into(),
+                )
+            })
             .collect();
         let resets: serde_json::Map<String, Value> = ResetReason::ALL
             .iter()
             .map(|reason| {
-                (reason.as_str().to_owned(), self.resets.get_or_create(&ReasonLabel { reason: reason.as_str() }).get().into())
+                (
+                    reason.as_str().to_owned(),
+                    self.resets.get_or_create(&ReasonLabel { reason: reason.as_str() }).get().into(),
+                )
             })
             .collect();
         json!({

@@ -80,7 +80,8 @@ impl Refused {
 
     /// The same for hyper.
     pub fn into_response(self) -> Response<Body> {
-        let mut response = Response::builder().status(self.status).header("content-type", "application/problem+json");
+        let mut response =
+            Response::builder().status(self.status).header("content-type", "application/problem+json");
         for (name, value) in &self.headers {
             response = response.header(*name, value);
         }
@@ -181,7 +182,8 @@ fn named_app<'a>(hub: &'a Hub, own: Option<u64>, head: &Head<'_>) -> Result<&'a 
         (None, Some(id)) => hub.apps.iter().find(|app| app.id.0 == id),
         (key, _) => hub.app(key.as_deref()),
     };
-    let missing = || Refusal::new(Code::NotFound, "no app has this key; look at `deskbell status` for the keys");
+    let missing =
+        || Refusal::new(Code::NotFound, "no app has this key; look at `deskbell status` for the keys");
     app.ok_or_else(|| missing().into())
 }
 
@@ -190,7 +192,8 @@ fn check_origin(hub: &Hub, head: &Head<'_>, peer: &Peer) -> Result<(), Refused> 
     let Some(origin) = head.header("origin") else { return Ok(()) };
     let front = hub.front.load();
     let scheme = if peer.secure { "https" } else { "http" };
-    let same = head.header("host").is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")));
+    let same =
+        head.header("host").is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")));
     let listed = front.origins.iter().chain(front.cors_origins.iter().filter(|_| front.origins.is_empty()));
     let allowed = listed.into_iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin));
     if same || allowed || front.dev {
@@ -201,12 +204,14 @@ fn check_origin(hub: &Hub, head: &Head<'_>, peer: &Peer) -> Result<(), Refused> 
 
 /// Who asks: a token, the secret, or a visitor with an old or a new signed id.
 async fn identify(hub: &Hub, app: &App, head: &Head<'_>) -> Result<(Identity, Option<u64>), Refused> {
-    let bearer = head.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+    let bearer =
+        head.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
     if bearer.as_deref().is_some_and(|token| app.secret.is(token)) {
         return Ok((Identity::backend(), None));
     }
     let query = || head.query_pairs().find(|(name, _)| name == "token").map(|(_, token)| token.into_owned());
-    let cookie = || hub.front.load().auth_cookie.as_deref().and_then(|name| head.cookie(name)).map(str::to_owned);
+    let cookie =
+        || hub.front.load().auth_cookie.as_deref().and_then(|name| head.cookie(name)).map(str::to_owned);
     if let Some(token) = bearer.or_else(query).or_else(cookie) {
         let identity = app.verifier.check_and_wait(&token, clock::now_ms).await?;
         return Ok((identity, None));

@@ -32,7 +32,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
-pub use admit::{Admitted, Refused};
+pub use admit::{Admitted, Refused, VISITOR_COOKIE, visitor_cookie};
 pub use peer::{Front, Peer};
 pub use seat::Seat;
 pub use stream::{Handover, Prefixed};
@@ -98,7 +98,13 @@ impl Door {
         }
     }
 
-    async fn welcome_tls(self, tls: Arc<Acceptor>, stream: TcpStream, address: SocketAddr, stop: watch::Receiver<bool>) {
+    async fn welcome_tls(
+        self,
+        tls: Arc<Acceptor>,
+        stream: TcpStream,
+        address: SocketAddr,
+        stop: watch::Receiver<bool>,
+    ) {
         let handshake = Duration::from_millis(limits::HEADER_TIME);
         match tokio::time::timeout(handshake, tls.accept(stream)).await {
             Ok(Ok(Some(stream))) => self.knock(stream, address, true, stop).await,
@@ -109,7 +115,13 @@ impl Door {
         }
     }
 
-    async fn knock<S: Handover>(self, mut stream: S, address: SocketAddr, secure: bool, stop: watch::Receiver<bool>) {
+    async fn knock<S: Handover>(
+        self,
+        mut stream: S,
+        address: SocketAddr,
+        secure: bool,
+        stop: watch::Receiver<bool>,
+    ) {
         let patience = Duration::from_millis(limits::HEADER_TIME);
         let head = tokio::time::timeout(patience, read_head(&mut stream)).await;
         let bytes = match head {
@@ -217,8 +229,14 @@ impl Door {
         let _ = connection.await;
     }
 
-    async fn answer<S: Handover>(self, request: Request<hyper::body::Incoming>, address: SocketAddr, secure: bool) -> Response<Body> {
-        let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    async fn answer<S: Handover>(
+        self,
+        request: Request<hyper::body::Incoming>,
+        address: SocketAddr,
+        secure: bool,
+    ) -> Response<Body> {
+        let header =
+            |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let peer = self.hub.front.load().peer(address, secure, header);
         if let Some(upgrade) = request.headers().get(http::header::UPGRADE)
             && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
@@ -245,7 +263,11 @@ impl Door {
 }
 
 /// A WebSocket on a connection that has spoken HTTP before: hyper lets go of it after its 101.
-fn upgrade_later<S: Handover>(hub: Arc<Hub>, admitted: Admitted, request: Request<hyper::body::Incoming>) -> Response<Body> {
+fn upgrade_later<S: Handover>(
+    hub: Arc<Hub>,
+    admitted: Admitted,
+    request: Request<hyper::body::Incoming>,
+) -> Response<Body> {
     let response = admitted.response();
     tokio::spawn(async move {
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };

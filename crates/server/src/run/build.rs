@@ -1,8 +1,8 @@
 //! Builds the parts from the settings.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
@@ -35,7 +35,10 @@ use crate::tls::files::CertificateFiles;
 
 /// The hub and the threads of its shards.
 pub fn hub(settings: &Settings) -> Result<(Arc<Hub>, Vec<JoinHandle<()>>), StartError> {
-    let cradles = (0..settings.shards).map(|_| Cradle::new()).collect::<Result<Vec<_>, _>>().map_err(StartError::new)?;
+    let cradles = (0..settings.shards)
+        .map(|_| Cradle::new())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(StartError::new)?;
     let bells = Bells::new(cradles.iter().map(|cradle| cradle.bell.clone()).collect());
     let mut opened = Opened::open(&Options {
         data: settings.data_dir.clone(),
@@ -159,7 +162,9 @@ fn carried_sessions(opened: &mut Opened, apps: &[App]) -> Result<Vec<CarriedSess
         if let Some(json) = opened.take_sessions(app.id).map_err(StartError::new)? {
             match serde_json::from_str::<Vec<CarriedSession>>(&json) {
                 Ok(list) => sessions.extend(list),
-                Err(error) => tracing::warn!(%error, "the sessions of the last run cannot be read; clients resume by cursor"),
+                Err(error) => {
+                    tracing::warn!(%error, "the sessions of the last run cannot be read; clients resume by cursor")
+                }
             }
         }
     }
@@ -230,25 +235,40 @@ fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
         "user" => Audience::User,
         other => match other.strip_prefix("role:") {
             Some(role) => Audience::Role(role.to_owned()),
-            None => return Err(StartError(format!("access.to = \"{other}\": write everyone, user or role:NAME"))),
+            None => {
+                return Err(StartError(format!(
+                    "access.to = \"{other}\": write everyone, user or role:NAME"
+                )));
+            }
         },
     };
     let action = |word: &String| {
-        Action::parse(word).ok_or_else(|| StartError(format!("access.allow: \"{word}\" is none of subscribe, publish, presence")))
+        Action::parse(word).ok_or_else(|| {
+            StartError(format!("access.allow: \"{word}\" is none of subscribe, publish, presence"))
+        })
     };
-    Ok(Rule { pattern: pattern(&text.pattern)?, allow: text.allow.iter().map(action).collect::<Result<_, _>>()?, to })
+    Ok(Rule {
+        pattern: pattern(&text.pattern)?,
+        allow: text.allow.iter().map(action).collect::<Result<_, _>>()?,
+        to,
+    })
 }
 
 /// What proves users of an app.
 pub fn auth(settings: &Settings, app_secret: &str) -> Result<identity::Settings, StartError> {
     let auth = &settings.auth;
     let secrets = auth.jwt_secret.as_ref().map(|secret| secret.expose()).into_iter().chain([app_secret]);
-    let secrets = secrets.map(|s| identity::keys::Secret::new(s.as_bytes())).collect::<Result<_, _>>().map_err(StartError::new)?;
+    let secrets = secrets
+        .map(|s| identity::keys::Secret::new(s.as_bytes()))
+        .collect::<Result<_, _>>()
+        .map_err(StartError::new)?;
     let public_keys = match &auth.jwt_public_key {
         None => Vec::new(),
         Some(path) => {
             let read = std::fs::read(path);
-            vec![read.map_err(|error| StartError(format!("auth.jwt_public_key {}: {error}", path.display())))?]
+            vec![
+                read.map_err(|error| StartError(format!("auth.jwt_public_key {}: {error}", path.display())))?,
+            ]
         }
     };
     let source = match &auth.jwks_url {
@@ -262,7 +282,8 @@ pub fn auth(settings: &Settings, app_secret: &str) -> Result<identity::Settings,
         }),
     };
     let algorithms = auth.jwt_algorithms.iter().map(|word| {
-        identity::keys::Algorithm::parse(word).ok_or_else(|| StartError(format!("auth.jwt_algorithms: \"{word}\" is not known")))
+        identity::keys::Algorithm::parse(word)
+            .ok_or_else(|| StartError(format!("auth.jwt_algorithms: \"{word}\" is not known")))
     });
     let policy = identity::Policy {
         algorithms: algorithms.collect::<Result<_, _>>()?,
@@ -324,7 +345,8 @@ pub fn acceptor(settings: &Settings) -> Result<Option<Arc<Acceptor>>, StartError
     match &settings.tls {
         TlsSettings::Off => Ok(None),
         TlsSettings::Files { cert, key } => {
-            let (files, warnings) = CertificateFiles::load(cert, key, clock::now_ms()).map_err(StartError::new)?;
+            let (files, warnings) =
+                CertificateFiles::load(cert, key, clock::now_ms()).map_err(StartError::new)?;
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             let acceptor = Acceptor::files(Arc::new(files)).map_err(StartError::new)?;
             Ok(Some(Arc::new(acceptor)))

@@ -1,6 +1,6 @@
 //! The whole program on one screen: builds all parts in order, and stops them in reverse.
 
-mod build;
+pub(crate) mod build;
 mod reload;
 mod stop;
 
@@ -99,14 +99,20 @@ async fn start(settings: Settings, log_file: logging::LogFile) -> Result<Running
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
     let bound = || -> std::io::Result<TcpListener> {
-        let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() {
+            tokio::net::TcpSocket::new_v4()?
+        } else {
+            tokio::net::TcpSocket::new_v6()?
+        };
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(4_096)
     };
     bound().map_err(|error| {
         let hint = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "another program has this port; stop it or choose another with --listen",
+            std::io::ErrorKind::AddrInUse => {
+                "another program has this port; stop it or choose another with --listen"
+            }
             std::io::ErrorKind::PermissionDenied => "this user may not open this port; choose one above 1023",
             _ => "choose an address of this machine with --listen",
         };
@@ -119,7 +125,12 @@ fn announce(settings: &Settings, hub: &Hub) {
         tracing::warn!("DEVELOPMENT MODE: every channel is open to everybody; never use it with real data");
     }
     for app in &hub.apps {
-        tracing::info!("app {} has the key {}; its secret stands in {}", app.id, app.key, settings.credentials_file().display());
+        tracing::info!(
+            "app {} has the key {}; its secret stands in {}",
+            app.id,
+            app.key,
+            settings.credentials_file().display()
+        );
     }
 }
 

@@ -120,7 +120,8 @@ impl Shard {
     fn members(&mut self, slot: u32, channel: &ChannelName, reference: &Reference) -> Result<bool, Refusal> {
         let app = self.may(slot, Action::Presence, channel)?;
         let none = Presence::default();
-        let members = self.hub.apps[app].log.with(|log| log.presence(channel.as_str()).cloned()).unwrap_or(none);
+        let members =
+            self.hub.apps[app].log.with(|log| log.presence(channel.as_str()).cloned()).unwrap_or(none);
         let cursor = self.cursor(slot);
         self.say(slot, &Notice::Members { channel, members: &members, cursor: &cursor }, reference);
         Ok(false)

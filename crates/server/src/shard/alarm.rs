@@ -29,7 +29,7 @@ impl Shard {
             What::Life if !gone => self.check_life(slot),
             What::Poll if !gone => self.answer_poll(slot),
             What::Expiry if !gone => self.check_expiry(slot),
-            What::Rotate if !gone => self.doom(slot),
+            What::Rotate | What::Linger if !gone => self.doom(slot),
             What::Drain if !gone => self.drain_client(slot),
             What::Grace if gone => self.end_grace(slot),
             What::Forget if gone => self.forget(slot),
@@ -40,7 +40,7 @@ impl Shard {
     fn check_life(&mut self, slot: u32) {
         if self.is_stuck(slot, limits::STALLED) {
             self.hub.metrics.slow_closed.inc();
-            self.close(slot, code::SLOW, "slow: read faster, or come back and resume");
+            // A goodbye would only queue behind what it does not read.
             self.doom(slot);
             return;
         }
@@ -48,11 +48,12 @@ impl Shard {
         let (variant, silent) = (client.variant, self.now.saturating_sub(client.heard));
         if variant.is_websocket() && silent > self.tuning.silence {
             self.close(slot, code::SILENT, "silent: no sign of life; come back and resume");
-            self.doom(slot);
             return;
         }
         // A socket that is blocked shows by its backlog whether the client lives.
-        if !self.flagged(slot, flag::BLOCKED) && (!variant.is_websocket() || silent >= self.tuning.heartbeat / 2) {
+        if !self.flagged(slot, flag::BLOCKED)
+            && (!variant.is_websocket() || silent >= self.tuning.heartbeat / 2)
+        {
             let cursor = self.cursor(slot);
             let mut out = std::mem::take(&mut self.out);
             variant.heartbeat(&cursor, &mut out);

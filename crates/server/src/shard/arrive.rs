@@ -20,13 +20,15 @@ impl Shard {
     /// Takes a connection in.
     pub(super) fn arrive(&mut self, arrival: Arrival) {
         let variant = variant(&arrival.way);
-        let session = Session::new(SessionId(clock::random_u64()), PublicId(clock::random_u64()), arrival.identity);
+        let session =
+            Session::new(SessionId(clock::random_u64()), PublicId(clock::random_u64()), arrival.identity);
         let mut client = Client::new(arrival.app as u16, variant, arrival.peer, session, self.now);
         client.seat = Some(Box::new(arrival.seat));
         client.transient = !variant.is_websocket();
         let slot = self.clients.insert(client);
         self.grow();
         self.flags[slot as usize] = 0;
+        self.live += 1;
         self.enter_session(slot);
         match arrival.way {
             Way::WebSocket { socket, greeting, read, .. } => {
@@ -79,7 +81,8 @@ impl Shard {
         self.sinks[slot as usize] = sink;
         self.set_alarm(slot, self.tuning.heartbeat, What::Life);
         self.set_expiry(slot);
-        let echo = self.clients.get(slot).is_some_and(|c| matches!(c.variant, Variant::Echo | Variant::EchoDeflate));
+        let echo =
+            self.clients.get(slot).is_some_and(|c| matches!(c.variant, Variant::Echo | Variant::EchoDeflate));
         if !echo {
             let cursor = self.cursor(slot);
             self.welcome(slot, &cursor, false, &Reference::none());

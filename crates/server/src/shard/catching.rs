@@ -86,7 +86,11 @@ impl Shard {
         let hub = self.hub.clone();
         let (page, rosters, head) = hub.apps[app].log.with(|log| {
             let page = log.read(&at, &wants, Some(&until), PAGE);
-            let rosters: Vec<_> = page.rosters.iter().map(|c| (c.clone(), log.presence(c.as_str()).cloned().unwrap_or_default())).collect();
+            let rosters: Vec<_> = page
+                .rosters
+                .iter()
+                .map(|c| (c.clone(), log.presence(c.as_str()).cloned().unwrap_or_default()))
+                .collect();
             (page, rosters, log.head())
         });
         if !page.older.is_empty() {
@@ -153,7 +157,11 @@ impl Shard {
     pub(super) fn say_reset(&mut self, slot: u32, channel: &ChannelName, reason: ResetReason, cursor: &str) {
         self.hub.metrics.reset(reason);
         let reload_in_ms = Some(crate::clock::random_below(limits::RELOAD_SPREAD));
-        self.say(slot, &Notice::Reset { channel: Some(channel), reason, reload_in_ms, cursor }, &Reference::none());
+        self.say(
+            slot,
+            &Notice::Reset { channel: Some(channel), reason, reload_in_ms, cursor },
+            &Reference::none(),
+        );
     }
 
     /// Everything wanted by this turn was served.
@@ -244,7 +252,9 @@ impl Shard {
         });
         let read = LedgerRead { app: app.id, at, wants: wants.collect(), until: until.ledger, bounds: PAGE };
         let mailbox = self.mailbox.clone();
-        self.hub.store.read(read, Box::new(move |page| mailbox.answer(Letter::Page { client: handle, page })));
+        self.hub
+            .store
+            .read(read, Box::new(move |page| mailbox.answer(Letter::Page { client: handle, page })));
     }
 
     /// The ledger's page is here.
@@ -277,7 +287,14 @@ impl Shard {
         let after = self.clients.get(slot).map_or(at, |client| self.views[usize::from(client.app)].at);
         let resets = page.resets.into_iter().map(|(channel, reason)| Reset { channel, reason, after });
         // The rest, memory's part among it, is read by the next page, so this one is never complete.
-        let page = Page { entries: page.entries, resets: resets.collect(), rosters: Vec::new(), older: Vec::new(), at, complete: false };
+        let page = Page {
+            entries: page.entries,
+            resets: resets.collect(),
+            rosters: Vec::new(),
+            older: Vec::new(),
+            at,
+            complete: false,
+        };
         self.take_page(slot, turn, page);
     }
 
@@ -307,7 +324,9 @@ impl Shard {
     /// Changes where a subscription starts.
     pub(super) fn note_start(&mut self, slot: u32, channel: &ChannelName, change: impl FnOnce(&mut Start)) {
         let Some(client) = self.clients.get_mut(slot) else { return };
-        let Some(number) = self.views[usize::from(client.app)].channels.find(channel.as_str()) else { return };
+        let Some(number) = self.views[usize::from(client.app)].channels.find(channel.as_str()) else {
+            return;
+        };
         if let Some(sub) = client.session.subs.iter_mut().find(|sub| sub.channel == number) {
             change(sub.start.get_or_insert_default());
         }
@@ -331,9 +350,7 @@ impl WantsOf for Turn {
         match self {
             Self::All => Some(want),
             // A late channel starts at its own older place; presence stays with the connection.
-            Self::Late(channel, _) => {
-                (want.channel == *channel).then(|| Want::plain(want.channel))
-            }
+            Self::Late(channel, _) => (want.channel == *channel).then(|| Want::plain(want.channel)),
         }
     }
 }

@@ -21,8 +21,17 @@ pub struct Channel {
     pub name: ChannelName,
     /// Subscriptions that name it, of connected clients and of parked ones.
     users: u32,
-    /// The slots of connected clients, by the form in which their frames leave.
-    pub lists: Vec<(Variant, Vec<u32>)>,
+    /// The slots of connected clients, by what they get.
+    pub lists: Vec<(Listeners, Vec<u32>)>,
+}
+
+/// Clients of one list get the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Listeners {
+    /// The form in which their frames leave.
+    pub variant: Variant,
+    /// They may see who is here.
+    pub watch: bool,
 }
 
 impl Channels {
@@ -73,25 +82,22 @@ impl Channels {
         }
     }
 
-    /// Puts a client on the list of its form and returns its place.
-    pub fn list(&mut self, number: u32, variant: Variant, slot: u32) -> u32 {
+    /// Puts a client on its list and returns its place.
+    pub fn list(&mut self, number: u32, kind: Listeners, slot: u32) -> u32 {
         let lists = &mut self.channels[number as usize].lists;
-        let list = match lists.iter().position(|(v, _)| *v == variant) {
-            Some(at) => &mut lists[at].1,
-            None => {
-                lists.push((variant, Vec::new()));
-                let last = lists.len() - 1;
-                &mut lists[last].1
-            }
-        };
+        let at = lists.iter().position(|(k, _)| *k == kind).unwrap_or_else(|| {
+            lists.push((kind, Vec::new()));
+            lists.len() - 1
+        });
+        let list = &mut lists[at].1;
         list.push(slot);
         list.len() as u32 - 1
     }
 
     /// Takes a client off; returns the slot that has moved into its place, if one has.
-    pub fn unlist(&mut self, number: u32, variant: Variant, place: u32) -> Option<u32> {
+    pub fn unlist(&mut self, number: u32, kind: Listeners, place: u32) -> Option<u32> {
         let lists = &mut self.channels[number as usize].lists;
-        let list = &mut lists.iter_mut().find(|(v, _)| *v == variant)?.1;
+        let list = &mut lists.iter_mut().find(|(k, _)| *k == kind)?.1;
         list.swap_remove(place as usize);
         if list.capacity() > 64 && list.len() * 4 < list.capacity() {
             list.shrink_to(list.len() * 2);

@@ -27,8 +27,8 @@ pub struct Client {
     pub variant: Variant,
     /// The socket may have input that was not read.
     pub readable: bool,
-    /// A close was said; nothing more is read.
-    pub closing: bool,
+    /// It has no connection and waits for its client.
+    pub parked: bool,
     /// The transport may not be kept for later: a poll, or a stream that nobody resumed.
     pub transient: bool,
     /// Follows every channel.
@@ -88,7 +88,7 @@ impl Client {
             app,
             variant,
             readable: true,
-            closing: false,
+            parked: false,
             transient: false,
             everything: false,
             parked_frames: 0,

@@ -3,22 +3,38 @@
 use std::collections::HashMap;
 
 use bytes::{Bytes, BytesMut};
-use deskbell_core::event::SharedEntry;
+use deskbell_core::event::{Kind, SharedEntry};
 use deskbell_core::limits;
 use deskbell_core::log::Pull;
 use deskbell_core::position::Position;
 
+use super::channels::Listeners;
 use super::frames::Variant;
 use super::{Shard, flag};
 
 /// Entries of one turn whose listeners get them in one write.
 struct Chunk {
-    /// The channels with listeners here, at most as many as a mask has bits.
-    dirty: Vec<u32>,
+    /// What has listeners here, at most as many as a mask has bits.
+    dirty: Vec<Dirty>,
     /// For each entry, the bit of its channel.
     bits: Vec<Option<u8>>,
     /// Clients that must not get an entry.
     excluded: Vec<(u32, usize)>,
+}
+
+/// Entries of one channel that go to the same clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Dirty {
+    /// The channel.
+    number: u32,
+    /// They say who came or went, which only those get who may see it.
+    presence: bool,
+}
+
+impl Dirty {
+    fn is_for(self, kind: Listeners) -> bool {
+        kind.watch || !self.presence
+    }
 }
 
 impl Shard {
@@ -55,7 +71,9 @@ impl Shard {
         let live: Vec<u32> = self
             .clients
             .iter()
-            .filter(|(slot, client)| usize::from(client.app) == app && !self.flagged(*slot, flag::CATCHING | flag::GONE))
+            .filter(|(slot, client)| {
+                usize::from(client.app) == app && !self.flagged(*slot, flag::CATCHING | flag::GONE)
+            })
             .map(|(slot, _)| slot)
             .collect();
         self.hub.metrics.shard_fell_off.inc();
@@ -93,13 +111,15 @@ impl Shard {
         let channels = &self.views[app].channels;
         let mut chunk = Chunk { dirty: Vec::new(), bits: Vec::new(), excluded: Vec::new() };
         for (place, entry) in entries.iter().enumerate() {
-            let bit = match channels.find(entry.event.channel.as_str()) {
+            let number = channels.find(entry.event.channel.as_str());
+            let dirty = number.map(|number| Dirty { number, presence: entry.kind != Kind::Message });
+            let bit = match dirty {
                 None => None,
-                Some(number) => match chunk.dirty.iter().position(|dirty| *dirty == number) {
+                Some(dirty) => match chunk.dirty.iter().position(|other| *other == dirty) {
                     Some(bit) => Some(bit as u8),
                     None if chunk.dirty.len() == limits::JOIN_CHANNELS => break,
                     None => {
-                        chunk.dirty.push(number);
+                        chunk.dirty.push(dirty);
                         Some(chunk.dirty.len() as u8 - 1)
                     }
                 },
@@ -112,31 +132,39 @@ impl Shard {
     }
 
     /// One channel: a plain loop over its listeners.
-    fn hand_out_one(&mut self, app: usize, number: u32, entries: &[SharedEntry], chunk: &Chunk, before: &Position) {
+    fn hand_out_one(
+        &mut self,
+        app: usize,
+        dirty: Dirty,
+        entries: &[SharedEntry],
+        chunk: &Chunk,
+        before: &Position,
+    ) {
         // The lists are put back below; nothing changes them meanwhile, because whoever fails in
         // the loop is only marked and leaves at the end of the turn.
-        let lists = std::mem::take(&mut self.views[app].channels.get_mut(number).lists);
+        let lists = std::mem::take(&mut self.views[app].channels.get_mut(dirty.number).lists);
         let mut delivered = 0;
-        for (variant, list) in &lists {
-            let joined = self.join(app, *variant, entries, |place| chunk.bits[place].is_some());
+        for (kind, list) in lists.iter().filter(|(kind, _)| dirty.is_for(*kind)) {
+            let joined = self.join(app, kind.variant, entries, |place| chunk.bits[place].is_some());
             for slot in list {
                 self.hand(*slot, &joined, before);
             }
             delivered += list.len() * chunk.bits.iter().flatten().count();
         }
-        self.views[app].channels.get_mut(number).lists = lists;
+        self.views[app].channels.get_mut(dirty.number).lists = lists;
         self.hub.metrics.deliveries.inc_by(delivered as u64);
     }
 
     /// Several channels: a first pass notes who listens to which, a second writes to each once.
     fn hand_out_joined(&mut self, app: usize, entries: &[SharedEntry], chunk: &Chunk, before: &Position) {
         let mut touched: Vec<(u32, Variant)> = Vec::new();
-        for (bit, number) in chunk.dirty.iter().enumerate() {
-            for (variant, list) in &self.views[app].channels.get(*number).lists {
+        for (bit, dirty) in chunk.dirty.iter().enumerate() {
+            let lists = &self.views[app].channels.get(dirty.number).lists;
+            for (kind, list) in lists.iter().filter(|(kind, _)| dirty.is_for(*kind)) {
                 for slot in list {
                     let mask = &mut self.masks[*slot as usize];
                     if *mask == 0 {
-                        touched.push((*slot, *variant));
+                        touched.push((*slot, kind.variant));
                     }
                     *mask |= 1 << bit;
                 }
@@ -176,9 +204,16 @@ impl Shard {
     }
 
     /// The frames of the wanted entries, in log order.
-    fn join(&self, app: usize, variant: Variant, entries: &[SharedEntry], wanted: impl Fn(usize) -> bool) -> Bytes {
+    fn join(
+        &self,
+        app: usize,
+        variant: Variant,
+        entries: &[SharedEntry],
+        wanted: impl Fn(usize) -> bool,
+    ) -> Bytes {
         let key = &self.hub.apps[app].cursors;
-        let mut frames = entries.iter().enumerate().filter(|(place, _)| wanted(*place)).map(|(_, entry)| entry);
+        let mut frames =
+            entries.iter().enumerate().filter(|(place, _)| wanted(*place)).map(|(_, entry)| entry);
         let Some(first) = frames.next().map(|entry| variant.event(entry, key)) else { return Bytes::new() };
         let Some(second) = frames.next() else { return first };
         let mut joined = BytesMut::from(&first[..]);

@@ -76,13 +76,15 @@ impl Shard {
 
     /// Takes the connection away from its session.
     fn disconnect_slot(&mut self, slot: u32) {
+        self.live -= 1;
         let mut sink = std::mem::take(&mut self.sinks[slot as usize]);
         if let Some(source) = sink.source() {
             // A socket that was never watched has nothing to be taken off.
             let _ = self.poll.registry().deregister(source);
         }
         self.masks[slot as usize] = 0;
-        let mut subs = self.clients.get_mut(slot).map(|c| std::mem::take(&mut c.session.subs)).unwrap_or_default();
+        let mut subs =
+            self.clients.get_mut(slot).map(|c| std::mem::take(&mut c.session.subs)).unwrap_or_default();
         for sub in &mut subs {
             self.unlist(slot, sub);
             sub.place = None;
@@ -114,28 +116,38 @@ impl Shard {
 
     /// Keeps the session for its client, within the bounds of the address and of the shard.
     fn park(&mut self, slot: u32) {
-        let Some(client) = self.clients.get(slot) else { return };
-        let (peer, stamp) = (client.peer, client.stamp);
         let (window, grace) = (self.tuning.resume_window, self.tuning.presence_grace);
-        if client.session.entered.is_some() {
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        client.parked = true;
+        let (peer, stamp, present) = (client.peer, client.stamp, client.session.entered.is_some());
+        if present {
             self.set_alarm(slot, grace.min(window), What::Grace);
         }
         self.set_alarm(slot, window, What::Forget);
         self.parked.push_back((slot, stamp));
+        self.parked_count += 1;
         let of_address = self.parked_by_address.entry(peer).or_default();
         *of_address += 1;
         if *of_address > self.tuning.parked_per_address {
-            let oldest = self.parked.iter().copied().find(|(slot, stamp)| {
-                self.clients.get(*slot).is_some_and(|c| c.stamp == *stamp && c.peer == peer && self.flagged(*slot, flag::GONE))
+            let oldest = self.parked.iter().copied().find(|place| {
+                self.is_parked(*place) && self.clients.get(place.0).is_some_and(|client| client.peer == peer)
             });
             oldest.into_iter().for_each(|(slot, _)| self.forget(slot));
         }
-        while self.parked.len() > self.tuning.parked {
-            let Some((slot, stamp)) = self.parked.pop_front() else { break };
-            if self.clients.get(slot).is_some_and(|c| c.stamp == stamp) {
-                self.forget(slot);
+        while self.parked_count > self.tuning.parked {
+            let Some(place) = self.parked.pop_front() else { break };
+            if self.is_parked(place) {
+                self.forget(place.0);
             }
         }
+        if self.parked.len() > 2 * self.parked_count + 1_024 {
+            let parked = std::mem::take(&mut self.parked);
+            self.parked = parked.into_iter().filter(|place| self.is_parked(*place)).collect();
+        }
+    }
+
+    fn is_parked(&self, (slot, stamp): (u32, u32)) -> bool {
+        self.clients.get(slot).is_some_and(|client| client.stamp == stamp && client.parked)
     }
 
     /// Ends the session for good: whoever was present leaves now.
@@ -156,9 +168,8 @@ impl Shard {
             self.views[usize::from(client.app)].channels.give_back(sub.channel);
         }
         self.flags[slot as usize] = flag::GONE;
-        let was_parked = self.parked.iter().position(|(parked, stamp)| (*parked, *stamp) == (slot, client.stamp));
-        if let Some(place) = was_parked {
-            self.parked.remove(place);
+        if client.parked {
+            self.parked_count -= 1;
             if let Some(count) = self.parked_by_address.get_mut(&client.peer) {
                 *count -= 1;
                 if *count == 0 {
@@ -193,7 +204,6 @@ impl Shard {
         } else {
             // The older connection may still live in a sleeping tab; it must not speak any more.
             self.close(slot, code::SUPERSEDED, "superseded: another connection has resumed this session");
-            self.doom(slot);
         }
         Some(moved)
     }
@@ -212,7 +222,12 @@ impl Shard {
         session.entered = (!moved.entered.is_empty()).then(|| Box::new(moved.entered));
         for (channel, start) in &moved.subs {
             let channel = self.views[app].channels.take(channel);
-            session.subs.push(Sub { channel, place: None, start: Some(Box::new(start.clone())) });
+            session.subs.push(Sub {
+                channel,
+                watch: false,
+                place: None,
+                start: Some(Box::new(start.clone())),
+            });
         }
         let slot = self.clients.insert(Client::new(app as u16, Variant::NativeWs, peer, session, self.now));
         let slots = self.clients.slots();
@@ -222,7 +237,8 @@ impl Shard {
         self.flags[slot as usize] = flag::GONE;
         self.enter_session(slot);
         let client = self.clients.get(slot);
-        let again: Vec<Entered> = client.and_then(|c| c.session.entered.as_deref().cloned()).unwrap_or_default();
+        let again: Vec<Entered> =
+            client.and_then(|c| c.session.entered.as_deref().cloned()).unwrap_or_default();
         for presence in again {
             // Presence continues under the new generation until the grace is over.
             let _ = self.enter_as(slot, &presence.channel, presence.data);
@@ -247,7 +263,9 @@ impl Shard {
                 entered: carried
                     .entered
                     .iter()
-                    .filter_map(|(channel, data)| Some(Entered { channel: name(channel)?, data: data.clone().into() }))
+                    .filter_map(|(channel, data)| {
+                        Some(Entered { channel: name(channel)?, data: data.clone().into() })
+                    })
                     .collect(),
             };
             self.park_session(app, std::net::IpAddr::from([0, 0, 0, 0]), moved);
@@ -257,15 +275,17 @@ impl Shard {
     /// Ends the sessions that fit, for good.
     pub(super) fn disconnect(&mut self, whom: &Whom, done: oneshot::Sender<usize>) {
         let fits = |client: &Client| match whom {
-            Whom::User(app, user) => usize::from(client.app) == *app && client.session.identity.user_id() == Some(user),
+            Whom::User(app, user) => {
+                usize::from(client.app) == *app && client.session.identity.user_id() == Some(user)
+            }
             Whom::Session(app, id) => usize::from(client.app) == *app && client.session.public.contains(*id),
         };
-        let slots: Vec<u32> = self.clients.iter().filter(|(_, client)| fits(client)).map(|(slot, _)| slot).collect();
+        let slots: Vec<u32> =
+            self.clients.iter().filter(|(_, client)| fits(client)).map(|(slot, _)| slot).collect();
         for slot in &slots {
             let live = !self.flagged(*slot, flag::GONE);
             if live {
                 self.close(*slot, code::DISCONNECTED, "disconnected by the operator");
-                self.doom(*slot);
             }
             self.leave_session(*slot);
             if !live {
@@ -277,7 +297,12 @@ impl Shard {
     }
 
     /// Tells operators about the sessions here.
-    pub(super) fn tell_sessions(&mut self, app: usize, limit: usize, done: oneshot::Sender<Vec<SessionFacts>>) {
+    pub(super) fn tell_sessions(
+        &mut self,
+        app: usize,
+        limit: usize,
+        done: oneshot::Sender<Vec<SessionFacts>>,
+    ) {
         let facts = |(slot, client): (u32, &Client)| SessionFacts {
             session: client.session.public_id().to_string(),
             principal: client.session.identity.principal.to_string(),
@@ -290,11 +315,21 @@ impl Shard {
         let _ = done.send(here.take(limit).map(facts).collect());
     }
 
+    /// Tells operators which channels are listened to here.
+    pub(super) fn tell_occupancy(&self, app: usize, done: oneshot::Sender<Vec<(String, usize)>>) {
+        let occupied = self.views[app].channels.occupied();
+        let _ = done.send(occupied.map(|(name, listeners)| (name.to_string(), listeners)).collect());
+    }
+
     /// Closes everybody, each at its own moment within the given time.
     pub(super) fn start_drain(&mut self, over_ms: u64, done: oneshot::Sender<Vec<CarriedSession>>) {
         self.drain = Some(done);
-        let live: Vec<u32> =
-            self.clients.iter().map(|(slot, _)| slot).filter(|slot| !self.flagged(*slot, flag::GONE)).collect();
+        let live: Vec<u32> = self
+            .clients
+            .iter()
+            .map(|(slot, _)| slot)
+            .filter(|slot| !self.flagged(*slot, flag::GONE))
+            .collect();
         for slot in live {
             let moment = clock::random_below(over_ms.saturating_sub(over_ms / 10).max(1));
             self.set_alarm(slot, moment, What::Drain);
@@ -311,12 +346,11 @@ impl Shard {
         self.say(slot, &Notice::Closing { reconnect_in_ms }, &Reference::none());
         self.flush(slot);
         self.close(slot, code::RESTART, "restart: come back and resume");
-        self.doom(slot);
     }
 
     /// Everybody has gone, so the sessions can be carried over.
     pub(super) fn has_drained(&mut self) -> bool {
-        if self.drain.is_none() || self.clients.iter().any(|(slot, _)| !self.flagged(slot, flag::GONE)) {
+        if self.drain.is_none() || self.live > 0 {
             return false;
         }
         let sessions = self.clients.iter().filter_map(|(slot, client)| self.carried(slot, client)).collect();

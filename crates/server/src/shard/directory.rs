@@ -30,6 +30,11 @@ impl Directory {
         self.lock().get(&session).copied()
     }
 
+    /// How many sessions there are, with those that wait for their client.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, u16>> {
         self.homes.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -127,7 +127,9 @@ fn compressed(json: &[u8]) -> Bytes {
     if json.len() < COMPRESS_FROM {
         return websocket::text_frame(json);
     }
-    DEFLATER.with_borrow_mut(|deflater| deflater.text_frame(&[json])).unwrap_or_else(|| websocket::text_frame(json))
+    DEFLATER
+        .with_borrow_mut(|deflater| deflater.text_frame(&[json]))
+        .unwrap_or_else(|| websocket::text_frame(json))
 }
 
 fn cursor_of<'a>(notice: &Notice<'a>) -> Option<&'a str> {

@@ -81,7 +81,9 @@ impl Shard {
         }
         let slot = handle.slot;
         let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());
-        let Some(Waiting::Session { hello, identity, reference }) = waiting.map(|waiting| *waiting) else { return };
+        let Some(Waiting::Session { hello, identity, reference }) = waiting.map(|waiting| *waiting) else {
+            return;
+        };
         self.finish_hello(slot, hello, identity, moved, &reference);
         self.flush(slot);
         self.ready.push_back(slot);
@@ -115,7 +117,9 @@ impl Shard {
         self.resubscribe(slot, &hello, &wanted, resumed, reference);
         for presence in entered {
             // A channel that this identity may not enter any more is simply not entered again.
-            if self.is_subscribed(slot, &presence.channel) && self.enter_as(slot, &presence.channel, presence.data.clone()).is_ok() {
+            if self.is_subscribed(slot, &presence.channel)
+                && self.enter_as(slot, &presence.channel, presence.data.clone()).is_ok()
+            {
                 let Some(client) = self.clients.get_mut(slot) else { return };
                 client.session.entered.get_or_insert_default().push(presence);
             }
@@ -244,7 +248,13 @@ impl Shard {
         self.set_expiry(slot);
     }
 
-    fn judge(&mut self, slot: u32, token: &str, again: impl FnOnce() -> Command, reference: &Reference) -> Judged {
+    fn judge(
+        &mut self,
+        slot: u32,
+        token: &str,
+        again: impl FnOnce() -> Command,
+        reference: &Reference,
+    ) -> Judged {
         let handle = self.handle(slot);
         let Some(client) = self.clients.get_mut(slot) else { return Judged::Waits };
         let app = usize::from(client.app);

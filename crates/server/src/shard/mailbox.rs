@@ -127,6 +127,13 @@ pub enum Letter {
         /// The list.
         done: oneshot::Sender<Vec<SessionFacts>>,
     },
+    /// Tell which channels have connected listeners here.
+    Occupancy {
+        /// Of which app.
+        app: usize,
+        /// Their names, and how many listeners each has.
+        done: oneshot::Sender<Vec<(String, usize)>>,
+    },
     /// Rules or keys have changed: look at every subscription again.
     Recheck,
     /// Sessions of the run before.

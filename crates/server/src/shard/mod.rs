@@ -135,7 +135,11 @@ pub struct Shard {
     masks: Vec<u64>,
     sessions: HashMap<SessionId, u32>,
     public: HashMap<PublicId, u32>,
+    /// Connections that are not over.
+    live: usize,
+    /// Sessions without a connection, oldest first; some have been taken up since.
     parked: VecDeque<(u32, u32)>,
+    parked_count: usize,
     parked_by_address: HashMap<IpAddr, usize>,
     timers: Timers,
     /// Clients with input that was not read yet.
@@ -165,6 +169,8 @@ mod flag {
     pub const POLL: u8 = 4;
     /// The connection is over or parked.
     pub const GONE: u8 = 8;
+    /// The goodbye was said.
+    pub const CLOSING: u8 = 16;
 }
 
 impl Shard {
@@ -173,7 +179,14 @@ impl Shard {
         let views = hub.apps.iter().map(|app| {
             let (next, at) = app.log.with(|log| log.ring_end());
             let sealed = RefCell::new((at, app.seal(at).into()));
-            View { next, at, sealed, channels: Channels::default(), everything: Vec::new(), ahead: Vec::new() }
+            View {
+                next,
+                at,
+                sealed,
+                channels: Channels::default(),
+                everything: Vec::new(),
+                ahead: Vec::new(),
+            }
         });
         Self {
             number,
@@ -190,7 +203,9 @@ impl Shard {
             masks: Vec::new(),
             sessions: HashMap::new(),
             public: HashMap::new(),
+            live: 0,
             parked: VecDeque::new(),
+            parked_count: 0,
             parked_by_address: HashMap::new(),
             timers: Timers::default(),
             ready: VecDeque::new(),
@@ -227,7 +242,11 @@ impl Shard {
         self.bell.answered();
         for event in events {
             if event.token() != BELL {
-                self.socket_event(event.token().0 as u32, event.is_readable() || event.is_read_closed(), event.is_writable());
+                self.socket_event(
+                    event.token().0 as u32,
+                    event.is_readable() || event.is_read_closed(),
+                    event.is_writable(),
+                );
             }
         }
         for _ in 0..self.ready.len() {
@@ -272,6 +291,7 @@ impl Shard {
             Letter::Pipe { client } => self.pipe_event(client),
             Letter::Disconnect { whom, done } => self.disconnect(&whom, done),
             Letter::Sessions { app, limit, done } => self.tell_sessions(app, limit, done),
+            Letter::Occupancy { app, done } => self.tell_occupancy(app, done),
             Letter::Recheck => self.recheck_all(),
             Letter::Adopt(sessions) => self.adopt(sessions),
             Letter::Drain { over_ms, done } => self.start_drain(over_ms, done),

@@ -35,6 +35,10 @@ impl Shard {
 
     /// Reads and acts, up to a bound, then lets the others have their turn.
     pub(super) fn receive(&mut self, slot: u32) {
+        if self.flagged(slot, flag::CLOSING) {
+            self.read_to_end(slot);
+            return;
+        }
         if self.is_held(slot) {
             return;
         }
@@ -68,12 +72,26 @@ impl Shard {
         self.flush(slot);
     }
 
+    /// Reads and drops what still comes after our goodbye, until the other side ends.
+    fn read_to_end(&mut self, slot: u32) {
+        if self.flagged(slot, flag::GONE) {
+            return;
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        match self.sinks[slot as usize].read(&mut scratch) {
+            Ok(n) if n > 0 => self.ready.push_back(slot),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.ready.push_back(slot),
+            Ok(_) | Err(_) => self.doom(slot),
+        }
+        self.scratch = scratch;
+    }
+
     /// Nothing is read from a client that is gone, says goodbye, is slow to take its replies, or
     /// waits for something that its next frames depend on.
     fn is_held(&self, slot: u32) -> bool {
         let Some(client) = self.clients.get(slot) else { return true };
-        self.flagged(slot, flag::GONE | flag::BLOCKED)
-            || client.closing
+        self.flagged(slot, flag::GONE | flag::CLOSING | flag::BLOCKED)
             || client.waiting.is_some()
             || usize::from(client.parked_frames) >= limits::PARKED_FRAMES
     }
@@ -96,10 +114,11 @@ impl Shard {
             }
         }
         let rest = feed.rest();
-        let unread = (!rest.is_empty() && !self.flagged(slot, flag::GONE)).then(|| Box::new(rest.to_vec()));
+        let unread = (!rest.is_empty() && !self.flagged(slot, flag::GONE | flag::CLOSING))
+            .then(|| Box::new(rest.to_vec()));
         if let Some(client) = self.clients.get_mut(slot) {
             client.decoder = decoder;
-            client.unread = unread.filter(|_| !client.closing);
+            client.unread = unread;
         }
     }
 
@@ -113,7 +132,8 @@ impl Shard {
         match item {
             Item::Text(text) => self.take_text(slot, text),
             Item::Binary(_) => {
-                let no = Refusal::new(Code::BadMessage, "this dialect has text messages only; send JSON as text");
+                let no =
+                    Refusal::new(Code::BadMessage, "this dialect has text messages only; send JSON as text");
                 self.say(slot, &Notice::Error(&no), &Reference::none());
             }
             Item::Ping(payload) => websocket::pong_into(&mut self.out, payload),

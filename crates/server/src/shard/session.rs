@@ -33,6 +33,8 @@ pub struct Session {
 pub struct Sub {
     /// The channel's number in the shard's table.
     pub channel: u32,
+    /// The client may see who is here, and is on the list of those who do.
+    pub watch: bool,
     /// The place in the channel's list, while the client is connected.
     pub place: Option<u32>,
     /// What few subscriptions have.

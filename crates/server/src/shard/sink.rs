@@ -1,6 +1,7 @@
 //! Where a client's frames go: a TCP socket, a TLS socket, a response body, or a poll's answer.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -95,6 +96,16 @@ impl Sink {
             Self::Tls(tls) => tls.read(into),
             Self::None | Self::Body(_) | Self::Poll(_) => Err(ErrorKind::WouldBlock.into()),
         }
+    }
+
+    /// Ends our direction of the connection; false where there is no other direction to wait for.
+    pub fn end(&mut self) -> bool {
+        if let Self::Tls(tls) = self {
+            tls.session.send_close_notify();
+            // Whether it goes out or not, the end of the stream says the same.
+            let _ = tls.flush();
+        }
+        self.source().is_some_and(|stream| stream.shutdown(Shutdown::Write).is_ok())
     }
 
     /// Ciphertext is left from an earlier write.

@@ -10,6 +10,7 @@ use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 
+use super::channels::Listeners;
 use super::session::{Start, Sub};
 use super::{Shard, flag};
 
@@ -26,7 +27,13 @@ pub(super) enum Begin {
 
 impl Shard {
     /// A `subscribe` command.
-    pub(super) fn subscribe(&mut self, slot: u32, channel: &ChannelName, since: Option<&str>, reference: &Reference) {
+    pub(super) fn subscribe(
+        &mut self,
+        slot: u32,
+        channel: &ChannelName,
+        since: Option<&str>,
+        reference: &Reference,
+    ) {
         match self.try_subscribe(slot, channel, since, reference) {
             Ok(()) => {}
             Err(refusal) => self.say(slot, &Notice::Error(&refusal), reference),
@@ -101,11 +108,21 @@ impl Shard {
 
     /// Adds the subscription to the session and, while it is connected, to the channel's list.
     pub(super) fn add_sub(&mut self, slot: u32, channel: &ChannelName) {
+        let watch = self.may_watch(slot, channel);
         let Some(client) = self.clients.get_mut(slot) else { return };
         let channels = &mut self.views[usize::from(client.app)].channels;
         let number = channels.take(channel);
-        let place = Some(channels.list(number, client.variant, slot));
-        client.session.subs.push(Sub { channel: number, place, start: None });
+        let kind = Listeners { variant: client.variant, watch };
+        let place = Some(channels.list(number, kind, slot));
+        client.session.subs.push(Sub { channel: number, watch, place, start: None });
+    }
+
+    /// Has the channel presence, and may the client see it?
+    fn may_watch(&self, slot: u32, channel: &ChannelName) -> bool {
+        let Some(client) = self.clients.get(slot) else { return false };
+        let app = &self.hub.apps[usize::from(client.app)];
+        app.log.with(|log| log.class(channel.as_str()).presence)
+            && self.may(slot, Action::Presence, channel).is_ok()
     }
 
     /// Sets a new subscription going from its beginning.
@@ -138,7 +155,7 @@ impl Shard {
             }
             Begin::Now | Begin::Unreadable => {}
         }
-        if class.presence && self.may(slot, Action::Presence, channel).is_ok() {
+        if self.watches(slot, channel) {
             self.note_start(slot, channel, |start| start.presence_after = Some(0));
             self.fall_behind_if_live(slot, stands);
         }
@@ -177,8 +194,9 @@ impl Shard {
     /// Takes a subscription off its channel's list, and tells whoever moved into its place.
     pub(super) fn unlist(&mut self, slot: u32, sub: &Sub) {
         let (Some(client), Some(place)) = (self.clients.get(slot), sub.place) else { return };
-        let (app, variant) = (usize::from(client.app), client.variant);
-        let Some(moved) = self.views[app].channels.unlist(sub.channel, variant, place) else { return };
+        let app = usize::from(client.app);
+        let kind = Listeners { variant: client.variant, watch: sub.watch };
+        let Some(moved) = self.views[app].channels.unlist(sub.channel, kind, place) else { return };
         let Some(other) = self.clients.get_mut(moved) else { return };
         if let Some(theirs) = other.session.subs.iter_mut().find(|theirs| theirs.channel == sub.channel) {
             theirs.place = Some(place);
@@ -186,9 +204,17 @@ impl Shard {
     }
 
     pub(super) fn is_subscribed(&self, slot: u32, channel: &ChannelName) -> bool {
-        let Some(client) = self.clients.get(slot) else { return false };
-        let number = self.views[usize::from(client.app)].channels.find(channel.as_str());
-        number.is_some_and(|number| client.session.subs.iter().any(|sub| sub.channel == number))
+        self.sub(slot, channel).is_some()
+    }
+
+    fn watches(&self, slot: u32, channel: &ChannelName) -> bool {
+        self.sub(slot, channel).is_some_and(|sub| sub.watch)
+    }
+
+    fn sub(&self, slot: u32, channel: &ChannelName) -> Option<&Sub> {
+        let client = self.clients.get(slot)?;
+        let number = self.views[usize::from(client.app)].channels.find(channel.as_str())?;
+        client.session.subs.iter().find(|sub| sub.channel == number)
     }
 
     /// The names and starts of a client's subscriptions.
@@ -205,6 +231,9 @@ impl Shard {
     pub(super) fn recheck(&mut self, slot: u32) {
         for (channel, _) in self.sub_list(slot) {
             if self.may(slot, Action::Subscribe, &channel).is_ok() {
+                if self.watches(slot, &channel) && !self.may_watch(slot, &channel) {
+                    self.stop_watching(slot, &channel);
+                }
                 continue;
             }
             // Leaving a presence that the client is not in is no error.
@@ -214,6 +243,30 @@ impl Shard {
             self.say_reset(slot, &channel, ResetReason::Denied, &cursor);
         }
         self.flush(slot);
+    }
+
+    /// The right to see who is here was lost, the right to read was not.
+    fn stop_watching(&mut self, slot: u32, channel: &ChannelName) {
+        // Leaving a presence that the client is not in is no error.
+        let _ = self.leave(slot, channel);
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let app = usize::from(client.app);
+        let Some(number) = self.views[app].channels.find(channel.as_str()) else { return };
+        let Some(at) = client.session.subs.iter().position(|sub| sub.channel == number) else { return };
+        let mut sub = client.session.subs.swap_remove(at);
+        let variant = client.variant;
+        self.unlist(slot, &sub);
+        sub.watch = false;
+        if sub.place.is_some() {
+            let kind = Listeners { variant, watch: false };
+            sub.place = Some(self.views[app].channels.list(number, kind, slot));
+        }
+        if let Some(start) = &mut sub.start {
+            start.presence_after = None;
+        }
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.session.subs.push(sub);
+        }
     }
 
     pub(super) fn recheck_all(&mut self) {

@@ -19,6 +19,8 @@ pub enum What {
     Grace,
     /// The resume window of a parked session is over.
     Forget,
+    /// The other side has had time enough to end its direction.
+    Linger,
     /// The turn of this client to be closed in a drain.
     Drain,
 }

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use deskbell_core::limits::Millis;
+use deskbell_core::limits::{self, Millis};
 use deskbell_core::position::Position;
 
 use super::mailbox::Handle;
 use super::sink::Wrote;
+use super::timers::What;
 use super::{Shard, flag};
 
 /// Bytes that a sink did not take yet.
@@ -23,7 +24,7 @@ impl Shard {
     /// Writes bytes that belong to this client alone. They are never dropped: a client is not read
     /// while it is blocked, so what it can ask for in that time is bounded.
     pub(super) fn send(&mut self, slot: u32, bytes: Bytes) {
-        if self.flagged(slot, flag::GONE) || bytes.is_empty() {
+        if self.flagged(slot, flag::GONE | flag::CLOSING) || bytes.is_empty() {
             return;
         }
         if self.flagged(slot, flag::BLOCKED) {
@@ -49,7 +50,7 @@ impl Shard {
     }
 
     fn hand_slowly(&mut self, slot: u32, bytes: &Bytes, before: &Position) {
-        if self.flagged(slot, flag::GONE | flag::CATCHING) {
+        if self.flagged(slot, flag::GONE | flag::CLOSING | flag::CATCHING) {
             return;
         }
         if self.flagged(slot, flag::POLL) {
@@ -81,9 +82,9 @@ impl Shard {
     fn queue(&mut self, slot: u32, bytes: Bytes) {
         let now = self.now;
         let Some(client) = self.clients.get_mut(slot) else { return };
-        let backlog = client.backlog.get_or_insert_with(|| {
-            Box::new(Backlog { chunks: VecDeque::new(), bytes: 0, stuck_since: now })
-        });
+        let backlog = client
+            .backlog
+            .get_or_insert_with(|| Box::new(Backlog { chunks: VecDeque::new(), bytes: 0, stuck_since: now }));
         backlog.bytes += bytes.len();
         backlog.chunks.push_back(bytes);
     }
@@ -128,8 +129,8 @@ impl Shard {
     fn unblocked(&mut self, slot: u32) {
         self.flags[slot as usize] &= !flag::BLOCKED;
         let Some(client) = self.clients.get(slot) else { return };
-        if client.closing {
-            self.doom(slot);
+        if self.flagged(slot, flag::CLOSING) {
+            self.hang_up(slot);
             return;
         }
         if client.catching.is_some() {
@@ -145,7 +146,8 @@ impl Shard {
         if !self.is_here(handle) {
             return;
         }
-        let gone = self.clients.get(handle.slot).and_then(|c| c.pipe.as_ref()).is_none_or(|pipe| pipe.is_gone());
+        let gone =
+            self.clients.get(handle.slot).and_then(|c| c.pipe.as_ref()).is_none_or(|pipe| pipe.is_gone());
         if gone {
             self.doom(handle.slot);
         } else {
@@ -167,21 +169,30 @@ impl Shard {
         }
     }
 
-    /// Says goodbye and ends the connection when that has gone out.
+    /// Says goodbye; nothing more is said after it.
     pub(super) fn close(&mut self, slot: u32, code: u16, reason: &str) {
+        if self.flagged(slot, flag::GONE | flag::CLOSING) {
+            return;
+        }
+        let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { return };
+        variant.close(code, reason, &mut self.out);
+        self.flush(slot);
         if self.flagged(slot, flag::GONE) {
             return;
         }
-        let Some(client) = self.clients.get_mut(slot) else { return };
-        client.closing = true;
-        let variant = client.variant;
-        let mut out = std::mem::take(&mut self.out);
-        variant.close(code, reason, &mut out);
-        let bytes = Bytes::copy_from_slice(&out);
-        out.clear();
-        self.out = out;
-        self.send(slot, bytes);
+        self.flags[slot as usize] |= flag::CLOSING;
         if !self.flagged(slot, flag::BLOCKED) {
+            self.hang_up(slot);
+        }
+    }
+
+    /// The goodbye has gone out: our side of the connection ends. The other side is read to its end,
+    /// because closing over unread bytes would be a reset, which can destroy the goodbye on its way.
+    fn hang_up(&mut self, slot: u32) {
+        if self.sinks[slot as usize].end() {
+            self.set_alarm(slot, limits::LINGER, What::Linger);
+            self.ready.push_back(slot);
+        } else {
             self.doom(slot);
         }
     }

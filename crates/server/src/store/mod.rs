@@ -106,6 +106,8 @@ pub struct Store {
 #[derive(Default)]
 struct Threads {
     writer: Option<JoinHandle<()>>,
+    /// A thread ended by a panic, so that the end of this run is no clean one.
+    panicked: bool,
     others: Vec<JoinHandle<()>>,
 }
 
@@ -162,6 +164,10 @@ impl Opened {
 
     /// Starts the threads. Every committed row goes through `feed` before it is acknowledged.
     pub fn start(self, feed: Feed) -> Result<Store, Failure> {
+        self.start_with(feed, Checkpointer::default())
+    }
+
+    fn start_with(self, feed: Feed, checkpointer: Checkpointer) -> Result<Store, Failure> {
         let database = self.paths.database;
         let writing = schema::connect(&database)?;
         let copying = schema::connect(&database)?;
@@ -169,7 +175,7 @@ impl Opened {
         let store = Store {
             writes: Arc::new(Lane::new(WRITES, WRITE_BYTES)),
             reads: Arc::new(Lane::new(READS, usize::MAX)),
-            checkpointer: Arc::default(),
+            checkpointer: Arc::new(checkpointer),
             threads: Mutex::default(),
             control: Mutex::new(self.control),
             installation: self.installation,
@@ -257,6 +263,7 @@ impl Store {
         let writer = self.threads().writer.take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
             tracing::error!("the store's writer ended by a panic");
+            self.threads().panicked = true;
         }
     }
 
@@ -270,11 +277,15 @@ impl Store {
         carried::save(&self.control(), app, What::Sessions, json)
     }
 
-    /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves one file.
+    /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves no
+    /// side files. After a panic of the writer nothing is marked: the log may not have what the
+    /// file has.
     pub fn close(&self) -> Result<(), Failure> {
         self.end();
         let control = self.control();
-        carried::end(&control)?;
+        if !self.threads().panicked {
+            carried::end(&control)?;
+        }
         checkpoint::checkpoint(&control, "TRUNCATE")?;
         Ok(())
     }

@@ -47,7 +47,13 @@ pub fn post(server: &Server, path: &str, body: &Value) -> Answer {
 }
 
 /// Any request.
-pub fn request(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
+pub fn request(
+    server: &Server,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&str>,
+) -> Answer {
     let mut stream = TcpStream::connect(server.address).unwrap();
     stream.set_read_timeout(Some(DEADLINE * 2)).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", server.address);
@@ -63,7 +69,9 @@ pub fn request(server: &Server, method: &str, path: &str, headers: &[(&str, &str
     let _ = stream.write_all(body.unwrap_or_default().as_bytes());
     let mut bytes = Vec::new();
     let read = stream.read_to_end(&mut bytes);
-    parse(&bytes).unwrap_or_else(|| panic!("no answer to {method} {path}: {read:?} {}", String::from_utf8_lossy(&bytes)))
+    parse(&bytes).unwrap_or_else(|| {
+        panic!("no answer to {method} {path}: {read:?} {}", String::from_utf8_lossy(&bytes))
+    })
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {

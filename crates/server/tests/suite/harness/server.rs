@@ -76,7 +76,14 @@ impl Server {
         let config = data.join("deskbell.toml");
         std::fs::write(&config, &start.config).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_deskbell"));
-        command.arg("serve").arg("--config").arg(&config).arg("--data").arg(&data).arg("--listen").arg(listen);
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(&config)
+            .arg("--data")
+            .arg(&data)
+            .arg("--listen")
+            .arg(listen);
         command.args(&start.flags).env("DESKBELL_APP_ID", "1001").env("DESKBELL_APP_KEY", "test-key");
         command.env("DESKBELL_APP_SECRET", SECRET).envs(start.env.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -92,8 +99,15 @@ impl Server {
                 let _ = sender.send(line);
             }
         });
-        let mut server =
-            Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)), data, start, lines, log, keep: false };
+        let mut server = Self {
+            child,
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            data,
+            start,
+            lines,
+            log,
+            keep: false,
+        };
         let line = server.line_with("listening on ");
         let address = line.rsplit("://").next().unwrap().trim();
         server.address = address.parse().unwrap_or_else(|_| panic!("no address in {line}"));

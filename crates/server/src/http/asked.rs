@@ -1,0 +1,166 @@
+//! A request that was taken in: who asks, what its query says, and its whole body.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use deskbell_core::access::Identity;
+use deskbell_core::ids::Principal;
+use deskbell_core::limits;
+use deskbell_core::refusal::{Code, Refusal};
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::auth::{self, Proof};
+use super::problem::Problem;
+use super::query::Query;
+use crate::app::App;
+use crate::clock;
+use crate::hub::Hub;
+
+/// A request of somebody who proved who it is.
+#[derive(Debug)]
+pub struct Asked {
+    /// Of which app.
+    pub app: usize,
+    /// Who.
+    pub identity: Identity,
+    /// The query.
+    pub query: Query,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Asked {
+    /// Is it a backend, to which no rule and no rate applies?
+    pub fn is_backend(&self) -> bool {
+        self.identity.principal == Principal::Backend
+    }
+}
+
+impl FromRequest<Arc<Hub>> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, hub: &Arc<Hub>) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let query = Query::parse(parts.uri.query())?;
+        let peer = auth::peer(&parts);
+        // Nobody's body is read before it is known whose it is.
+        let proof = match auth::proof(&hub.apps, &parts.headers, &query) {
+            Ok(proof) => proof,
+            Err(refusal) => {
+                auth::count(hub, &peer)?;
+                return Err(refusal.into());
+            }
+        };
+        let (app, identity) = match proof {
+            Proof::Secret(app) | Proof::Signature(app) => (app, Identity::backend()),
+            Proof::Token(app, token) => {
+                auth::count(hub, &peer)?;
+                (app, hub.apps[app].verifier.check_and_wait(token, clock::now_ms).await?)
+            }
+        };
+        let most = hub.front.load().body;
+        let patience = Duration::from_millis(limits::BODY_TIME);
+        let body = whole(&parts.headers, body, most, patience).await?;
+        if let Proof::Signature(app) = proof
+            && let Err(refusal) = auth::check_signature(&hub.apps[app], &parts, &body, clock::now_ms())
+        {
+            auth::count(hub, &peer)?;
+            return Err(refusal.into());
+        }
+        Ok(Self { app, identity, query, headers: parts.headers, body })
+    }
+}
+
+/// A request of a backend.
+#[derive(Debug)]
+pub struct Backend(pub Asked);
+
+impl Backend {
+    /// The backend's app.
+    pub fn app<'a>(&self, hub: &'a Hub) -> &'a App {
+        &hub.apps[self.0.app]
+    }
+}
+
+impl FromRequest<Arc<Hub>> for Backend {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, hub: &Arc<Hub>) -> Result<Self, Problem> {
+        let asked = Asked::from_request(request, hub).await?;
+        if asked.is_backend() {
+            return Ok(Self(asked));
+        }
+        Err(Problem::new(
+            Code::Denied,
+            "this route is for backends; send the app's secret in place of a token",
+        ))
+    }
+}
+
+/// Reads a body of at most so many bytes.
+async fn whole(headers: &HeaderMap, body: Body, most: usize, patience: Duration) -> Result<Bytes, Refusal> {
+    let told = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if told.is_some_and(|told| told > most as u64) {
+        return Err(too_large(most));
+    }
+    match tokio::time::timeout(patience, Limited::new(body, most).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
+        Ok(Err(_)) => Err(Refusal::new(Code::BadMessage, "the body broke off; send the request again")),
+        Err(_) => Err(Refusal::new(Code::BadMessage, "the body came too slowly; send the request again")),
+    }
+}
+
+fn too_large(most: usize) -> Refusal {
+    let sentence = format!("a body has at most {most} bytes (limit.body); send it in several requests");
+    Refusal::new(Code::TooLarge, sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn bodies_are_bounded_whether_they_tell_their_length_or_not() {
+        let read = |told: &'static str, body: &'static str| async move {
+            let mut headers = HeaderMap::new();
+            if !told.is_empty() {
+                headers.insert(CONTENT_LENGTH, told.parse().unwrap());
+            }
+            whole(&headers, Body::from(body), 4, Duration::MAX).await.map_err(|no| no.code)
+        };
+        assert_eq!(read("4", "1234").await.as_deref(), Ok(&b"1234"[..]));
+        assert_eq!(read("", "1234").await.as_deref(), Ok(&b"1234"[..]));
+        assert_eq!(read("5", "").await, Err(Code::TooLarge));
+        assert_eq!(read("99999999999999999999", "12345").await, Err(Code::TooLarge));
+        assert_eq!(read("", "12345").await, Err(Code::TooLarge));
+    }
+
+    /// A body whose client says nothing more.
+    struct Silent;
+
+    impl http_body::Body for Silent {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_comes_is_given_up() {
+        let no = whole(&HeaderMap::new(), Body::new(Silent), 4, Duration::ZERO).await.unwrap_err();
+        assert_eq!(no.code, Code::BadMessage);
+    }
+}
