@@ -136,3 +136,8 @@ pub const PUBLIC_IDS: usize = 8;
 pub const LATEST_AGE: Millis = DAY;
 /// Time over which joins are gathered into one frame right after a crash, when everybody returns.
 pub const JOIN_GATHER: Millis = 250;
+/// Bytes of the members whom one gathered join names; more of them make a second one.
+pub const JOIN_BYTES: usize = 64 * 1024;
+/// Events and ledger rows of which the log knows the check value: 4 bytes each. It is how far back
+/// a log that was rolled back and grew again is told from the one that a cursor came from.
+pub const CHECKS: usize = 65_536;
