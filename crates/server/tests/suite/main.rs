@@ -8,6 +8,7 @@ mod drain;
 mod first_steps;
 mod herd;
 mod identity;
+mod promises;
 mod races;
 mod sessions;
 mod transcripts;
