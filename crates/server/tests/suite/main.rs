@@ -2,4 +2,12 @@
 
 mod harness;
 
+mod bad_input;
+mod crash;
+mod drain;
 mod first_steps;
+mod herd;
+mod identity;
+mod races;
+mod sessions;
+mod transcripts;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
@@ -52,7 +52,7 @@ pub struct Server {
     /// Its data directory.
     pub data: PathBuf,
     start: Start,
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     /// Everything it has logged.
     pub log: Arc<Mutex<Vec<String>>>,
     keep: bool,
@@ -72,21 +72,28 @@ impl Server {
         Self::spawn(start, data, "127.0.0.1:0")
     }
 
-    fn spawn(start: Start, data: PathBuf, listen: &str) -> Self {
-        let config = data.join("deskbell.toml");
-        std::fs::write(&config, &start.config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_deskbell"));
-        command
-            .arg("serve")
-            .arg("--config")
-            .arg(&config)
-            .arg("--data")
-            .arg(&data)
-            .arg("--listen")
-            .arg(listen);
+    /// Tries to start a server that must refuse to; gives its exit code and what it said.
+    pub fn refusal(start: &Start, data: &Path, listen: &str) -> (Option<i32>, String) {
+        let mut command = Self::command(start, data, listen, Path::new(env!("CARGO_BIN_EXE_deskbell")));
+        let output = command.output().expect("the binary starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// The command line of a server.
+    pub fn command(start: &Start, data: &Path, listen: &str, binary: &Path) -> Command {
+        let mut command = Command::new(binary);
+        command.arg("serve").arg("--data").arg(data).arg("--listen").arg(listen);
         command.args(&start.flags).env("DESKBELL_APP_ID", "1001").env("DESKBELL_APP_KEY", "test-key");
         command.env("DESKBELL_APP_SECRET", SECRET).envs(start.env.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+
+    fn spawn(start: Start, data: PathBuf, listen: &str) -> Self {
+        let config = data.join("deskbell.toml");
+        std::fs::write(&config, &start.config).unwrap();
+        let mut command = Self::command(&start, &data, listen, Path::new(env!("CARGO_BIN_EXE_deskbell")));
+        command.arg("--config").arg(&config);
         let mut child = command.spawn().expect("the binary starts");
         let stderr = child.stderr.take().unwrap();
         let (sender, lines) = mpsc::channel();
@@ -104,7 +111,7 @@ impl Server {
             address: SocketAddr::from(([0, 0, 0, 0], 0)),
             data,
             start,
-            lines,
+            lines: Mutex::new(lines),
             log,
             keep: false,
         };
@@ -114,10 +121,29 @@ impl Server {
         server
     }
 
+    /// Writes another configuration and makes the server take it.
+    pub fn reload(&mut self, config: &str) {
+        std::fs::write(self.data.join("deskbell.toml"), config).unwrap();
+        self.start.config = config.to_owned();
+        self.signal("HUP");
+        self.line_with("the configuration was reloaded");
+    }
+
+    /// Publishes many events in one request, in order.
+    pub fn send_all(&self, events: &[(&str, i64)]) {
+        for part in events.chunks(1_000) {
+            let events: Vec<Value> = part
+                .iter()
+                .map(|(channel, n)| serde_json::json!({"channel": channel, "name": "e", "data": n}))
+                .collect();
+            self.publish(&serde_json::json!({ "events": events }));
+        }
+    }
+
     /// Waits for a log line that contains a text.
     pub fn line_with(&mut self, text: &str) -> String {
         loop {
-            match self.lines.recv_timeout(DEADLINE) {
+            match self.lines.get_mut().unwrap().recv_timeout(DEADLINE) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(_) => {}
                 Err(_) => panic!("no line with {text:?} in:\n{}", self.log.lock().unwrap().join("\n")),
@@ -156,7 +182,15 @@ impl Server {
         assert!(status.success(), "{status}:\n{}", self.log.lock().unwrap().join("\n"));
     }
 
-    fn restarted(mut self) -> Self {
+    /// Has the process ended by itself? If so, it must have been content.
+    pub fn has_ended(&mut self) -> bool {
+        let Some(status) = self.child.try_wait().unwrap() else { return false };
+        assert!(status.success(), "{status}:\n{}", self.log.lock().unwrap().join("\n"));
+        true
+    }
+
+    /// Starts an ended process again on the same data and port.
+    pub fn restarted(mut self) -> Self {
         self.keep = true;
         Self::spawn(self.start.clone(), self.data.clone(), &self.address.to_string())
     }
@@ -176,6 +210,22 @@ impl Server {
     /// Publishes one event on a channel.
     pub fn send(&self, channel: &str, data: impl Into<Value>) -> Value {
         self.publish(&serde_json::json!({"channel": channel, "name": "e", "data": data.into()}))
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Value {
+        self.api("GET", "/v1/stats", None).json()
+    }
+
+    /// How often something was refused with this code.
+    pub fn refusals(&self, code: &str) -> u64 {
+        self.stats()["refusals"][code].as_u64().unwrap_or_else(|| panic!("no code {code}"))
+    }
+
+    /// Writes another configuration, for a reload or the next start.
+    pub fn configure(&mut self, config: &str) {
+        config.clone_into(&mut self.start.config);
+        std::fs::write(self.data.join("deskbell.toml"), config).unwrap();
     }
 
     /// A request with the secret.
