@@ -12,3 +12,4 @@ mod promises;
 mod races;
 mod sessions;
 mod transcripts;
+mod slow;
