@@ -2,10 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Appended, CarriedAnswer};
-use crate::ids::EventId;
+use super::Appended;
 use crate::limits::{self, Millis};
-use crate::position::{Epoch, Position};
 use crate::refusal::{Code, Refusal};
 
 /// The identity of one publish: a hash of (app, principal, route, id), and one of its body.
@@ -49,40 +47,17 @@ impl Remembered {
         self.expire(now);
     }
 
-    /// What is remembered, oldest first, for the next run in the same epoch.
-    pub(super) fn carry(&self) -> Vec<CarriedAnswer> {
-        let carried = |(key, at): &(u128, Millis)| {
-            let (body, appended, _) = self.answers.get(key)?;
-            Some(CarriedAnswer {
-                key: [(key >> 64) as u64, *key as u64],
-                body: *body,
-                at: *at,
-                id: appended.id.to_string(),
-                seq: appended.at.seq,
-                check: appended.at.check,
-                ledger: appended.at.ledger,
-                ledger_check: appended.at.ledger_check,
-            })
-        };
-        self.order.iter().filter_map(carried).collect()
-    }
-
-    /// Remembers what the run before did.
-    pub(super) fn resume(&mut self, answers: Vec<CarriedAnswer>, epoch: Epoch) {
-        for carried in answers {
-            // An id that this build does not accept any more cannot be sent again either.
-            let Ok(id) = EventId::parse(&carried.id) else { continue };
-            let mut at = Position::start(epoch, carried.ledger, carried.ledger_check);
-            (at.seq, at.check) = (carried.seq, carried.check);
-            let key = u128::from(carried.key[0]) << 64 | u128::from(carried.key[1]);
-            self.answers.insert(key, (carried.body, Appended { id, at, repeated: false }, carried.at));
-            self.order.push_back((key, carried.at));
-        }
+    /// Every answer with its key, its body's hash and its time, oldest first.
+    pub(super) fn answers(&self) -> impl Iterator<Item = (Once, &Appended, Millis)> {
+        self.order.iter().filter_map(|(key, _)| {
+            let (body, appended, at) = self.answers.get(key)?;
+            Some((Once { key: *key, body: *body }, appended, *at))
+        })
     }
 
     pub(super) fn expire(&mut self, now: Millis) {
         while let Some((key, at)) = self.order.front().copied() {
-            if self.order.len() <= limits::MEMORY_IDS && at + limits::MEMORY_ID_AGE >= now {
+            if self.order.len() <= limits::MEMORY_IDS && at.saturating_add(limits::MEMORY_ID_AGE) >= now {
                 break;
             }
             self.order.pop_front();

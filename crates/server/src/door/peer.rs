@@ -1,6 +1,7 @@
 //! Who is at the other end: the socket's address, or what a trusted proxy says of it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -9,16 +10,20 @@ use ipnet::IpNet;
 pub struct Front {
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Web origins that may open WebSockets; empty: the same host, CORS origins, and no origin.
+    /// Web origins that may open WebSockets, beside the same host and the app's own.
     pub origins: Vec<String>,
-    /// Web origins that may call the HTTP API.
+    /// Web origins that belong to one app alone, by the app's index.
+    pub app_origins: Vec<Vec<String>>,
+    /// Web origins that may call the HTTP API, of all apps.
     pub cors_origins: Vec<String>,
     /// The cookie with the user's token.
     pub auth_cookie: Option<String>,
+    /// Bytes of a request head.
+    pub header: usize,
+    /// Time for a request head.
+    pub header_time: Duration,
     /// Bytes of a request body.
     pub body: usize,
-    /// Time for a request head, in milliseconds.
-    pub header_time: u64,
     /// The longest wait of a poll, in milliseconds.
     pub poll_wait: u64,
     /// Is there a metrics page?
@@ -48,6 +53,8 @@ pub struct Peer {
     pub secure: bool,
     /// The connection comes from this machine, and not through a proxy.
     pub loopback: bool,
+    /// The connection comes from a proxy that is believed.
+    pub proxied: bool,
 }
 
 impl Front {
@@ -56,13 +63,15 @@ impl Front {
     pub fn peer(&self, socket: SocketAddr, secure: bool, header: impl Fn(&str) -> Option<String>) -> Peer {
         let own = socket.ip().to_canonical();
         if !self.trusts(own) {
-            return Peer { address: own, secure, loopback: own.is_loopback() };
+            return Peer { address: own, secure, loopback: own.is_loopback(), proxied: false };
         }
-        let (chain, scheme) = match header("forwarded") {
-            Some(forwarded) => forwarded_chain(&forwarded),
-            None => (
-                header("x-forwarded-for").map(|list| addresses(list.split(','))).unwrap_or_default(),
-                header("x-forwarded-proto"),
+        // Most proxies add to `X-Forwarded-For` and pass on whatever `Forwarded` a client made up, so
+        // the former counts where both are there.
+        let (chain, scheme) = match (header("x-forwarded-for"), header("forwarded")) {
+            (None, Some(forwarded)) => forwarded_chain(&forwarded),
+            (list, _) => (
+                list.map(|list| addresses(list.split(','))).unwrap_or_default(),
+                header("x-forwarded-proto").and_then(|list| list.rsplit(',').next().map(str::to_owned)),
             ),
         };
         let told = !chain.is_empty();
@@ -70,12 +79,19 @@ impl Front {
         let client = chain.iter().rev().copied().find(|hop| hop.is_none_or(|address| !self.trusts(address)));
         let address = client.flatten().unwrap_or(own);
         let secure = secure || scheme.is_some_and(|s| s.trim().eq_ignore_ascii_case("https"));
-        Peer { address, secure, loopback: own.is_loopback() && !told }
+        Peer { address, secure, loopback: own.is_loopback() && !told, proxied: true }
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Is this a proxy whose forwarding headers are believed?
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|net| net.contains(&address))
     }
+}
+
+/// All lines of one header as one list: a proxy may add a line of its own behind those that came.
+pub fn joined<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    let lines: Vec<_> = lines.map(String::from_utf8_lossy).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
 }
 
 /// Addresses of a list; `None` where a hop hides its name.
@@ -121,7 +137,8 @@ mod tests {
     }
 
     fn seen(socket: &str, headers: &[(&str, &str)]) -> Peer {
-        let header = |name: &str| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let header =
+            |name: &str| joined(headers.iter().filter(|(n, _)| *n == name).map(|(_, v)| v.as_bytes()));
         front().peer(socket.parse().unwrap(), false, header)
     }
 
@@ -138,6 +155,22 @@ mod tests {
             ("127.0.0.1:9", vec![("forwarded", "for=\"[2001:db8::1]:47\";proto=https")], "2001:db8::1"),
             ("127.0.0.1:9", vec![("forwarded", "for=203.0.113.7, for=10.0.0.9")], "203.0.113.7"),
             ("127.0.0.1:9", vec![], "127.0.0.1"),
+            // The proxy has added a line of its own behind the client's.
+            (
+                "127.0.0.1:9",
+                vec![("x-forwarded-for", "1.2.3.4"), ("x-forwarded-for", "203.0.113.7")],
+                "203.0.113.7",
+            ),
+            (
+                "127.0.0.1:9",
+                vec![("forwarded", "for=1.2.3.4"), ("x-forwarded-for", "203.0.113.7")],
+                "203.0.113.7",
+            ),
+            (
+                "127.0.0.1:9",
+                vec![("forwarded", "for=1.2.3.4"), ("forwarded", "for=203.0.113.7")],
+                "203.0.113.7",
+            ),
         ];
         for (socket, headers, expected) in table {
             assert_eq!(seen(socket, &headers).address.to_string(), expected, "{socket} {headers:?}");
@@ -149,6 +182,10 @@ mod tests {
         assert!(seen("127.0.0.1:9", &[("x-forwarded-proto", "https")]).secure);
         assert!(!seen("198.51.100.1:9", &[("x-forwarded-proto", "https")]).secure);
         assert!(seen("127.0.0.1:9", &[("forwarded", "for=1.2.3.4;proto=https")]).secure);
+        // The client says it, the proxy does not.
+        assert!(
+            !seen("127.0.0.1:9", &[("x-forwarded-proto", "https"), ("x-forwarded-proto", "http")]).secure
+        );
     }
 
     #[test]

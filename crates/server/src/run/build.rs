@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use deskbell_core::access::{self, Action, Audience, Rule, Rules};
@@ -112,7 +113,14 @@ fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, 
     });
     Ok(match carry {
         Some(carry) => Log::resume(carry, row, check, classes, clock::now_ms()),
-        None => Log::new(Epoch(clock::random_u64()), row, check, classes),
+        None => {
+            let mut log = Log::new(Epoch(clock::random_u64()), row, check, classes);
+            if !opened.is_first_start() {
+                // After a crash everybody comes back at once, and nobody wants to hear of each.
+                log.gather_joins(clock::now_ms() + settings.session.presence_grace_ms);
+            }
+            log
+        }
     })
 }
 
@@ -322,20 +330,23 @@ pub fn tuning(settings: &Settings) -> Tuning {
 /// What the front door works with.
 pub fn front(settings: &Settings) -> Front {
     let limits = &settings.limits;
-    let app_origins = settings.apps.iter().flat_map(|app| app.origins.iter().cloned());
+    let app_origins: Vec<Vec<String>> = settings.apps.iter().map(|app| app.origins.clone()).collect();
+    let pages = &settings.websocket.origins;
     Front {
         trusted_proxies: settings.trusted_proxies.clone(),
-        origins: settings.websocket.origins.iter().cloned().chain(app_origins).collect(),
-        cors_origins: settings.cors_origins.clone(),
+        origins: if pages.is_empty() { settings.cors_origins.clone() } else { pages.clone() },
+        cors_origins: settings.cors_origins.iter().chain(app_origins.iter().flatten()).cloned().collect(),
+        app_origins,
         auth_cookie: settings.auth.cookie.clone(),
+        header: limits.header,
+        header_time: Duration::from_millis(limits.header_time_ms),
         body: limits.body,
-        header_time: limits.header_time_ms,
         poll_wait: limits.poll_wait_ms,
         metrics_enabled: settings.metrics.enabled,
         metrics_public: settings.metrics.public,
         dev: settings.dev,
         compression: settings.websocket.compression,
-        echo: std::env::var_os("DESKBELL_TEST_ECHO").is_some(),
+        echo: settings.websocket.echo,
         connections: limits.connections,
         connections_per_address: limits.connections_per_address,
         connect_rate: limits.connect_rate_per_address as u32,

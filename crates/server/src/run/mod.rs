@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use deskbell_core::ids::EventId;
+use deskbell_core::limits;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -17,7 +19,7 @@ use crate::config::Settings;
 use crate::door::Door;
 use crate::http;
 use crate::hub::Hub;
-use crate::logging;
+use crate::logging::{self, Logging};
 use crate::tls::Acceptor;
 
 /// Channels that one sweep looks at.
@@ -45,7 +47,7 @@ impl std::error::Error for StartError {}
 /// Everything that runs, in the order in which it was built.
 struct Running {
     settings: Settings,
-    log_file: logging::LogFile,
+    logging: Logging,
     hub: Arc<Hub>,
     shards: Vec<JoinHandle<()>>,
     tls: Option<Arc<Acceptor>>,
@@ -55,7 +57,7 @@ struct Running {
 
 /// Runs the server until it is told to stop.
 pub fn serve(settings: Settings) -> Result<(), StartError> {
-    let log_file = logging::start(&settings.log).map_err(StartError::new)?;
+    let logging = logging::start(&settings.log).map_err(StartError::new)?;
     crate::open_files::raise();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -64,12 +66,12 @@ pub fn serve(settings: Settings) -> Result<(), StartError> {
         .build()
         .map_err(StartError::new)?;
     runtime.block_on(async {
-        let running = start(settings, log_file).await?;
+        let running = start(settings, logging).await?;
         until_stopped(running).await
     })
 }
 
-async fn start(settings: Settings, log_file: logging::LogFile) -> Result<Running, StartError> {
+async fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
@@ -95,7 +97,8 @@ async fn start(settings: Settings, log_file: logging::LogFile) -> Result<Running
         tokio::spawn(async move { hub.apps[index].verifier.run().await });
     }
     tokio::spawn(keep_house(hub.clone()));
-    Ok(Running { settings, log_file, hub, shards, tls, stop, doors })
+    tokio::spawn(flush_joins(hub.clone()));
+    Ok(Running { settings, logging, hub, shards, tls, stop, doors })
 }
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
@@ -149,6 +152,20 @@ async fn keep_house(hub: Arc<Hub>) {
         if turns % 60 == 0 {
             hub.store.expire(now);
         }
+    }
+}
+
+/// Tells the joins that were gathered after a crash, until they are told one by one again.
+async fn flush_joins(hub: Arc<Hub>) {
+    let mut moments = tokio::time::interval(Duration::from_millis(limits::JOIN_GATHER));
+    let mut gathering = true;
+    while gathering {
+        moments.tick().await;
+        let id = || EventId::from_random(clock::random_bytes());
+        gathering = hub
+            .apps
+            .iter()
+            .fold(false, |more, app| app.log.with(|log| log.flush_joins(clock::now_ms(), id)) || more);
     }
 }
 

@@ -73,7 +73,12 @@ async fn end_shards(shards: Vec<JoinHandle<()>>) {
 fn write_down(hub: &Hub, sessions: &[CarriedSession]) -> Result<(), StartError> {
     hub.store.drain();
     for app in &hub.apps {
-        let carry = serde_json::to_string(&app.log.with(|log| log.close())).map_err(StartError::new)?;
+        let carry = app.log.with(|log| {
+            // In one act, because what came between the two would be acknowledged and then missing.
+            log.close();
+            log.carry()
+        });
+        let carry = serde_json::to_string(&carry).map_err(StartError::new)?;
         hub.store.save_carry(app.id, &carry).map_err(StartError::new)?;
         let own: Vec<_> = sessions.iter().filter(|session| AppId(session.app) == app.id).collect();
         let own = serde_json::to_string(&own).map_err(StartError::new)?;

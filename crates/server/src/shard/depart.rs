@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::client::Client;
 use super::frames::Variant;
-use super::mailbox::{Claim, Handle, SessionFacts, Whom};
+use super::mailbox::{Claim, SessionFacts, Whom};
 use super::session::{CarriedIdentity, CarriedSession, Entered, Moved, Session, Start, Sub};
 use super::sink::Sink;
 use super::timers::What;
@@ -129,7 +129,8 @@ impl Shard {
         self.parked_count += 1;
         let of_address = self.parked_by_address.entry(peer).or_default();
         *of_address += 1;
-        if *of_address > self.tuning.parked_per_address {
+        // Sessions of an earlier version's run have no address, and must not crowd each other out.
+        if *of_address > self.tuning.parked_per_address && !peer.is_unspecified() {
             let oldest = self.parked.iter().copied().find(|place| {
                 self.is_parked(*place) && self.clients.get(place.0).is_some_and(|client| client.peer == peer)
             });
@@ -153,13 +154,18 @@ impl Shard {
 
     /// Ends the session for good: whoever was present leaves now.
     pub(super) fn forget(&mut self, slot: u32) {
+        self.forsake_presence(slot);
+        self.leave_session(slot);
+        self.free(slot);
+    }
+
+    /// Takes the session out of every presence.
+    pub(super) fn forsake_presence(&mut self, slot: u32) {
         let Some(client) = self.clients.get_mut(slot) else { return };
         let entered = client.session.entered.take();
         for presence in entered.into_iter().flat_map(|entered| *entered) {
             self.leave_as(slot, &presence.channel);
         }
-        self.leave_session(slot);
-        self.free(slot);
     }
 
     /// Gives the slot and its channels back.
@@ -211,13 +217,8 @@ impl Shard {
         Some(moved)
     }
 
-    /// A session arrived for a client that has gone meanwhile: it waits here.
-    pub(super) fn park_moved(&mut self, asked: Handle, moved: Moved) {
-        debug_assert_eq!(asked.shard, self.number);
-        self.park_session(moved);
-    }
-
-    fn park_session(&mut self, moved: Moved) {
+    /// A session without a connection waits here for its client.
+    pub(super) fn park_moved(&mut self, moved: Moved) {
         let (app, peer) = (moved.app, moved.peer);
         let mut session = Session::new(moved.id, PublicId(0), moved.identity);
         session.public = moved.public;
@@ -273,7 +274,7 @@ impl Shard {
                     })
                     .collect(),
             };
-            self.park_session(moved);
+            self.park_moved(moved);
         }
     }
 

@@ -93,6 +93,7 @@ impl Shard {
         let Some(client) = self.clients.get(slot) else { return true };
         self.flagged(slot, flag::GONE | flag::CLOSING | flag::BLOCKED)
             || client.waiting.is_some()
+            || client.catching.as_ref().is_some_and(|catching| catching.asked || catching.late.is_some())
             || usize::from(client.parked_frames) >= limits::PARKED_FRAMES
     }
 
@@ -153,7 +154,7 @@ impl Shard {
 
     fn take_text(&mut self, slot: u32, text: &str) {
         self.hub.metrics.messages_in.inc();
-        match native::decode(text) {
+        match native::decode_within(text, self.tuning.frame) {
             Err(rejected) => {
                 if self.may_send(slot, &rejected.reference) {
                     self.say(slot, &Notice::Error(&rejected.refusal), &rejected.reference);

@@ -2,9 +2,15 @@
 
 mod harness;
 
+mod bad_input;
 mod crash;
 mod drain;
 mod first_steps;
 mod herd;
 mod outside;
+mod identity;
+mod promises;
+mod races;
+mod sessions;
+mod transcripts;
 mod slow;

@@ -3,20 +3,24 @@
 //! Nothing here sleeps to wait for something: every wait is for an answer, a line or an end, and
 //! has a deadline.
 
+mod conn;
 mod http;
 mod publisher;
 mod server;
 mod sse;
 mod swarm;
 mod tally;
+mod token;
 mod ws;
 
+pub use conn::Conn;
 pub use http::{Answer, get, post, request};
-pub use server::{SECRET, Server, Start};
 pub use publisher::{Backend, Publisher, numbered};
+pub use server::{SECRET, Server, Start};
 pub use sse::{Sse, SseEvent};
 pub use swarm::{Member, Swarm};
 pub use tally::percentile;
+pub use token::{in_seconds, token, token_signed, user};
 pub use ws::{Closed, Ws};
 
 use std::time::Duration;

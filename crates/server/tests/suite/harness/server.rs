@@ -53,7 +53,7 @@ pub struct Server {
     /// Its data directory.
     pub data: PathBuf,
     start: Start,
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     /// Everything it has logged.
     pub log: Arc<Mutex<Vec<String>>>,
     keep: bool,
@@ -120,7 +120,7 @@ impl Server {
             address: SocketAddr::from(([0, 0, 0, 0], 0)),
             data,
             start,
-            lines,
+            lines: Mutex::new(lines),
             log,
             keep: false,
         };
@@ -130,10 +130,29 @@ impl Server {
         server
     }
 
+    /// Writes another configuration and makes the server take it.
+    pub fn reload(&mut self, config: &str) {
+        std::fs::write(self.data.join("deskbell.toml"), config).unwrap();
+        self.start.config = config.to_owned();
+        self.signal("HUP");
+        self.line_with("the configuration was reloaded");
+    }
+
+    /// Publishes many events in one request, in order.
+    pub fn send_all(&self, events: &[(&str, i64)]) {
+        for part in events.chunks(1_000) {
+            let events: Vec<Value> = part
+                .iter()
+                .map(|(channel, n)| serde_json::json!({"channel": channel, "name": "e", "data": n}))
+                .collect();
+            self.publish(&serde_json::json!({ "events": events }));
+        }
+    }
+
     /// Waits for a log line that contains a text.
     pub fn line_with(&mut self, text: &str) -> String {
         loop {
-            match self.lines.recv_timeout(DEADLINE) {
+            match self.lines.get_mut().unwrap().recv_timeout(DEADLINE) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(_) => {}
                 Err(_) => panic!("no line with {text:?} in:\n{}", self.log.lock().unwrap().join("\n")),
@@ -215,11 +234,6 @@ impl Server {
         files.map(|file| file.unwrap().metadata().unwrap().len()).max().unwrap_or(0)
     }
 
-    /// What `/v1/stats` counts.
-    pub fn stats(&self) -> Value {
-        self.api("GET", "/v1/stats", None).json()
-    }
-
     /// Memory that the process has now, in bytes.
     pub fn resident(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
@@ -230,6 +244,22 @@ impl Server {
     /// Publishes one event on a channel.
     pub fn send(&self, channel: &str, data: impl Into<Value>) -> Value {
         self.publish(&serde_json::json!({"channel": channel, "name": "e", "data": data.into()}))
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Value {
+        self.api("GET", "/v1/stats", None).json()
+    }
+
+    /// How often something was refused with this code.
+    pub fn refusals(&self, code: &str) -> u64 {
+        self.stats()["refusals"][code].as_u64().unwrap_or_else(|| panic!("no code {code}"))
+    }
+
+    /// Writes another configuration, for a reload or the next start.
+    pub fn configure(&mut self, config: &str) {
+        config.clone_into(&mut self.start.config);
+        std::fs::write(self.data.join("deskbell.toml"), config).unwrap();
     }
 
     /// A request with the secret.

@@ -9,7 +9,7 @@ use deskbell_wire::websocket::encode::masked_frame_into;
 use deskbell_wire::websocket::{Decoder, Item, Limits, Opcode, Role, handshake};
 use serde_json::{Value, json};
 
-use super::{DEADLINE, Server};
+use super::{Conn, DEADLINE, Server};
 
 const LIMITS: Limits = Limits { max_frame: 32 * 1024 * 1024, max_message: 32 * 1024 * 1024 };
 
@@ -24,7 +24,7 @@ pub struct Closed {
 
 /// A WebSocket to a server.
 pub struct Ws {
-    stream: TcpStream,
+    stream: Conn,
     decoder: Decoder,
     inbox: VecDeque<Value>,
     /// The connection's end, once it was seen.
@@ -45,11 +45,13 @@ impl Ws {
 
     /// Opens a socket with further headers; an answer that is no 101 comes back as text.
     pub fn open_with(server: &Server, path: &str, headers: &[(&str, &str)]) -> Result<Self, String> {
-        let mut stream = TcpStream::connect(server.address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self::over(Conn::open(server), &server.address.to_string(), path, headers)
+    }
+
+    /// Opens a socket on a connection that may have been used before.
+    pub fn over(mut stream: Conn, host: &str, path: &str, headers: &[(&str, &str)]) -> Result<Self, String> {
         let mut request = Vec::new();
-        handshake::write_request(&mut request, &server.address.to_string(), path, [7; 16], headers).unwrap();
+        handshake::write_request(&mut request, host, path, [7; 16], headers).unwrap();
         stream.write_all(&request).unwrap();
         let mut bytes = Vec::new();
         let mut chunk = [0; 4_096];
@@ -76,6 +78,35 @@ impl Ws {
         ws.take(&mut first);
         ws.welcome = ws.expect("welcome");
         Ok(ws)
+    }
+
+    /// Comes back from a place, with the session's key if there is one.
+    pub fn back(server: &Server, resume: Option<&str>, cursor: &str, channels: &[&str]) -> Self {
+        let mut ws = server.ws();
+        let mut hello = json!({"type": "hello", "cursor": cursor, "channels": channels});
+        if let Some(resume) = resume {
+            hello["resume"] = json!(resume);
+        }
+        ws.send(&hello);
+        ws.welcome = ws.expect("welcome");
+        ws
+    }
+
+    /// The key of the session.
+    pub fn resume_key(&self) -> String {
+        self.welcome["resume"].as_str().unwrap().to_owned()
+    }
+
+    /// The id that others know this session by.
+    pub fn public_id(&self) -> String {
+        self.welcome["session"].as_str().unwrap().to_owned()
+    }
+
+    /// The value of a cookie that the 101 answer set.
+    pub fn cookie(&self) -> Option<String> {
+        let line =
+            self.greeting.lines().find(|line| line.to_ascii_lowercase().starts_with("set-cookie: "))?;
+        line.split_once(": ")?.1.split(';').next().map(str::to_owned)
     }
 
     /// Sends a JSON message.
@@ -139,6 +170,11 @@ impl Ws {
         }
     }
 
+    /// Puts a frame back, to be taken again.
+    pub fn put_back(&mut self, frame: Value) {
+        self.inbox.push_front(frame);
+    }
+
     /// The next frame, which must be of this type.
     pub fn expect(&mut self, kind: &str) -> Value {
         let frame = self.next();
@@ -164,17 +200,32 @@ impl Ws {
         assert_eq!((&frame["type"], &frame["ref"]), (&json!("pong"), &json!("nothing")), "{frame}");
     }
 
+    /// The same where answers to earlier commands may still be under way: no event and no reset comes.
+    pub fn expect_no_event(&mut self) {
+        self.send(&json!({"type": "ping", "ref": "nothing"}));
+        loop {
+            let frame = self.next();
+            assert!(
+                matches!(frame["type"].as_str(), Some("pong" | "ok" | "subscribed" | "welcome")),
+                "{frame}"
+            );
+            if frame["ref"] == "nothing" {
+                return;
+            }
+        }
+    }
+
     /// Cuts the connection without a word, as a lost network does.
     pub fn cut(self) -> String {
         // A reset instead of a close: the server must notice by itself.
-        let socket = socket2::SockRef::from(&self.stream);
+        let socket = socket2::SockRef::from(self.stream.tcp());
         socket.set_linger(Some(Duration::ZERO)).unwrap();
         self.cursor
     }
 
     /// The underlying stream.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.stream.tcp()
     }
 
     fn read(&mut self) {
