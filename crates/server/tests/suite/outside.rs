@@ -47,11 +47,13 @@ fn a_directory_that_may_not_be_written_is_named() {
     // The superuser may write everywhere, so it starts the server as nobody; the binary is copied
     // to where nobody can read it.
     let area = Directory::new("readonly");
-    let root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    let root =
+        std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
     let (binary, data) = (area.0.join("deskbell"), area.0.join("data"));
     std::fs::copy(env!("CARGO_BIN_EXE_deskbell"), &binary).unwrap();
     std::fs::create_dir(&data).unwrap();
-    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let mode =
+        |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     mode(&area.0, 0o755);
     mode(&data, 0o555);
     let mut command = Server::command(&Start::default(), &data, "127.0.0.1:0", &binary);
@@ -105,7 +107,8 @@ fn a_full_disk_refuses_what_it_must_and_nothing_else() {
     let body = json!({"channel": "durable1", "name": "e", "id": "kept", "data": "x".repeat(100_000)});
     let refused = server.api("POST", "/v1/publish", Some(&body));
     assert_eq!((refused.status, &refused.json()["code"]), (503, &json!("unavailable")), "{refused:?}");
-    let answer = ws.ask(json!({"type": "publish", "channel": "durable1", "name": "e", "data": "y".repeat(50_000)}));
+    let answer =
+        ws.ask(json!({"type": "publish", "channel": "durable1", "name": "e", "data": "y".repeat(50_000)}));
     assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!("unavailable")), "{answer}");
     // What needs no disk goes on.
     server.send("lobby", 2);
@@ -157,7 +160,9 @@ fn a_disk_that_is_full_for_a_while_loses_nothing_that_was_acknowledged() {
     let mut late = Swarm::new(server.address);
     let index = late.join(&["durable1"]);
     late.member(index).cursor = swarm.members()[0].first_cursor.clone();
-    late.until("all of it is on the disk", |late| late.all_have(&[("durable1".to_owned(), last["durable1"])].into()));
+    late.until("all of it is on the disk", |late| {
+        late.all_have(&[("durable1".to_owned(), last["durable1"])].into())
+    });
     late.assert_exact();
     swarm.assert_exact();
 }
