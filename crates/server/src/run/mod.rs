@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::clock;
@@ -63,8 +63,10 @@ pub fn serve(settings: Settings) -> Result<(), StartError> {
         .build()
         .map_err(StartError::new)?;
     runtime.block_on(async {
+        // Before anybody can know that the server is there, so that no signal finds it deaf.
+        let signals = Signals::new().map_err(StartError::new)?;
         let running = start(settings, logging).await?;
-        until_stopped(running).await
+        until_stopped(running, signals).await
     })
 }
 
@@ -151,10 +153,25 @@ async fn keep_house(hub: Arc<Hub>) {
     }
 }
 
-async fn until_stopped(mut running: Running) -> Result<(), StartError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::new)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::new)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(StartError::new)?;
+/// What an operator can tell the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+async fn until_stopped(mut running: Running, signals: Signals) -> Result<(), StartError> {
+    let Signals { mut terminate, mut interrupt, mut hangup } = signals;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -153,7 +153,7 @@ impl Server {
     pub fn stop(&mut self) {
         self.signal("TERM");
         let status = self.child.wait().unwrap();
-        assert!(status.success(), "{status}:\n{}", self.log.lock().unwrap().join("\n"));
+        assert!(status.success(), "{status}");
     }
 
     fn restarted(mut self) -> Self {
@@ -210,7 +210,8 @@ impl Drop for Server {
             let _ = std::fs::remove_dir_all(&self.data);
         }
         if std::thread::panicking() {
-            eprintln!("--- log of the server\n{}", self.log.lock().unwrap().join("\n"));
+            let log = self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            eprintln!("--- log of the server\n{}", log.join("\n"));
         }
     }
 }
