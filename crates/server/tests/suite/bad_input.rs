@@ -464,13 +464,44 @@ fn frames_behind_the_upgrade_in_the_same_segment_are_not_lost() {
         }
         let answer = conn.answer();
         assert_eq!(answer.status, 101, "{answer:?}");
-        let mut text = Vec::new();
+        let mut text = conn.rest();
         while !String::from_utf8_lossy(&text).contains("\"subscribed\"") {
             let mut bytes = [0; 4_096];
-            text.extend(conn.rest());
             let n = std::io::Read::read(&mut conn, &mut bytes).unwrap();
             assert!(n > 0, "the connection ended: {}", String::from_utf8_lossy(&text));
             text.extend_from_slice(&bytes[..n]);
         }
     }
+}
+
+#[test]
+fn tokens_hold_within_the_leeway_of_both_clocks_and_not_beyond() {
+    let mut scene = Scene::with("auth.leeway = \"30s\"");
+    let other = "another secret that is just as long as it should be";
+    for (secret, claims, code) in [
+        (SECRET, json!({"sub": "7", "exp": 60}), None),
+        (SECRET, json!({"sub": "7", "exp": -20}), None),
+        (SECRET, json!({"sub": "7", "exp": -40}), Some("token_expired")),
+        (SECRET, json!({"sub": "7", "exp": 60, "nbf": 20}), None),
+        (SECRET, json!({"sub": "7", "exp": 60, "nbf": 40}), Some("unauthorized")),
+        (SECRET, json!({"sub": "7", "exp": 60, "iat": 20}), None),
+        (SECRET, json!({"sub": "7", "exp": 60, "iat": 40}), Some("unauthorized")),
+        (other, json!({"sub": "7", "exp": 60}), Some("unauthorized")),
+        (SECRET, json!({"exp": 60}), Some("unauthorized")),
+    ] {
+        let token = token(secret, claims.clone());
+        let mut ws = scene.server.ws();
+        let frame = ws.ask(json!({"type": "authenticate", "token": token}));
+        assert_eq!(frame["type"], if code.is_some() { "error" } else { "ok" }, "{claims}: {frame}");
+        assert!(code.is_none_or(|code| frame["code"] == code), "{claims}: {frame}");
+        ws.expect_nothing();
+        let upgrade = Ws::open_with(&scene.server, "/v1/ws", &[("Authorization", &format!("Bearer {token}"))]);
+        assert_eq!(upgrade.is_ok(), code.is_none(), "{claims}");
+        if let (Err(answer), Some(code)) = (upgrade, code) {
+            assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains(code), "{claims}: {answer}");
+        }
+        let poll = get(&scene.server, &format!("/v1/poll?channels=lobby&token={token}"));
+        assert_eq!(poll.status, if code.is_some() { 401 } else { 200 }, "{claims}: {}", poll.text());
+    }
+    scene.undisturbed();
 }

@@ -4,3 +4,4 @@ mod harness;
 
 mod bad_input;
 mod first_steps;
+mod limits;

@@ -7,18 +7,28 @@ mod conn;
 mod http;
 mod server;
 mod sse;
+mod token;
 mod ws;
 
 pub use conn::Conn;
 pub use http::{Answer, get, post, request};
 pub use server::{SECRET, Server, Start};
 pub use sse::{Sse, SseEvent};
+pub use token::token;
 pub use ws::{Closed, Ws};
 
 use std::time::Duration;
 
 /// How long any single thing may take before the test fails: generous, because the machine is shared.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Asks again and again until something holds that is on its way.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < DEADLINE, "it never came about that {what}");
+    }
+}
 
 /// A JSON object with the given fields.
 #[macro_export]

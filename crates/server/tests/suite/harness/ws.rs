@@ -33,6 +33,8 @@ pub struct Ws {
     pub welcome: Value,
     /// The cursor of the last frame that had one: what a client would come back with.
     pub cursor: String,
+    /// It does not answer pings.
+    pub mute: bool,
     /// The headers of the 101 answer.
     pub greeting: String,
 }
@@ -72,6 +74,7 @@ impl Ws {
             closed: None,
             welcome: Value::Null,
             cursor: String::new(),
+            mute: false,
             greeting,
         };
         let mut first = bytes[rest..].to_vec();
@@ -206,6 +209,8 @@ impl Ws {
                 Item::Binary(_) | Item::Pong(_) => {}
             }
         }
-        self.send_bytes(&pongs);
+        if !self.mute {
+            self.send_bytes(&pongs);
+        }
     }
 }
