@@ -96,10 +96,15 @@ pub struct Store {
     reads: Arc<Lane<Reading>>,
     checkpointer: Arc<Checkpointer>,
     threads: Mutex<Threads>,
-    /// Writes what the writer has no part in: the notes of a clean stop.
-    control: Mutex<Connection>,
+    /// Writes what the writer has no part in: the notes of a clean stop. Nothing, once closed.
+    control: Mutex<Option<Control>>,
     installation: Installation,
     database: PathBuf,
+}
+
+/// The connection beside the writer's, and what keeps other processes out.
+struct Control {
+    connection: Connection,
     _lock: File,
 }
 
@@ -177,10 +182,9 @@ impl Opened {
             reads: Arc::new(Lane::new(READS, usize::MAX)),
             checkpointer: Arc::new(checkpointer),
             threads: Mutex::default(),
-            control: Mutex::new(self.control),
+            control: Mutex::new(Some(Control { connection: self.control, _lock: self.lock })),
             installation: self.installation,
             database,
-            _lock: self.lock,
         };
         let (writes, reads) = (store.writes.clone(), store.reads.clone());
         let checkpointer = store.checkpointer.clone();
@@ -248,7 +252,7 @@ impl Store {
 
     /// The last row of an app with its check value, or zeros.
     pub fn head(&self, app: AppId) -> Result<(u64, u32), Failure> {
-        tables::head(&self.control(), app)
+        self.with_control(|control| tables::head(control, app))
     }
 
     /// Checks the whole file. Takes as long as reading it takes.
@@ -269,12 +273,12 @@ impl Store {
 
     /// Writes down an app's log for the next start. It counts only if [`Self::close`] follows.
     pub fn save_carry(&self, app: AppId, json: &str) -> Result<(), Failure> {
-        carried::save(&self.control(), app, What::Log, json)
+        self.with_control(|control| carried::save(control, app, What::Log, json))
     }
 
     /// The same for the app's sessions.
     pub fn save_sessions(&self, app: AppId, json: &str) -> Result<(), Failure> {
-        carried::save(&self.control(), app, What::Sessions, json)
+        self.with_control(|control| carried::save(control, app, What::Sessions, json))
     }
 
     /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves no
@@ -282,11 +286,16 @@ impl Store {
     /// file has.
     pub fn close(&self) -> Result<(), Failure> {
         self.end();
-        let control = self.control();
-        if !self.threads().panicked {
-            carried::end(&control)?;
-        }
-        checkpoint::checkpoint(&control, "TRUNCATE")?;
+        let clean = !self.threads().panicked;
+        self.with_control(|control| {
+            if clean {
+                carried::end(control)?;
+            }
+            checkpoint::checkpoint(control, "TRUNCATE")?;
+            Ok(())
+        })?;
+        // The file and the directory's lock are let go of here, whoever still holds the store.
+        self.control().take();
         Ok(())
     }
 
@@ -307,7 +316,14 @@ impl Store {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn control(&self) -> MutexGuard<'_, Connection> {
+    fn with_control<T>(&self, act: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
+        match self.control().as_ref() {
+            Some(control) => act(&control.connection),
+            None => Err(Failure::Closed),
+        }
+    }
+
+    fn control(&self) -> MutexGuard<'_, Option<Control>> {
         // An unfinished transaction is rolled back when its owner is dropped by a panic.
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -72,7 +72,8 @@ fn a_connection_has_its_rate_and_its_burst() {
 #[test]
 fn an_address_has_its_rate_over_all_its_connections() {
     // An address may send twenty bursts at once.
-    let server = dev("limit.rate = 0\nlimit.burst = 1\nlimit.rate_per_identity = 0\nlimit.rate_per_address = 1");
+    let server =
+        dev("limit.rate = 0\nlimit.burst = 1\nlimit.rate_per_identity = 0\nlimit.rate_per_address = 1");
     let mut sockets = [server.ws(), server.ws()];
     for n in 0..20 {
         assert_eq!(publish(&mut sockets[n % 2])["type"], "ok", "{n}");
@@ -92,7 +93,8 @@ fn an_address_has_its_rate_over_all_its_connections() {
 #[test]
 fn an_identity_has_its_rate_over_all_its_connections() {
     // An identity may send four bursts at once.
-    let server = dev("limit.rate = 0\nlimit.burst = 1\nlimit.rate_per_address = 0\nlimit.rate_per_identity = 1");
+    let server =
+        dev("limit.rate = 0\nlimit.burst = 1\nlimit.rate_per_address = 0\nlimit.rate_per_identity = 1");
     let open = |user: &str| {
         let token = token(SECRET, json!({"sub": user, "exp": 60}));
         Ws::open(&server, &format!("/v1/ws?token={token}"))
@@ -162,7 +164,8 @@ fn an_address_may_connect_so_often() {
     (0..4).for_each(|_| drop(server.ws()));
     let refused = Ws::open_with(&server, "/v1/ws", &[]).err().expect("too fast");
     assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("rate_limited"), "{refused}");
-    let wait = refused.split("wait ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap();
+    let wait =
+        refused.split("wait ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap();
     assert!((1..=500).contains(&wait), "{refused}");
     std::thread::sleep(Duration::from_millis(wait));
     drop(server.ws());
@@ -188,7 +191,8 @@ fn three_wait_for_two_places(config: &str) {
         eventually("the session is parked", || {
             let sessions = server.api("GET", "/v1/sessions", None).json();
             let sessions = sessions["sessions"].as_array().unwrap().clone();
-            sessions.len() == waiting.min(2) && sessions.iter().all(|session| session["transport"] == "parked")
+            sessions.len() == waiting.min(2)
+                && sessions.iter().all(|session| session["transport"] == "parked")
         });
     }
     let resumed: Vec<bool> = keys
@@ -235,7 +239,9 @@ fn message_of(bytes: usize) -> String {
 
 #[test]
 fn a_frame_may_have_so_many_bytes() {
-    for (config, most) in [("limit.frame = \"2KiB\"", 2_048), ("limit.frame = \"1MiB\"", 1 << 20), ("", 65_536)] {
+    for (config, most) in
+        [("limit.frame = \"2KiB\"", 2_048), ("limit.frame = \"1MiB\"", 1 << 20), ("", 65_536)]
+    {
         let server = dev(config);
         let mut ws = server.ws();
         ws.send_text(&message_of(most));
@@ -264,9 +270,11 @@ fn a_body_may_have_so_many_bytes() {
 
 #[test]
 fn a_head_may_have_so_many_bytes() {
-    for (config, fits, over) in
-        [("limit.header = \"2KiB\"", 1_500, 2_048), ("", 16_000, 16_384), ("limit.header = \"64KiB\"", 60_000, 65_536)]
-    {
+    for (config, fits, over) in [
+        ("limit.header = \"2KiB\"", 1_500, 2_048),
+        ("", 16_000, 16_384),
+        ("limit.header = \"64KiB\"", 60_000, 65_536),
+    ] {
         let server = dev(config);
         let cookie = |bytes: usize| format!("a={}", "x".repeat(bytes));
         let mut conn = Conn::open(&server);

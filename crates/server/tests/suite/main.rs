@@ -3,5 +3,11 @@
 mod harness;
 
 mod bad_input;
+mod crash;
+mod drain;
 mod first_steps;
+mod herd;
 mod limits;
+mod options;
+mod origin;
+mod reload;

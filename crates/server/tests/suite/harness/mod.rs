@@ -5,15 +5,21 @@
 
 mod conn;
 mod http;
+mod publisher;
 mod server;
 mod sse;
+mod swarm;
+mod tally;
 mod token;
 mod ws;
 
 pub use conn::Conn;
 pub use http::{Answer, get, post, request};
+pub use publisher::{Backend, Publisher, numbered};
 pub use server::{SECRET, Server, Start};
 pub use sse::{Sse, SseEvent};
+pub use swarm::{Member, Swarm};
+pub use tally::percentile;
 pub use token::token;
 pub use ws::{Closed, Ws};
 
@@ -28,6 +34,11 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(begun.elapsed() < DEADLINE, "it never came about that {what}");
     }
+}
+
+/// The full counts are run on demand; the short ones always.
+pub fn count(short: usize, full: usize) -> usize {
+    if std::env::var_os("DESKBELL_TEST_FULL").is_some() { full } else { short }
 }
 
 /// A JSON object with the given fields.
