@@ -60,30 +60,44 @@ pub struct Peer {
 impl Front {
     /// Finds out who is at the other end. Headers count only where the socket's own peer is a
     /// trusted proxy; then the last address in the chain that is no trusted proxy is the client.
+    /// `header` gives all lines of a name, joined by commas: some proxies add a line of their own.
     pub fn peer(&self, socket: SocketAddr, secure: bool, header: impl Fn(&str) -> Option<String>) -> Peer {
         let own = socket.ip().to_canonical();
         if !self.trusts(own) {
             return Peer { address: own, secure, loopback: own.is_loopback(), proxied: false };
         }
-        let (chain, scheme) = match header("forwarded") {
-            Some(forwarded) => forwarded_chain(&forwarded),
-            None => (
-                header("x-forwarded-for").map(|list| addresses(list.split(','))).unwrap_or_default(),
-                header("x-forwarded-proto"),
-            ),
+        let (forwarded, scheme) = header("forwarded").map(|text| forwarded_chain(&text)).unwrap_or_default();
+        let told = header("x-forwarded-for").map(|list| addresses(list.split(','))).unwrap_or_default();
+        let by_proxy = !forwarded.is_empty() || !told.is_empty();
+        // A proxy writes one of the two and passes the other on as its client wrote it. So where they
+        // differ, neither is believed: whoever sends both counts as the proxy's own address.
+        let address = match (self.client(&told), self.client(&forwarded)) {
+            (Some(one), Some(other)) if one != other => own,
+            (Some(client), _) | (None, Some(client)) => client,
+            (None, None) => own,
         };
-        let told = !chain.is_empty();
-        // Whatever stands before the first foreign hop was written by that hop itself.
-        let client = chain.iter().rev().copied().find(|hop| hop.is_none_or(|address| !self.trusts(address)));
-        let address = client.flatten().unwrap_or(own);
-        let secure = secure || scheme.is_some_and(|s| s.trim().eq_ignore_ascii_case("https"));
-        Peer { address, secure, loopback: own.is_loopback() && !told, proxied: true }
+        let scheme = scheme.or_else(|| header("x-forwarded-proto"));
+        let first = scheme.as_deref().and_then(|list| list.split(',').next());
+        let secure = secure || first.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
+        Peer { address, secure, loopback: own.is_loopback() && !by_proxy, proxied: true }
+    }
+
+    /// The last hop that is no trusted proxy. Whatever stands before it was written by that hop itself.
+    fn client(&self, chain: &[Option<IpAddr>]) -> Option<IpAddr> {
+        let hop = chain.iter().rev().copied();
+        hop.into_iter().find(|hop| hop.is_none_or(|address| !self.trusts(address))).flatten()
     }
 
     /// Is this a proxy whose forwarding headers are believed?
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|net| net.contains(&address))
     }
+}
+
+/// All lines of one header as one list. One that is no text stays in it: it hides who wrote it.
+pub fn joined<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    let lines: Vec<_> = lines.map(String::from_utf8_lossy).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
 }
 
 /// Addresses of a list; `None` where a hop hides its name.
@@ -146,6 +160,22 @@ mod tests {
             ("127.0.0.1:9", vec![("forwarded", "for=\"[2001:db8::1]:47\";proto=https")], "2001:db8::1"),
             ("127.0.0.1:9", vec![("forwarded", "for=203.0.113.7, for=10.0.0.9")], "203.0.113.7"),
             ("127.0.0.1:9", vec![], "127.0.0.1"),
+            // What the client wrote into the header that its proxy does not use is not believed.
+            (
+                "127.0.0.1:9",
+                vec![("forwarded", "for=1.2.3.4"), ("x-forwarded-for", "203.0.113.7")],
+                "127.0.0.1",
+            ),
+            (
+                "127.0.0.1:9",
+                vec![("forwarded", "for=203.0.113.7"), ("x-forwarded-for", "203.0.113.7")],
+                "203.0.113.7",
+            ),
+            (
+                "127.0.0.1:9",
+                vec![("forwarded", "for=203.0.113.7"), ("x-forwarded-for", "10.1.1.1")],
+                "203.0.113.7",
+            ),
         ];
         for (socket, headers, expected) in table {
             assert_eq!(seen(socket, &headers).address.to_string(), expected, "{socket} {headers:?}");
@@ -155,6 +185,8 @@ mod tests {
     #[test]
     fn the_scheme_is_believed_from_proxies_only() {
         assert!(seen("127.0.0.1:9", &[("x-forwarded-proto", "https")]).secure);
+        assert!(seen("127.0.0.1:9", &[("x-forwarded-proto", "https, http")]).secure);
+        assert!(!seen("127.0.0.1:9", &[("x-forwarded-proto", "http, https")]).secure);
         assert!(!seen("198.51.100.1:9", &[("x-forwarded-proto", "https")]).secure);
         assert!(seen("127.0.0.1:9", &[("forwarded", "for=1.2.3.4;proto=https")]).secure);
     }

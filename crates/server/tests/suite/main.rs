@@ -10,4 +10,6 @@ mod herd;
 mod limits;
 mod options;
 mod origin;
+mod proxies;
 mod reload;
+mod tls;

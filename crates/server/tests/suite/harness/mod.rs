@@ -3,8 +3,10 @@
 //! Nothing here sleeps to wait for something: every wait is for an answer, a line or an end, and
 //! has a deadline.
 
+mod certificate;
 mod conn;
 mod http;
+mod proxy;
 mod publisher;
 mod server;
 mod sse;
@@ -13,8 +15,10 @@ mod tally;
 mod token;
 mod ws;
 
+pub use certificate::Certificate;
 pub use conn::Conn;
 pub use http::{Answer, get, post, request};
+pub use proxy::Proxy;
 pub use publisher::{Backend, Publisher, numbered};
 pub use server::{SECRET, Server, Start};
 pub use sse::{Sse, SseEvent};

@@ -177,6 +177,14 @@ impl Ws {
         self.cursor
     }
 
+    /// Closes politely and waits for the end.
+    pub fn close(mut self) {
+        let mut frame = Vec::new();
+        masked_frame_into(&mut frame, Opcode::Close, &1000_u16.to_be_bytes(), [1, 2, 3, 4]);
+        self.send_bytes(&frame);
+        self.until_closed();
+    }
+
     /// The underlying stream.
     pub fn stream(&self) -> &TcpStream {
         self.stream.tcp()
