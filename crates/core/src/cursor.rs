@@ -18,16 +18,30 @@ const VERSION: u8 = 1;
 const POSITION_BYTES: usize = 34;
 const LATE_BYTES: usize = 8 + POSITION_BYTES;
 
-/// One channel of a connection that still catches up from an older place than the others.
+/// What of a connection still catches up from an older place than the rest: one channel, or the
+/// values of all its `latest` channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Late {
-    /// Which channel, by hash: names are longer than a token may be.
+    /// Which channel, by hash: names are longer than a token may be. [`Self::LATEST`] is no channel.
     pub channel: u64,
     /// Where that channel stands.
     pub at: Position,
 }
 
 impl Late {
+    /// Stands for every `latest` channel of the connection.
+    const LATEST: u64 = 0;
+
+    /// The exception for all `latest` channels together, whose values are owed to a new reader.
+    pub fn of_latest(at: Position) -> Self {
+        Self { channel: Self::LATEST, at }
+    }
+
+    /// Does this exception speak of all `latest` channels?
+    pub fn is_of_latest(&self) -> bool {
+        self.channel == Self::LATEST
+    }
+
     /// The exception for a channel.
     pub fn new(channel: &ChannelName, at: Position) -> Self {
         Self { channel: Self::hash(channel), at }
@@ -39,16 +53,16 @@ impl Late {
     }
 
     fn hash(channel: &ChannelName) -> u64 {
-        fnv(channel.as_str().as_bytes())
+        fnv(channel.as_str().as_bytes()).max(Self::LATEST + 1)
     }
 }
 
-/// A position, and at most one channel that is behind it.
+/// A position, and at most one exception that is behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// Where the connection stands.
     pub at: Position,
-    /// The one channel that is still behind.
+    /// What is still behind.
     pub late: Option<Late>,
 }
 

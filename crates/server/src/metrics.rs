@@ -55,6 +55,8 @@ pub struct Metrics {
     pub slow_closed: Counter,
     /// Times that a shard fell behind the ring.
     pub shard_fell_off: Counter,
+    /// Sessions that were resumed on another shard than they lived on.
+    pub moved: Counter,
     /// Seconds from publish to the write to the socket.
     pub publish_to_delivered: Histogram,
     refusals: Family<CodeLabel, Counter>,
@@ -77,6 +79,7 @@ impl Default for Metrics {
             bad_requests: Counter::default(),
             slow_closed: Counter::default(),
             shard_fell_off: Counter::default(),
+            moved: Counter::default(),
             publish_to_delivered: Histogram::new(DELIVERY_BUCKETS),
             refusals: Family::default(),
             resets: Family::default(),
@@ -91,7 +94,7 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register("connections", "Open client connections", self.connections.clone());
         registry.register("visits", "Sockets in the front door", self.visits.clone());
-        let counters: [(&str, &str, &Counter<u64, AtomicU64>); 9] = [
+        let counters: [(&str, &str, &Counter<u64, AtomicU64>); 10] = [
             ("connected", "Connections taken in", &self.connected),
             ("deliveries", "Frames written to clients", &self.deliveries),
             ("caught_up", "Frames read back from history", &self.caught_up),
@@ -100,6 +103,7 @@ impl Metrics {
             ("violations", "Messages that broke the WebSocket protocol", &self.violations),
             ("bad_requests", "Requests whose head broke HTTP", &self.bad_requests),
             ("slow_closed", "Connections closed for reading too slowly", &self.slow_closed),
+            ("sessions_moved", "Sessions resumed on another shard", &self.moved),
             ("shard_fell_off", "Times that a shard fell behind the ring", &self.shard_fell_off),
         ];
         for (name, text, counter) in counters {

@@ -66,26 +66,29 @@ impl Front {
         if !self.trusts(own) {
             return Peer { address: own, secure, loopback: own.is_loopback(), proxied: false };
         }
-        let (forwarded, scheme) = header("forwarded").map(|text| forwarded_chain(&text)).unwrap_or_default();
+        let forwarded = header("forwarded").map(|text| forwarded_chain(&text)).unwrap_or_default();
         let told = header("x-forwarded-for").map(|list| addresses(list.split(','))).unwrap_or_default();
         let by_proxy = !forwarded.is_empty() || !told.is_empty();
+        let standard = self.client(&forwarded);
         // A proxy writes one of the two and passes the other on as its client wrote it. So where they
         // differ, neither is believed: whoever sends both counts as the proxy's own address.
-        let address = match (self.client(&told), self.client(&forwarded)) {
-            (Some(one), Some(other)) if one != other => own,
-            (Some(client), _) | (None, Some(client)) => client,
+        let address = match (self.client(&told), standard) {
+            (Some((one, _)), Some((other, _))) if one != other => own,
+            (Some((client, _)), _) | (None, Some((client, _))) => client,
             (None, None) => own,
         };
-        let scheme = scheme.or_else(|| header("x-forwarded-proto"));
-        let first = scheme.as_deref().and_then(|list| list.split(',').next());
-        let secure = secure || first.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
+        // The last one is the proxy's own word.
+        let scheme = header("x-forwarded-proto").and_then(|list| list.rsplit(',').next().map(str::to_owned));
+        let scheme = scheme.or_else(|| standard.and_then(|(_, proto)| proto.map(str::to_owned)));
+        let secure = secure || scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
         Peer { address, secure, loopback: own.is_loopback() && !by_proxy, proxied: true }
     }
 
-    /// The last hop that is no trusted proxy. Whatever stands before it was written by that hop itself.
-    fn client(&self, chain: &[Option<IpAddr>]) -> Option<IpAddr> {
-        let hop = chain.iter().rev().copied();
-        hop.into_iter().find(|hop| hop.is_none_or(|address| !self.trusts(address))).flatten()
+    /// The last hop that is no trusted proxy, unless it hides its name, and the scheme that was told
+    /// of it. Whatever stands before it was written by that hop itself.
+    fn client<'a>(&self, chain: &'a [Hop]) -> Option<(IpAddr, Option<&'a str>)> {
+        let hop = chain.iter().rev().find(|hop| hop.address.is_none_or(|address| !self.trusts(address)))?;
+        Some((hop.address?, hop.proto.as_deref()))
     }
 
     /// Is this a proxy whose forwarding headers are believed?
@@ -100,9 +103,15 @@ pub fn joined<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join(","))
 }
 
-/// Addresses of a list; `None` where a hop hides its name.
-fn addresses<'a>(list: impl Iterator<Item = &'a str>) -> Vec<Option<IpAddr>> {
-    list.map(|item| address(item.trim())).collect()
+/// One hop of a chain of proxies, as the one behind it saw it.
+struct Hop {
+    /// `None` where it hides its name.
+    address: Option<IpAddr>,
+    proto: Option<String>,
+}
+
+fn addresses<'a>(list: impl Iterator<Item = &'a str>) -> Vec<Hop> {
+    list.map(|item| Hop { address: address(item.trim()), proto: None }).collect()
 }
 
 /// An address with or without port, quotes and brackets.
@@ -113,24 +122,21 @@ fn address(text: &str) -> Option<IpAddr> {
     parsed.ok().map(|address| address.to_canonical())
 }
 
-/// RFC 7239: `for` of every hop, and the first hop's `proto`.
-fn forwarded_chain(text: &str) -> (Vec<Option<IpAddr>>, Option<String>) {
-    let mut chain = Vec::new();
-    let mut scheme = None;
-    for hop in text.split(',') {
-        let mut hop_for = None;
-        for pair in hop.split(';') {
-            let Some((name, value)) = pair.split_once('=') else { continue };
+/// RFC 7239: `for` and `proto` of every hop.
+fn forwarded_chain(text: &str) -> Vec<Hop> {
+    let hop = |text: &str| {
+        let mut hop = Hop { address: None, proto: None };
+        for (name, value) in text.split(';').filter_map(|pair| pair.split_once('=')) {
             let value = value.trim();
             match name.trim().to_ascii_lowercase().as_str() {
-                "for" => hop_for = address(value),
-                "proto" => scheme = scheme.or(Some(value.trim_matches('"').to_owned())),
+                "for" => hop.address = address(value),
+                "proto" => hop.proto = Some(value.trim_matches('"').to_owned()),
                 _ => {}
             }
         }
-        chain.push(hop_for);
-    }
-    (chain, scheme)
+        hop
+    };
+    text.split(',').map(hop).collect()
 }
 
 #[cfg(test)]
@@ -143,7 +149,8 @@ mod tests {
     }
 
     fn seen(socket: &str, headers: &[(&str, &str)]) -> Peer {
-        let header = |name: &str| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let header =
+            |name: &str| joined(headers.iter().filter(|(n, _)| *n == name).map(|(_, v)| v.as_bytes()));
         front().peer(socket.parse().unwrap(), false, header)
     }
 
@@ -171,9 +178,20 @@ mod tests {
                 vec![("forwarded", "for=203.0.113.7"), ("x-forwarded-for", "203.0.113.7")],
                 "203.0.113.7",
             ),
+            // The proxy has added a line of its own behind the client's.
+            (
+                "127.0.0.1:9",
+                vec![("x-forwarded-for", "1.2.3.4"), ("x-forwarded-for", "203.0.113.7")],
+                "203.0.113.7",
+            ),
             (
                 "127.0.0.1:9",
                 vec![("forwarded", "for=203.0.113.7"), ("x-forwarded-for", "10.1.1.1")],
+                "203.0.113.7",
+            ),
+            (
+                "127.0.0.1:9",
+                vec![("forwarded", "for=1.2.3.4"), ("forwarded", "for=203.0.113.7")],
                 "203.0.113.7",
             ),
         ];
@@ -185,10 +203,17 @@ mod tests {
     #[test]
     fn the_scheme_is_believed_from_proxies_only() {
         assert!(seen("127.0.0.1:9", &[("x-forwarded-proto", "https")]).secure);
-        assert!(seen("127.0.0.1:9", &[("x-forwarded-proto", "https, http")]).secure);
-        assert!(!seen("127.0.0.1:9", &[("x-forwarded-proto", "http, https")]).secure);
+        assert!(!seen("127.0.0.1:9", &[("x-forwarded-proto", "https, http")]).secure);
+        let chain = "for=203.0.113.7;proto=https, for=10.0.0.9;proto=http";
+        assert!(seen("127.0.0.1:9", &[("forwarded", chain)]).secure);
+        let forged = "for=1.2.3.4;proto=https, for=203.0.113.7;proto=http";
+        assert!(!seen("127.0.0.1:9", &[("forwarded", forged)]).secure);
         assert!(!seen("198.51.100.1:9", &[("x-forwarded-proto", "https")]).secure);
         assert!(seen("127.0.0.1:9", &[("forwarded", "for=1.2.3.4;proto=https")]).secure);
+        // The client says it, the proxy does not.
+        assert!(
+            !seen("127.0.0.1:9", &[("x-forwarded-proto", "https"), ("x-forwarded-proto", "http")]).secure
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Shard {
             What::Expiry if !gone => self.check_expiry(slot),
             What::Rotate | What::Linger if !gone => self.doom(slot),
             What::Drain if !gone => self.drain_client(slot),
-            What::Grace if gone => self.end_grace(slot),
+            What::Grace if gone => self.forsake_presence(slot),
             What::Forget if gone => self.forget(slot),
             _ => {}
         }
@@ -82,14 +82,5 @@ impl Shard {
         self.say(slot, &Notice::Error(&no), &Reference::none());
         self.flush(slot);
         self.close(slot, code::EXPIRED, "token_expired: connect again with a new token");
-    }
-
-    /// Whoever has not come back within the grace is not here any more.
-    fn end_grace(&mut self, slot: u32) {
-        let Some(client) = self.clients.get_mut(slot) else { return };
-        let entered = client.session.entered.take();
-        for presence in entered.into_iter().flat_map(|entered| *entered) {
-            self.leave_as(slot, &presence.channel);
-        }
     }
 }

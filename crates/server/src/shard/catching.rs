@@ -3,11 +3,12 @@
 //! Resume, a late subscription, a slow reader, a shard that fell off the ring and a poll all come
 //! here. A client turns live on the shard's own thread, so nothing can fall between.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use deskbell_core::class::Shape;
-use deskbell_core::cursor::{Cursor, Late};
+use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::limits;
 use deskbell_core::log::{Bounds, Page, Reset, ResetReason, Want};
@@ -16,9 +17,10 @@ use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 
-use super::client::{Catching, LateChannel};
+use super::client::{Catching, Client, LateRead, Whose};
 use super::mailbox::{Handle, Letter};
-use super::session::Start;
+use super::session::{Start, Sub};
+use super::subscribe::compare;
 use super::{PAGES_PER_TURN, Shard, flag};
 use crate::store::{LedgerPage, LedgerRead, LedgerWant};
 
@@ -30,8 +32,8 @@ const PAGE: Bounds = Bounds { events: limits::PAGE_EVENTS, bytes: limits::PAGE_B
 enum Turn {
     /// All subscriptions, from the connection's position.
     All,
-    /// One channel that is behind the connection.
-    Late(ChannelName, Position),
+    /// What is behind the connection.
+    Late(LateRead),
 }
 
 impl Shard {
@@ -46,21 +48,21 @@ impl Shard {
         self.flags[slot as usize] |= flag::CATCHING;
         match &mut client.catching {
             Some(catching) => catching.at = at,
-            None => client.catching = Some(Box::new(Catching { at, late: Vec::new(), asked: false })),
+            None => client.catching = Some(Box::new(Catching { at, late: None, asked: false })),
         }
         self.catch.push_back(slot);
     }
 
-    /// One channel is to be read from an older place than the connection's.
-    pub(super) fn fall_behind_on(&mut self, slot: u32, channel: ChannelName, at: Position) {
+    /// Something is to be read from an older place than the connection's.
+    pub(super) fn fall_behind_on(&mut self, slot: u32, whose: Whose, at: Position) {
         let Some(client) = self.clients.get(slot) else { return };
         let here = self.views[usize::from(client.app)].at;
         if client.catching.is_none() {
             self.fall_behind(slot, here);
         }
-        let Some(catching) = self.clients.get_mut(slot).and_then(|c| c.catching.as_mut()) else { return };
-        catching.late.retain(|late| late.channel != channel);
-        catching.late.push(LateChannel { channel, at });
+        if let Some(catching) = self.catching(slot) {
+            catching.late = Some(LateRead { whose, at });
+        }
     }
 
     /// Serves pages to whoever is behind, a bounded number in a turn.
@@ -78,57 +80,79 @@ impl Shard {
         let Some(client) = self.clients.get(slot) else { return };
         let Some(catching) = client.catching.as_ref().filter(|catching| !catching.asked) else { return };
         let app = usize::from(client.app);
-        let (turn, at, until) = match catching.late.first() {
-            Some(late) => (Turn::Late(late.channel.clone(), late.at), late.at, catching.at),
+        let (turn, at, until) = match &catching.late {
+            Some(late) => (Turn::Late(late.clone()), late.at, catching.at),
             None => (Turn::All, catching.at, self.views[app].at),
         };
-        let wants = self.wants(slot, &turn);
+        let (wants, owed) = self.wants(slot, &turn);
         let hub = self.hub.clone();
         let (page, rosters, head) = hub.apps[app].log.with(|log| {
             let page = log.read(&at, &wants, Some(&until), PAGE);
-            let rosters: Vec<_> = page
-                .rosters
-                .iter()
-                .map(|c| (c.clone(), log.presence(c.as_str()).cloned().unwrap_or_default()))
-                .collect();
+            // The whole list stands behind the events before it, so the last page brings it.
+            let owed = owed.iter().chain(&page.rosters).filter(|_| page.complete && page.older.is_empty());
+            let list = |c: &ChannelName| (c.clone(), log.presence(c.as_str()).cloned().unwrap_or_default());
+            let rosters: Vec<_> = owed.map(list).collect();
             (page, rosters, log.head())
         });
         if !page.older.is_empty() {
             self.ask_ledger(slot, &page, until);
             return;
         }
+        self.write_page(slot, &turn, &page);
+        self.write_resets(slot, &turn, &page);
         for (channel, members) in &rosters {
             let cursor = self.cursor(slot);
             self.note_start(slot, channel, |start| start.presence_after = Some(head.seq));
             self.say(slot, &Notice::Members { channel, members, cursor: &cursor }, &Reference::none());
         }
-        self.take_page(slot, turn, page);
-    }
-
-    /// What a client wants to read, with each subscription's own start.
-    pub(super) fn wants(&self, slot: u32, turn_for: &impl WantsOf) -> Vec<Want> {
-        let Some(client) = self.clients.get(slot) else { return Vec::new() };
-        let channels = &self.views[usize::from(client.app)].channels;
-        let want = |sub: &super::session::Sub| {
-            let start = sub.start.as_deref();
-            Want {
-                channel: channels.get(sub.channel).name.clone(),
-                after: start.and_then(|start| start.after),
-                presence_after: start.and_then(|start| start.presence_after),
-            }
-        };
-        client.session.subs.iter().map(want).filter_map(|want| turn_for.of(want)).collect()
-    }
-
-    /// Resets, or entries, and the place after them.
-    fn take_page(&mut self, slot: u32, turn: Turn, page: Page) {
-        self.write_page(slot, &turn, &page);
-        self.write_resets(slot, &turn, &page);
         self.flush(slot);
         if page.complete && page.resets.is_empty() {
             self.turn_over(slot, &turn);
-        } else if !self.flagged(slot, flag::BLOCKED | flag::GONE) {
+        } else {
+            self.serve_again(slot);
+        }
+    }
+
+    fn serve_again(&mut self, slot: u32) {
+        // Whoever is blocked comes back by itself when its sink has room.
+        if !self.flagged(slot, flag::BLOCKED | flag::GONE) {
             self.catch.push_back(slot);
+        }
+    }
+
+    /// What a client wants to read, with each subscription's own start; and the channels whose whole
+    /// member list it is owed, because it has none.
+    fn wants(&self, slot: u32, turn: &Turn) -> (Vec<Want>, Vec<ChannelName>) {
+        let (mut wants, mut owed) = (Vec::new(), Vec::new());
+        let Some(client) = self.clients.get(slot) else { return (wants, owed) };
+        let app = usize::from(client.app);
+        for sub in &client.session.subs {
+            let name = &self.views[app].channels.get(sub.channel).name;
+            let start = sub.start.as_deref();
+            match turn {
+                Turn::All => {
+                    let presence = start.and_then(|start| start.presence_after);
+                    owed.extend((presence == Some(0)).then(|| name.clone()));
+                    wants.push(Want {
+                        channel: name.clone(),
+                        after: start.and_then(|start| start.after),
+                        presence_after: presence.filter(|seen| *seen != 0),
+                    });
+                }
+                // What is late starts at its own older place; presence stays with the connection.
+                Turn::Late(late) if self.is_of(app, late, name) => wants.push(Want::plain(name.clone())),
+                Turn::Late(_) => {}
+            }
+        }
+        (wants, owed)
+    }
+
+    fn is_of(&self, app: usize, late: &LateRead, name: &ChannelName) -> bool {
+        match &late.whose {
+            Whose::Channel(channel) => channel == name,
+            Whose::Latest => {
+                self.hub.apps[app].log.with(|log| log.class(name.as_str()).shape) == Shape::Latest
+            }
         }
     }
 
@@ -136,20 +160,25 @@ impl Shard {
     /// between two of them must hear all of them again.
     fn write_resets(&mut self, slot: u32, turn: &Turn, page: &Page) {
         let before = self.cursor(slot);
-        if let Some(catching) = self.catching(slot) {
-            match turn {
-                Turn::All => catching.at = page.at,
-                Turn::Late(..) => catching.late.iter_mut().take(1).for_each(|late| late.at = page.at),
-            }
-        }
+        self.stand_at(slot, turn, page.at);
         for (place, reset) in page.resets.iter().enumerate() {
             self.note_start(slot, &reset.channel, |start| start.after = Some(reset.after));
-            if let (Turn::Late(..), Some(catching)) = (turn, self.catching(slot)) {
-                catching.late.iter_mut().take(1).for_each(|late| late.at = reset.after);
+            if let Turn::Late(LateRead { whose: Whose::Channel(_), .. }) = turn {
+                self.stand_at(slot, turn, reset.after);
             }
             let last = place + 1 == page.resets.len();
             let cursor = if last { self.cursor(slot) } else { before.clone() };
             self.say_reset(slot, &reset.channel, reset.reason, &cursor);
+        }
+    }
+
+    /// What is read by this turn has come so far.
+    fn stand_at(&mut self, slot: u32, turn: &Turn, at: Position) {
+        let Some(catching) = self.catching(slot) else { return };
+        match (turn, &mut catching.late) {
+            (Turn::Late(_), Some(late)) => late.at = at,
+            (Turn::Late(_), None) => {}
+            (Turn::All, _) => catching.at = at,
         }
     }
 
@@ -166,24 +195,38 @@ impl Shard {
 
     /// Everything wanted by this turn was served.
     fn turn_over(&mut self, slot: u32, turn: &Turn) {
-        let Some(client) = self.clients.get(slot) else { return };
-        let app = usize::from(client.app);
-        if let Turn::Late(..) = turn {
-            if let Some(catching) = self.catching(slot).filter(|c| !c.late.is_empty()) {
-                catching.late.remove(0);
+        if let Turn::Late(_) = turn {
+            if let Some(catching) = self.catching(slot) {
+                catching.late = None;
             }
             self.catch.push_back(slot);
+            // Its frames have waited for this.
+            self.ready.push_back(slot);
             return;
         }
-        let here = self.views[app].at;
-        let Some(catching) = client.catching.as_ref() else { return };
-        let starts = client.session.subs.iter().filter_map(|sub| sub.start.as_ref()?.after);
-        let ahead = !here.covers(&catching.at) || starts.into_iter().any(|start| !here.covers(&start));
-        if ahead {
+        let Some(client) = self.clients.get(slot) else { return };
+        let app = usize::from(client.app);
+        if self.is_ahead(app, client) {
             self.views[app].ahead.push(slot);
             return;
         }
         self.go_live(slot);
+    }
+
+    /// Stands the client, or one of its subscriptions, where its shard has not come yet?
+    fn is_ahead(&self, app: usize, client: &Client) -> bool {
+        let here = self.views[app].at;
+        let Some(catching) = client.catching.as_ref() else { return false };
+        let later = |sub: &Sub| {
+            let Some(start) = sub.start.as_deref() else { return false };
+            let name = self.views[app].channels.get(sub.channel).name.as_str();
+            let durable = || self.hub.apps[app].log.with(|log| log.class(name).durable);
+            start
+                .after
+                .is_some_and(|start| compare(&start, &here, durable(), here.epoch) == Ordering::Greater)
+                || start.presence_after.is_some_and(|seen| seen > here.seq)
+        };
+        !here.covers(&catching.at) || client.session.subs.iter().any(later)
     }
 
     fn go_live(&mut self, slot: u32) {
@@ -207,7 +250,7 @@ impl Shard {
         let Some(connection) = client.catching.as_ref().map(|catching| catching.at) else { return };
         let mut at = match turn {
             Turn::All => connection,
-            Turn::Late(_, at) => *at,
+            Turn::Late(late) => late.at,
         };
         let mut out = Vec::with_capacity(4_096);
         let mut frames = 0;
@@ -221,9 +264,9 @@ impl Shard {
                 Turn::All if at == entry.after => variant.event(entry, &app.cursors),
                 Turn::All => variant.event_with(entry, &app.seal(at)),
                 Turn::Late(..) if last => variant.event_with(entry, &app.seal(connection)),
-                Turn::Late(channel, _) => {
-                    let late = Some(Late::new(channel, at));
-                    variant.event_with(entry, &app.seal(Cursor { at: connection, late }))
+                Turn::Late(late) => {
+                    let late = LateRead { at, whose: late.whose.clone() }.exception();
+                    variant.event_with(entry, &app.seal(Cursor { at: connection, late: Some(late) }))
                 }
             };
             out.extend_from_slice(&frame);
@@ -244,7 +287,7 @@ impl Shard {
         let Some(client) = self.clients.get_mut(slot) else { return };
         let Some(catching) = client.catching.as_mut() else { return };
         catching.asked = true;
-        let at = catching.late.first().map_or(catching.at, |late| late.at);
+        let at = catching.late.as_ref().map_or(catching.at, |late| late.at);
         let app = &self.hub.apps[usize::from(client.app)];
         let wants = page.older.iter().map(|(channel, after)| {
             let class = app.log.with(|log| log.class(channel.as_str()));
@@ -265,10 +308,12 @@ impl Shard {
         let slot = handle.slot;
         let Some(catching) = self.catching(slot) else { return };
         catching.asked = false;
-        let (turn, mut at) = match catching.late.first() {
-            Some(late) => (Turn::Late(late.channel.clone(), late.at), late.at),
+        let (turn, mut at) = match &catching.late {
+            Some(late) => (Turn::Late(late.clone()), late.at),
             None => (Turn::All, catching.at),
         };
+        // Its frames have waited for this.
+        self.ready.push_back(slot);
         let page = match page {
             Ok(page) => page,
             Err(refusal) => {
@@ -295,7 +340,10 @@ impl Shard {
             at,
             complete: false,
         };
-        self.take_page(slot, turn, page);
+        self.write_page(slot, &turn, &page);
+        self.write_resets(slot, &turn, &page);
+        self.flush(slot);
+        self.serve_again(slot);
     }
 
     /// The cursor of a frame that is no event: where the connection stands now.
@@ -303,8 +351,7 @@ impl Shard {
         let Some(client) = self.clients.get(slot) else { return Arc::from("") };
         let app = usize::from(client.app);
         let Some(catching) = &client.catching else { return self.live_cursor(app) };
-        let late = catching.late.first().map(|late| Late::new(&late.channel, late.at));
-        self.hub.apps[app].seal(Cursor { at: catching.at, late }).into()
+        self.hub.apps[app].seal(catching.cursor()).into()
     }
 
     /// The cursor of everybody who is live.
@@ -336,21 +383,5 @@ impl Shard {
     pub(super) fn dry_read(&self, app: usize, at: &Position, wants: &[Want]) -> Vec<Reset> {
         let nothing = Bounds { events: 0, bytes: 0 };
         self.hub.apps[app].log.with(|log| log.read(at, wants, None, nothing).resets)
-    }
-}
-
-/// Which of a client's subscriptions a read is for.
-pub(super) trait WantsOf {
-    /// The want as this read takes it, if it is one of its.
-    fn of(&self, want: Want) -> Option<Want>;
-}
-
-impl WantsOf for Turn {
-    fn of(&self, want: Want) -> Option<Want> {
-        match self {
-            Self::All => Some(want),
-            // A late channel starts at its own older place; presence stays with the connection.
-            Self::Late(channel, _) => (want.channel == *channel).then(|| Want::plain(want.channel)),
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use deskbell_core::cursor::{Cursor, Late};
 use deskbell_core::ids::ChannelName;
 use deskbell_core::limits::Millis;
 use deskbell_core::position::Position;
@@ -64,19 +65,46 @@ pub struct Client {
 pub struct Catching {
     /// Where the connection stands.
     pub at: Position,
-    /// Channels that were subscribed with an older place; each is served alone, in this order.
-    pub late: Vec<LateChannel>,
+    /// What is served first, alone. There is only one, because a cursor can name only one: while it
+    /// is served the client's next frames wait.
+    pub late: Option<LateRead>,
     /// A page of the ledger was asked for.
     pub asked: bool,
 }
 
-/// One channel that is behind its connection.
-#[derive(Debug)]
-pub struct LateChannel {
-    /// Which.
-    pub channel: ChannelName,
-    /// Where it stands.
+/// What is behind its connection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LateRead {
+    /// Which subscriptions.
+    pub whose: Whose,
+    /// Where they stand.
     pub at: Position,
+}
+
+/// Subscriptions that are behind their connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// One channel.
+    Channel(ChannelName),
+    /// All `latest` channels: a new reader is owed their values.
+    Latest,
+}
+
+impl LateRead {
+    /// The exception in the cursor of a connection that stands elsewhere.
+    pub fn exception(&self) -> Late {
+        match &self.whose {
+            Whose::Channel(channel) => Late::new(channel, self.at),
+            Whose::Latest => Late::of_latest(self.at),
+        }
+    }
+}
+
+impl Catching {
+    /// The place for a client to come back to.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { at: self.at, late: self.late.as_ref().map(LateRead::exception) }
+    }
 }
 
 impl Client {

@@ -128,7 +128,8 @@ impl Shard {
         self.parked_count += 1;
         let of_address = self.parked_by_address.entry(peer).or_default();
         *of_address += 1;
-        if *of_address > self.tuning.parked_per_address {
+        // Sessions of the run before have no address, and must not crowd each other out.
+        if *of_address > self.tuning.parked_per_address && !peer.is_unspecified() {
             let oldest = self.parked.iter().copied().find(|place| {
                 self.is_parked(*place) && self.clients.get(place.0).is_some_and(|client| client.peer == peer)
             });
@@ -152,13 +153,18 @@ impl Shard {
 
     /// Ends the session for good: whoever was present leaves now.
     pub(super) fn forget(&mut self, slot: u32) {
+        self.forsake_presence(slot);
+        self.leave_session(slot);
+        self.free(slot);
+    }
+
+    /// Takes the session out of every presence.
+    pub(super) fn forsake_presence(&mut self, slot: u32) {
         let Some(client) = self.clients.get_mut(slot) else { return };
         let entered = client.session.entered.take();
         for presence in entered.into_iter().flat_map(|entered| *entered) {
             self.leave_as(slot, &presence.channel);
         }
-        self.leave_session(slot);
-        self.free(slot);
     }
 
     /// Gives the slot and its channels back.
@@ -192,6 +198,7 @@ impl Shard {
         let client = self.clients.get_mut(slot)?;
         let session = &mut client.session;
         let moved = Moved {
+            app: claim.app,
             id: session.id,
             generation: session.generation.wrapping_add(1),
             public: session.public.clone(),
@@ -208,14 +215,9 @@ impl Shard {
         Some(moved)
     }
 
-    /// A session arrived for a client that has gone meanwhile: it waits here.
-    pub(super) fn park_moved(&mut self, asked: Handle, moved: Moved) {
-        debug_assert_eq!(asked.shard, self.number);
-        let peer = std::net::IpAddr::from([0, 0, 0, 0]);
-        self.park_session(0, peer, moved);
-    }
-
-    fn park_session(&mut self, app: usize, peer: std::net::IpAddr, moved: Moved) {
+    /// A session without a connection waits here for its client. Its address is not known.
+    pub(super) fn park_moved(&mut self, moved: Moved) {
+        let (app, peer) = (moved.app, std::net::IpAddr::from([0, 0, 0, 0]));
         let mut session = Session::new(moved.id, PublicId(0), moved.identity);
         session.public = moved.public;
         session.generation = moved.generation;
@@ -255,6 +257,7 @@ impl Shard {
             carried.public.iter().for_each(|id| public.push(PublicId(*id)));
             let name = |text: &String| ChannelName::parse(text).ok();
             let moved = Moved {
+                app,
                 id: SessionId(carried.id),
                 generation: carried.generation.wrapping_add(1),
                 public,
@@ -268,7 +271,7 @@ impl Shard {
                     })
                     .collect(),
             };
-            self.park_session(app, std::net::IpAddr::from([0, 0, 0, 0]), moved);
+            self.park_moved(moved);
         }
     }
 

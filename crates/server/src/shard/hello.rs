@@ -2,20 +2,33 @@
 
 use std::sync::Arc;
 
-use deskbell_core::access::Identity;
+use deskbell_core::access::{Action, Identity};
+use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::{ChannelName, Principal};
-use deskbell_core::log::{ResetReason, Want};
+use deskbell_core::log::ResetReason;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::{Command, Hello, Notice};
 use deskbell_wire::native::Reference;
 
+use super::client::Whose;
 use super::mailbox::{Claim, Handle, Letter};
 use super::session::{Moved, Start};
-use super::subscribe::{Begin, later_of};
+use super::subscribe::{Begin, place_of};
 use super::waiting::{Answer, Waiting};
 use super::{Shard, flag};
 use crate::identity::Verdict;
+
+/// What became of a channel of a hello.
+enum Confirmed {
+    /// It is subscribed.
+    Subscribed {
+        /// Everything since the cursor is there.
+        recovered: bool,
+    },
+    /// It is not.
+    Refused(Refusal),
+}
 
 /// How a token was judged.
 enum Judged {
@@ -72,16 +85,15 @@ impl Shard {
 
     /// The session that a hello here waited for.
     pub(super) fn take_over(&mut self, handle: Handle, moved: Option<Moved>) {
-        if !self.is_here(handle) {
+        let slot = handle.slot;
+        self.hub.metrics.moved.inc_by(moved.is_some().into());
+        let client = self.clients.get_mut(slot).filter(|client| client.stamp == handle.stamp);
+        let waiting = client.and_then(|client| client.waiting.take());
+        let Some(Waiting::Session { hello, identity, reference }) = waiting.map(|waiting| *waiting) else {
             // The client went away meanwhile; its session waits here for the next one.
             if let Some(moved) = moved {
-                self.park_moved(handle, moved);
+                self.park_moved(moved);
             }
-            return;
-        }
-        let slot = handle.slot;
-        let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());
-        let Some(Waiting::Session { hello, identity, reference }) = waiting.map(|waiting| *waiting) else {
             return;
         };
         self.finish_hello(slot, hello, identity, moved, &reference);
@@ -105,23 +117,28 @@ impl Shard {
         if let Some(identity) = identity.clone() {
             self.take_identity(slot, identity);
         }
-        let mut entered = Vec::new();
         if let Some(moved) = moved {
             wanted = moved.subs.clone();
-            entered = moved.entered.clone();
             self.become_session(slot, moved, identity.is_some());
         }
         if !hello.channels.is_empty() {
             wanted = hello.channels.iter().map(|channel| named(channel, &wanted)).collect();
         }
         self.resubscribe(slot, &hello, &wanted, resumed, reference);
-        for presence in entered {
-            // A channel that this identity may not enter any more is simply not entered again.
-            if self.is_subscribed(slot, &presence.channel)
-                && self.enter_as(slot, &presence.channel, presence.data.clone()).is_ok()
-            {
-                let Some(client) = self.clients.get_mut(slot) else { return };
-                client.session.entered.get_or_insert_default().push(presence);
+        self.enter_again(slot);
+    }
+
+    /// The session's presences go on under its new generation; those that it has no subscription or
+    /// no right for any more end, so that nobody is left behind.
+    fn enter_again(&mut self, slot: u32) {
+        let entered = self.clients.get(slot).and_then(|client| client.session.entered.as_deref().cloned());
+        for presence in entered.into_iter().flatten() {
+            let channel = &presence.channel;
+            let stays =
+                self.is_subscribed(slot, channel) && self.may(slot, Action::Presence, channel).is_ok();
+            if !stays || self.enter_as(slot, channel, presence.data).is_err() {
+                // Leaving is never refused.
+                let _ = self.leave(slot, channel);
             }
         }
     }
@@ -148,53 +165,86 @@ impl Shard {
         if cursor.is_some() {
             self.fall_behind(slot, stands);
         }
-        let sealed = self.hub.apps[app].seal(cursor.unwrap_or(here.into()));
+        let outcomes: Vec<Confirmed> = wanted
+            .iter()
+            .map(|(channel, start)| self.take_up(slot, channel, cursor, unreadable, start))
+            .collect();
+        // Said only now, because every cursor from here on tells what is still owed.
+        let sealed = self.cursor(slot);
         self.welcome(slot, &sealed, resumed, reference);
-        for (channel, start) in wanted {
-            match self.admit(slot, channel) {
-                Ok(from) => {
-                    self.add_sub(slot, channel);
-                    let begin = begin(cursor, unreadable, channel, start);
-                    self.confirm_sub(slot, channel, later_of(begin, from), start, &sealed);
+        for ((channel, _), outcome) in wanted.iter().zip(outcomes) {
+            match outcome {
+                Confirmed::Subscribed { recovered } => {
+                    let subscribed = Notice::Subscribed { channel, recovered, cursor: &sealed };
+                    self.say(slot, &subscribed, &Reference::none());
+                    if unreadable {
+                        self.say_reset(slot, channel, ResetReason::Foreign, &sealed);
+                    }
                 }
-                Err(refusal) if refusal.code == Code::LimitReached => {
+                Confirmed::Refused(refusal) if refusal.code == Code::LimitReached => {
                     self.say(slot, &Notice::Error(&refusal), reference);
                 }
-                Err(_) => self.say_reset(slot, channel, ResetReason::Denied, &sealed),
+                Confirmed::Refused(_) => self.say_reset(slot, channel, ResetReason::Denied, &sealed),
             }
         }
     }
 
-    fn confirm_sub(&mut self, slot: u32, channel: &ChannelName, begin: Begin, start: &Start, sealed: &str) {
-        let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
-        let recovered = match begin {
-            Begin::After(at) => self.dry_read(app, &at, &[Want::plain(channel.clone())]).is_empty(),
-            Begin::Now | Begin::Unreadable => false,
+    /// Sets one channel of a hello going.
+    fn take_up(
+        &mut self,
+        slot: u32,
+        channel: &ChannelName,
+        cursor: Option<Cursor>,
+        unreadable: bool,
+        start: &Start,
+    ) -> Confirmed {
+        let from = match self.admit(slot, channel) {
+            Ok(from) => from,
+            Err(refusal) => return Confirmed::Refused(refusal),
         };
-        self.say(slot, &Notice::Subscribed { channel, recovered, cursor: sealed }, &Reference::none());
-        if begin == Begin::Unreadable {
-            self.say_reset(slot, channel, ResetReason::Foreign, sealed);
+        self.add_sub(slot, channel);
+        let Some(client) = self.clients.get(slot) else { return Confirmed::Subscribed { recovered: false } };
+        let app = usize::from(client.app);
+        let class = self.hub.apps[app].log.with(|log| log.class(channel.as_str()));
+        let latest = class.shape == Shape::Latest;
+        let begin = begin(cursor, unreadable, channel, latest, start);
+        let late = cursor.and_then(|cursor| cursor.late);
+        // The values of all `latest` channels are one exception of the cursor.
+        let whose = match late {
+            _ if !latest => Whose::Channel(channel.clone()),
+            Some(late) if !late.is_of_latest() => Whose::Channel(channel.clone()),
+            _ => Whose::Latest,
+        };
+        let recovered = self.start_sub(slot, channel, begin, from, whose);
+        if let (Some(seen), Some(cursor)) = (start.presence_after, cursor)
+            && seen != 0
+            && cursor.at.whole_seq() > seen
+        {
+            // It has something that was sent behind its member list, so the list goes on by its changes.
+            let list = Some(cursor.at.whole_seq());
+            self.note_start(slot, channel, |start| start.presence_after = list);
         }
-        self.start_sub(slot, channel, begin);
-        if let (Some(seen), Begin::After(_)) = (start.presence_after, begin) {
-            // The member list that this session already has goes on by its changes.
-            self.note_start(slot, channel, |start| start.presence_after = Some(seen));
-        }
+        Confirmed::Subscribed { recovered }
     }
 
     /// The connection's fresh session makes place for the one it came back for.
     fn become_session(&mut self, slot: u32, moved: Moved, identified: bool) {
+        self.forsake_presence(slot);
         self.leave_session(slot);
         let now = self.now;
         let Some(client) = self.clients.get_mut(slot) else { return };
         let session = &mut client.session;
+        let own = session.identity.clone();
         session.id = moved.id;
         session.generation = moved.generation;
         session.public = moved.public;
-        if !identified && !moved.identity.is_over(now) {
-            session.identity = moved.identity;
-        }
+        session.identity = moved.identity;
+        session.entered = (!moved.entered.is_empty()).then(|| Box::new(moved.entered));
         client.transient = false;
+        if identified || client.session.identity.is_over(now) {
+            // Whoever was present under the session's old name goes on under its own.
+            self.take_identity(slot, own);
+        }
         self.enter_session(slot);
         self.set_expiry(slot);
     }
@@ -281,14 +331,19 @@ fn named(channel: &ChannelName, known: &[(ChannelName, Start)]) -> (ChannelName,
 }
 
 /// Where a channel of a hello begins.
-fn begin(cursor: Option<Cursor>, unreadable: bool, channel: &ChannelName, start: &Start) -> Begin {
-    match cursor {
-        _ if unreadable => Begin::Unreadable,
-        None => Begin::Now,
-        Some(Cursor { late: Some(late), .. }) if late.is(channel) => Begin::After(late.at),
-        Some(cursor) => match start.after {
-            Some(after) if after.covers(&cursor.at) => Begin::After(after),
-            _ => Begin::After(cursor.at),
-        },
+fn begin(
+    cursor: Option<Cursor>,
+    unreadable: bool,
+    channel: &ChannelName,
+    latest: bool,
+    start: &Start,
+) -> Begin {
+    let Some(cursor) = cursor else {
+        return if unreadable { Begin::Unreadable } else { Begin::Now };
+    };
+    let place = place_of(&cursor, channel, latest);
+    match start.after {
+        Some(after) if place == cursor.at && after.covers(&place) => Begin::After(after),
+        _ => Begin::After(place),
     }
 }

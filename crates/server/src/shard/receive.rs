@@ -93,6 +93,7 @@ impl Shard {
         let Some(client) = self.clients.get(slot) else { return true };
         self.flagged(slot, flag::GONE | flag::CLOSING | flag::BLOCKED)
             || client.waiting.is_some()
+            || client.catching.as_ref().is_some_and(|catching| catching.asked || catching.late.is_some())
             || usize::from(client.parked_frames) >= limits::PARKED_FRAMES
     }
 

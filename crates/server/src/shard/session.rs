@@ -86,6 +86,8 @@ impl Session {
 /// A session on its way to another shard, or to another slot of its own.
 #[derive(Debug)]
 pub struct Moved {
+    /// The app's index.
+    pub app: usize,
     /// The secret number.
     pub id: SessionId,
     /// The generation that its new connection has.

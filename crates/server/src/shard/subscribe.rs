@@ -1,16 +1,19 @@
 //! Subscriptions: taken, dropped, looked at again.
 
+use std::cmp::Ordering;
+
 use deskbell_core::access::Action;
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::log::{ResetReason, Want};
-use deskbell_core::position::Position;
+use deskbell_core::position::{Epoch, Position};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 
 use super::channels::Listeners;
+use super::client::Whose;
 use super::session::{Start, Sub};
 use super::{Shard, flag};
 
@@ -57,31 +60,24 @@ impl Shard {
             self.drop_sub(slot, channel);
         }
         let from = self.admit(slot, channel)?;
-        let begin = later_of(begin, from);
         self.add_sub(slot, channel);
-        let Some(client) = self.clients.get(slot) else { return Ok(()) };
-        let app = usize::from(client.app);
-        let recovered = match begin {
-            Begin::After(at) => self.dry_read(app, &at, &[Want::plain(channel.clone())]).is_empty(),
-            Begin::Now | Begin::Unreadable => false,
-        };
+        let recovered = self.start_sub(slot, channel, begin, from, Whose::Channel(channel.clone()));
         let cursor = self.cursor(slot);
         self.say(slot, &Notice::Subscribed { channel, recovered, cursor: &cursor }, reference);
         if begin == Begin::Unreadable {
             self.say_reset(slot, channel, ResetReason::Foreign, &cursor);
         }
-        self.start_sub(slot, channel, begin);
         Ok(())
     }
 
     fn begin(&self, slot: u32, channel: &ChannelName, since: Option<&str>) -> Begin {
         let Some(text) = since else { return Begin::Now };
         let Some(client) = self.clients.get(slot) else { return Begin::Now };
-        match self.hub.apps[usize::from(client.app)].cursors.open(text) {
-            None => Begin::Unreadable,
-            Some(Cursor { late: Some(late), .. }) if late.is(channel) => Begin::After(late.at),
-            Some(cursor) => Begin::After(cursor.at),
-        }
+        let app = &self.hub.apps[usize::from(client.app)];
+        let latest = app.log.with(|log| log.class(channel.as_str()).shape) == Shape::Latest;
+        app.cursors
+            .open(text)
+            .map_or(Begin::Unreadable, |cursor| Begin::After(place_of(&cursor, channel, latest)))
     }
 
     /// May the client subscribe, and from where on may it read?
@@ -125,30 +121,48 @@ impl Shard {
             && self.may(slot, Action::Presence, channel).is_ok()
     }
 
-    /// Sets a new subscription going from its beginning.
-    pub(super) fn start_sub(&mut self, slot: u32, channel: &ChannelName, begin: Begin) {
-        let Some(client) = self.clients.get(slot) else { return };
+    /// Sets a new subscription going from its beginning, but not before where its grant starts. Says
+    /// whether everything since is there. `whose` is what is late if the beginning is.
+    pub(super) fn start_sub(
+        &mut self,
+        slot: u32,
+        channel: &ChannelName,
+        begin: Begin,
+        from: Option<Position>,
+        whose: Whose,
+    ) -> bool {
+        let Some(client) = self.clients.get(slot) else { return false };
         let app = usize::from(client.app);
         let here = self.views[app].at;
         let stands = client.catching.as_ref().map_or(here, |catching| catching.at);
         let class = self.hub.apps[app].log.with(|log| log.class(channel.as_str()));
+        let values = class.shape == Shape::Latest;
+        // What memory had before this life of the log is gone, and hidden with it.
+        let from = from.filter(|from| class.durable || from.epoch == here.epoch);
+        let begin = match (begin, from) {
+            (Begin::After(at), Some(from)) if is_later(&from, &at, class.durable, here.epoch) => {
+                Begin::After(from)
+            }
+            // Values from before the grant are its past as well.
+            (Begin::Now | Begin::Unreadable, Some(from))
+                if values || is_later(&from, &here, class.durable, here.epoch) =>
+            {
+                Begin::After(from)
+            }
+            (begin, _) => begin,
+        };
         match begin {
-            Begin::After(at) if at != stands => {
-                if at.covers(&stands) {
-                    // Ahead of the connection: it waits there until everybody has come as far.
+            Begin::After(at) => match compare(&at, &stands, class.durable, here.epoch) {
+                Ordering::Equal => {}
+                Ordering::Less => self.fall_behind_on(slot, whose, at),
+                Ordering::Greater => {
+                    // It waits there until everybody has come as far.
                     self.note_start(slot, channel, |start| start.after = Some(at));
                     self.fall_behind_if_live(slot, stands);
-                } else {
-                    self.fall_behind_on(slot, channel.clone(), at);
                 }
-            }
-            Begin::After(_) => {}
-            Begin::Now | Begin::Unreadable if class.shape == Shape::Latest => {
-                let mut start = Position::start(here.epoch, 0, 0);
-                if !class.durable {
-                    (start.ledger, start.ledger_check) = (here.ledger, here.ledger_check);
-                }
-                self.fall_behind_on(slot, channel.clone(), start);
+            },
+            Begin::Now | Begin::Unreadable if values => {
+                self.fall_behind_on(slot, whose, Position::start(here.epoch, 0, 0));
             }
             Begin::Now | Begin::Unreadable if stands != here => {
                 self.note_start(slot, channel, |start| start.after = Some(here));
@@ -156,8 +170,23 @@ impl Shard {
             Begin::Now | Begin::Unreadable => {}
         }
         if self.watches(slot, channel) {
-            self.note_start(slot, channel, |start| start.presence_after = Some(0));
+            let list = Some(self.list_of(slot, begin, here.epoch));
+            self.note_start(slot, channel, |start| start.presence_after = list);
             self.fall_behind_if_live(slot, stands);
+        }
+        match begin {
+            Begin::After(at) => self.dry_read(app, &at, &[Want::plain(channel.clone())]).is_empty(),
+            Begin::Now | Begin::Unreadable => false,
+        }
+    }
+
+    /// The `seq` up to which the client's member list goes; 0 where it has none.
+    fn list_of(&self, slot: u32, begin: Begin, epoch: Epoch) -> u64 {
+        match begin {
+            // A poll's answer holds a list and the cursor behind it together. Elsewhere a cut may have
+            // come between the two, so a cursor alone proves no list.
+            Begin::After(at) if self.flagged(slot, flag::POLL) && at.epoch == epoch => at.whole_seq().max(1),
+            _ => 0,
         }
     }
 
@@ -185,7 +214,7 @@ impl Shard {
         let Some(at) = client.session.subs.iter().position(|sub| sub.channel == number) else { return };
         let sub = client.session.subs.swap_remove(at);
         if let Some(catching) = &mut client.catching {
-            catching.late.retain(|late| late.channel != *channel);
+            catching.late.take_if(|late| late.whose == Whose::Channel(channel.clone()));
         }
         self.unlist(slot, &sub);
         self.views[app].channels.give_back(number);
@@ -277,10 +306,28 @@ impl Shard {
     }
 }
 
-/// A grant's `from` hides what lies before it, whatever the client asks for.
-pub(super) fn later_of(begin: Begin, from: Option<Position>) -> Begin {
-    match (begin, from) {
-        (Begin::After(at), Some(from)) if !at.covers(&from) => Begin::After(from),
-        (begin, _) => begin,
+fn is_later(one: &Position, other: &Position, durable: bool, epoch: Epoch) -> bool {
+    compare(one, other, durable, epoch) == Ordering::Greater
+}
+
+/// Compares two places in the coordinate that counts for a channel. A memory place of another life
+/// of the log than the present one lies before all of this life.
+pub(super) fn compare(one: &Position, other: &Position, durable: bool, epoch: Epoch) -> Ordering {
+    if durable {
+        return one.ledger.cmp(&other.ledger);
+    }
+    let place = |at: &Position| (at.epoch == epoch).then(|| at.whole_seq());
+    match (place(one), place(other)) {
+        // Two places of former lives have no order; the read tells both that they are over.
+        (None, None) if one.epoch != other.epoch => Ordering::Less,
+        (one, other) => one.cmp(&other),
+    }
+}
+
+/// Where a cursor says that a channel stands.
+pub(super) fn place_of(cursor: &Cursor, channel: &ChannelName, latest: bool) -> Position {
+    match cursor.late {
+        Some(late) if late.is(channel) || latest && late.is_of_latest() => late.at,
+        _ => cursor.at,
     }
 }

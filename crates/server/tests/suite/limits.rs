@@ -96,7 +96,7 @@ fn an_identity_has_its_rate_over_all_its_connections() {
     let server =
         dev("limit.rate = 0\nlimit.burst = 1\nlimit.rate_per_address = 0\nlimit.rate_per_identity = 1");
     let open = |user: &str| {
-        let token = token(SECRET, json!({"sub": user, "exp": 60}));
+        let token = token_signed(&json!({"sub": user, "exp": in_seconds(60)}), SECRET);
         Ws::open(&server, &format!("/v1/ws?token={token}"))
     };
     let (mut one, mut other, mut stranger) = (open("ann"), open("ann"), open("bob"));

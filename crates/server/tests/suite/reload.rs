@@ -59,7 +59,7 @@ fn new_token_keys_count_and_old_ones_do_not() {
     let (old, new) = ("an old secret of the site that signs", "a new secret of the site that signs");
     let mut server = Server::start(Start::with(&format!("auth.jwt_secret = \"{old}\"")));
     let is_known = |server: &Server, secret: &str| {
-        let token = token(secret, json!({"sub": "7", "exp": 60}));
+        let token = token_signed(&json!({"sub": "7", "exp": in_seconds(60)}), secret);
         server.ws().ask(json!({"type": "authenticate", "token": token}))["type"] == "ok"
     };
     assert!(is_known(&server, old) && !is_known(&server, new));

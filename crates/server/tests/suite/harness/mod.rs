@@ -24,7 +24,7 @@ pub use server::{SECRET, Server, Start};
 pub use sse::{Sse, SseEvent};
 pub use swarm::{Member, Swarm};
 pub use tally::percentile;
-pub use token::token;
+pub use token::{in_seconds, token, token_signed, user};
 pub use ws::{Closed, Ws};
 
 use std::time::Duration;

@@ -52,7 +52,7 @@ pub struct Server {
     /// Its data directory.
     pub data: PathBuf,
     start: Start,
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
     /// Everything it has logged.
     pub log: Arc<Mutex<Vec<String>>>,
     keep: bool,
@@ -111,7 +111,7 @@ impl Server {
             address: SocketAddr::from(([0, 0, 0, 0], 0)),
             data,
             start,
-            lines,
+            lines: Mutex::new(lines),
             log,
             keep: false,
         };
@@ -121,10 +121,29 @@ impl Server {
         server
     }
 
+    /// Writes another configuration and makes the server take it.
+    pub fn reload(&mut self, config: &str) {
+        std::fs::write(self.data.join("deskbell.toml"), config).unwrap();
+        self.start.config = config.to_owned();
+        self.signal("HUP");
+        self.line_with("the configuration was reloaded");
+    }
+
+    /// Publishes many events in one request, in order.
+    pub fn send_all(&self, events: &[(&str, i64)]) {
+        for part in events.chunks(1_000) {
+            let events: Vec<Value> = part
+                .iter()
+                .map(|(channel, n)| serde_json::json!({"channel": channel, "name": "e", "data": n}))
+                .collect();
+            self.publish(&serde_json::json!({ "events": events }));
+        }
+    }
+
     /// Waits for a log line that contains a text.
     pub fn line_with(&mut self, text: &str) -> String {
         loop {
-            match self.lines.recv_timeout(DEADLINE) {
+            match self.lines.get_mut().unwrap().recv_timeout(DEADLINE) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(_) => {}
                 Err(_) => panic!("no line with {text:?} in:\n{}", self.log.lock().unwrap().join("\n")),

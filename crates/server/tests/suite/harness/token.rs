@@ -1,24 +1,40 @@
-//! Tokens as a booking site signs them.
+//! Signs tokens as a site would.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// An HS256 token with these claims; `exp`, `nbf` and `iat` count in seconds from now.
-pub fn token(secret: &str, mut claims: Value) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
-    for name in ["exp", "nbf", "iat"] {
-        if let Some(after) = claims[name].as_i64() {
-            claims[name] = json!(now + after);
-        }
+use super::SECRET;
+
+/// Seconds since 1970, plus some.
+pub fn in_seconds(seconds: i64) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    i64::try_from(now).unwrap() + seconds
+}
+
+/// A token with these claims, signed with the app's secret. It ends in an hour unless it says otherwise.
+pub fn token(claims: &Value) -> String {
+    token_signed(claims, SECRET)
+}
+
+/// The same with any secret.
+pub fn token_signed(claims: &Value, secret: &str) -> String {
+    let mut claims = claims.clone();
+    if claims.get("exp").is_none() {
+        claims["exp"] = json!(in_seconds(3_600));
     }
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", part(&json!({"alg": "HS256", "typ": "JWT"})), part(&claims));
+    let text = format!("{}.{}", part(&json!({"alg": "HS256", "typ": "JWT"})), part(&claims));
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(signed.as_bytes());
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    mac.update(text.as_bytes());
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+/// A user's token without anything special.
+pub fn user(id: &str) -> String {
+    token(&json!({"sub": id}))
 }

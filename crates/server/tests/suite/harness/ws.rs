@@ -83,6 +83,35 @@ impl Ws {
         Ok(ws)
     }
 
+    /// Comes back from a place, with the session's key if there is one.
+    pub fn back(server: &Server, resume: Option<&str>, cursor: &str, channels: &[&str]) -> Self {
+        let mut ws = server.ws();
+        let mut hello = json!({"type": "hello", "cursor": cursor, "channels": channels});
+        if let Some(resume) = resume {
+            hello["resume"] = json!(resume);
+        }
+        ws.send(&hello);
+        ws.welcome = ws.expect("welcome");
+        ws
+    }
+
+    /// The key of the session.
+    pub fn resume_key(&self) -> String {
+        self.welcome["resume"].as_str().unwrap().to_owned()
+    }
+
+    /// The id that others know this session by.
+    pub fn public_id(&self) -> String {
+        self.welcome["session"].as_str().unwrap().to_owned()
+    }
+
+    /// The value of a cookie that the 101 answer set.
+    pub fn cookie(&self) -> Option<String> {
+        let line =
+            self.greeting.lines().find(|line| line.to_ascii_lowercase().starts_with("set-cookie: "))?;
+        line.split_once(": ")?.1.split(';').next().map(str::to_owned)
+    }
+
     /// Sends a JSON message.
     pub fn send(&mut self, message: &Value) {
         self.send_text(&message.to_string());
@@ -144,6 +173,11 @@ impl Ws {
         }
     }
 
+    /// Puts a frame back, to be taken again.
+    pub fn put_back(&mut self, frame: Value) {
+        self.inbox.push_front(frame);
+    }
+
     /// The next frame, which must be of this type.
     pub fn expect(&mut self, kind: &str) -> Value {
         let frame = self.next();
@@ -167,6 +201,21 @@ impl Ws {
         self.send(&json!({"type": "ping", "ref": "nothing"}));
         let frame = self.next();
         assert_eq!((&frame["type"], &frame["ref"]), (&json!("pong"), &json!("nothing")), "{frame}");
+    }
+
+    /// The same where answers to earlier commands may still be under way: no event and no reset comes.
+    pub fn expect_no_event(&mut self) {
+        self.send(&json!({"type": "ping", "ref": "nothing"}));
+        loop {
+            let frame = self.next();
+            assert!(
+                matches!(frame["type"].as_str(), Some("pong" | "ok" | "subscribed" | "welcome")),
+                "{frame}"
+            );
+            if frame["ref"] == "nothing" {
+                return;
+            }
+        }
     }
 
     /// Cuts the connection without a word, as a lost network does.
