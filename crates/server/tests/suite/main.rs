@@ -12,6 +12,7 @@ mod limits;
 mod options;
 mod origin;
 mod proxies;
+mod promises;
 mod races;
 mod reload;
 mod sessions;
