@@ -255,21 +255,6 @@ impl Log {
         self.records.get(channel).map_or(0, |record| record.history.len())
     }
 
-    /// How many entries of a channel are kept.
-    pub fn kept(&self, channel: &str) -> usize {
-        self.records.get(channel).map_or(0, |record| record.history.len())
-    }
-
-    /// Where a reader of this channel begins who wants everything that is kept: with what the ledger
-    /// has of it, and with what memory has.
-    pub fn beginnings(&self, channel: &str) -> (Position, Position) {
-        let record = self.records.get(channel).map(|record| &record.history);
-        let seq = record.map_or(self.forgotten, |history| history.floor);
-        let ledger = record.map_or(self.ledger_forgotten, |history| history.ledger_floor);
-        let memory = Position { seq, check: 0, ledger, ledger_check: 0, ..self.head };
-        (Position { ledger: 0, ..memory }, memory)
-    }
-
     /// Channels that have a record, with how many entries each keeps.
     pub fn channels(&self) -> impl Iterator<Item = (&ChannelName, usize)> {
         self.records.iter().map(|(name, record)| (name, record.history.len()))

@@ -195,4 +195,12 @@ pub const LIMITS: &[Opt] = &[
          heartbeats. It rises with `heartbeat`.",
     )
     .live(Group::Limits),
+    Opt::time(
+        "limit.stalled",
+        MINUTE,
+        within(SECOND, HOUR),
+        "When a connection that takes nothing of what waits for it is closed, so that it comes back and \
+         resumes: longer than any handover between networks. Looked at with each heartbeat.",
+    )
+    .live(Group::Limits),
 ];

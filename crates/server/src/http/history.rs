@@ -88,8 +88,9 @@ async fn read(
     let (page, head, shape) = app
         .log
         .with(|log| (log.read(&at, &want, None, bounds), log.head(), log.class(channel.as_str()).shape));
-    let Some((_, after)) = page.older.first() else { return Ok(from_memory(page)) };
-    let wants = vec![LedgerWant { channel: channel.clone(), after: *after, latest: shape == Shape::Latest }];
+    let Some(older) = page.older.first() else { return Ok(from_memory(page)) };
+    let wants =
+        vec![LedgerWant { channel: channel.clone(), after: older.after, latest: shape == Shape::Latest }];
     let read = LedgerRead { app: app.id, at, wants, until: head.ledger, bounds };
     let (tell, told) = oneshot::channel();
     // Whoever asked may have gone; the page is read for nobody then.

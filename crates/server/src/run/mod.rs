@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use deskbell_core::ids::EventId;
+use deskbell_core::limits;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -95,6 +97,7 @@ async fn start(settings: Settings, logging: Logging) -> Result<Running, StartErr
         tokio::spawn(async move { hub.apps[index].verifier.run().await });
     }
     tokio::spawn(keep_house(hub.clone()));
+    tokio::spawn(flush_joins(hub.clone()));
     Ok(Running { settings, logging, hub, shards, tls, stop, doors })
 }
 
@@ -149,6 +152,20 @@ async fn keep_house(hub: Arc<Hub>) {
         if turns % 60 == 0 {
             hub.store.expire(now);
         }
+    }
+}
+
+/// Tells the joins that were gathered after a crash, until they are told one by one again.
+async fn flush_joins(hub: Arc<Hub>) {
+    let mut moments = tokio::time::interval(Duration::from_millis(limits::JOIN_GATHER));
+    let mut gathering = true;
+    while gathering {
+        moments.tick().await;
+        let id = || EventId::from_random(clock::random_bytes());
+        gathering = hub
+            .apps
+            .iter()
+            .fold(false, |more, app| app.log.with(|log| log.flush_joins(clock::now_ms(), id)) || more);
     }
 }
 

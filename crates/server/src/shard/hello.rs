@@ -6,7 +6,7 @@ use deskbell_core::access::{Action, Identity};
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::{ChannelName, Principal};
-use deskbell_core::log::ResetReason;
+use deskbell_core::log::{Members, ResetReason};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::{Command, Hello, Notice};
 use deskbell_wire::native::Reference;
@@ -216,13 +216,12 @@ impl Shard {
             _ => Whose::Latest,
         };
         let recovered = self.start_sub(slot, channel, begin, from, whose);
-        if let (Some(seen), Some(cursor)) = (start.presence_after, cursor)
-            && seen != 0
-            && cursor.at.whole_seq() > seen
+        if let (Members::Listed(list), Some(Cursor { at, .. })) = (start.members, cursor)
+            && at.epoch == list.epoch
+            && at.whole_seq() > list.whole_seq()
         {
             // It has something that was sent behind its member list, so the list goes on by its changes.
-            let list = Some(cursor.at.whole_seq());
-            self.note_start(slot, channel, |start| start.presence_after = list);
+            self.note_start(slot, channel, |start| start.members = Members::Listed(at));
         }
         Confirmed::Subscribed { recovered }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use deskbell_core::access::{Action, Grant, Identity};
 use deskbell_core::ids::{ChannelName, Principal, PublicId, UserId};
+use deskbell_core::log::Members;
 use deskbell_core::pattern::Pattern;
 use deskbell_core::position::Position;
 use deskbell_core::presence::Holder;
@@ -46,8 +47,8 @@ pub struct Sub {
 pub struct Start {
     /// Earlier events are not for this reader.
     pub after: Option<Position>,
-    /// The member list that was sent holds everything up to this `seq`.
-    pub presence_after: Option<u64>,
+    /// What the reader knows of who is in the channel.
+    pub members: Members,
 }
 
 /// One presence of a session.

@@ -214,7 +214,8 @@ fn ten_thousand_subscriptions_are_a_hundred() {
 
 #[test]
 fn a_cursor_that_is_not_ours_is_a_reset_and_never_a_refused_request() {
-    let apps = "apps = [{ id = 2, key = \"second\", secret = \"the secret of the second app, long enough\" }]";
+    let apps =
+        "apps = [{ id = 2, key = \"second\", secret = \"the secret of the second app, long enough\" }]";
     let mut scene = Scene::with(apps);
     let elsewhere = Server::dev().send("lobby", 1)["cursor"].as_str().unwrap().to_owned();
     let second = Ws::open(&scene.server, "/v1/ws?app=second").cursor;
@@ -230,14 +231,18 @@ fn a_cursor_that_is_not_ours_is_a_reset_and_never_a_refused_request() {
         assert_eq!(ws.expect("subscribed")["recovered"], false, "{cursor}");
         assert_eq!(ws.expect("reset")["reason"], "foreign", "{cursor}");
         let mut ws = scene.server.ws();
-        assert_eq!(ws.ask(json!({"type": "subscribe", "channel": "lobby", "since": cursor}))["type"], "subscribed");
+        assert_eq!(
+            ws.ask(json!({"type": "subscribe", "channel": "lobby", "since": cursor}))["type"],
+            "subscribed"
+        );
         assert_eq!(ws.expect("reset")["reason"], "foreign", "{cursor}");
         let mut sse = Sse::open(&scene.server, "/v1/stream?channels=lobby", Some(cursor));
         assert_eq!(sse.status, 200, "{cursor}");
         sse.expect("welcome");
         sse.expect("subscribed");
         assert_eq!(sse.expect("reset")["reason"], "foreign", "{cursor}");
-        let poll = get(&scene.server, &format!("/v1/poll?channels=lobby&cursor={}", cursor.replace('%', "%25")));
+        let poll =
+            get(&scene.server, &format!("/v1/poll?channels=lobby&cursor={}", cursor.replace('%', "%25")));
         assert_eq!(poll.status, 200, "{cursor}: {}", poll.text());
         assert_eq!(poll.json()["reset"][0]["reason"], "foreign", "{cursor}");
     }
@@ -260,17 +265,26 @@ fn publishes_that_mean_nothing_are_refused_by_name() {
         (r#"{"channel":"a","name":"","data":1}"#, 400, "bad_name"),
         (r#"{"channel":"a","name":"e"}"#, 400, "bad_field"),
         (r#"{"channel":"a","name":"e","data":1,"extra":1}"#, 400, "bad_field"),
-        (r#"{"events":[{"channel":"a","name":"e","data":1},{"channel":"?","name":"e","data":1}]}"#, 400, "bad_channel"),
+        (
+            r#"{"events":[{"channel":"a","name":"e","data":1},{"channel":"?","name":"e","data":1}]}"#,
+            400,
+            "bad_channel",
+        ),
         (&deep, 400, "bad_field"),
         (&large, 413, "too_large"),
     ] {
         let before = scene.server.refusals(code);
-        let answer =
-            request(&scene.server, "POST", "/v1/publish", &[("Authorization", &bearer)], Some(body));
-        assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(code)), "{body}: {}", answer.text());
+        let answer = request(&scene.server, "POST", "/v1/publish", &[("Authorization", &bearer)], Some(body));
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (status, &json!(code)),
+            "{body}: {}",
+            answer.text()
+        );
         assert_eq!(scene.server.refusals(code), before + 1);
     }
-    let answer = request(&scene.server, "POST", "/v1/publish", &[("Authorization", "Bearer wrong")], Some("{}"));
+    let answer =
+        request(&scene.server, "POST", "/v1/publish", &[("Authorization", "Bearer wrong")], Some("{}"));
     assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("unauthorized")));
     scene.undisturbed();
 }
@@ -417,7 +431,11 @@ fn upgrades_that_are_wrong_say_what_is_wrong() {
         ("/v1/ws", "/v1/ws?token=a.b.c", 401),
     ] {
         let answer = scene.refuses(UPGRADE.replace(from, to), status);
-        assert!(answer.json()["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{}", answer.text());
+        assert!(
+            answer.json()["detail"].as_str().is_some_and(|detail| detail.len() > 10),
+            "{}",
+            answer.text()
+        );
         // On a connection that was used before the answer is the same.
         let mut conn = Conn::open(&scene.server);
         assert_eq!(conn.get("/readyz", &[]).status, 200);
@@ -454,7 +472,12 @@ fn frames_behind_the_upgrade_in_the_same_segment_are_not_lost() {
     let scene = Scene::new();
     let mut request = Vec::new();
     handshake::write_request(&mut request, "localhost", "/v1/ws", [7; 16], &[]).unwrap();
-    masked_frame_into(&mut request, Opcode::Text, br#"{"type":"subscribe","ref":1,"channel":"lobby"}"#, [5; 4]);
+    masked_frame_into(
+        &mut request,
+        Opcode::Text,
+        br#"{"type":"subscribe","ref":1,"channel":"lobby"}"#,
+        [5; 4],
+    );
     let before = "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n".as_bytes();
     for head in [&b""[..], before] {
         let mut conn = Conn::open(&scene.server);
@@ -464,10 +487,9 @@ fn frames_behind_the_upgrade_in_the_same_segment_are_not_lost() {
         }
         let answer = conn.answer();
         assert_eq!(answer.status, 101, "{answer:?}");
-        let mut text = Vec::new();
+        let mut text = conn.rest();
         while !String::from_utf8_lossy(&text).contains("\"subscribed\"") {
             let mut bytes = [0; 4_096];
-            text.extend(conn.rest());
             let n = std::io::Read::read(&mut conn, &mut bytes).unwrap();
             assert!(n > 0, "the connection ended: {}", String::from_utf8_lossy(&text));
             text.extend_from_slice(&bytes[..n]);

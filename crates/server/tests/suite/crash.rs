@@ -57,7 +57,10 @@ fn acknowledged_durable_events_survive_kill_9_once_and_in_order() {
     late.until("the late one has everything", |late| late.all_have(&last));
     late.assert_exact();
     late.assert_no_resets();
-    assert!(late.members().iter().all(|m| last.keys().all(|c| m.tally.last[c] == last[c])), "more than was sent");
+    assert!(
+        late.members().iter().all(|m| last.keys().all(|c| m.tally.last[c] == last[c])),
+        "more than was sent"
+    );
 }
 
 /// Ends publishers while the swarm goes on reading.
@@ -93,7 +96,8 @@ fn after_kill_9_memory_channels_reset_once_and_durable_ones_go_on() {
     swarm.until("everybody has the second part", |swarm| swarm.all_have(&last(40)));
     swarm.assert_exact();
     for member in swarm.members() {
-        let mut reset: Vec<_> = member.tally.resets.iter().map(|r| (r.channel.as_str(), r.reason.as_str())).collect();
+        let mut reset: Vec<_> =
+            member.tally.resets.iter().map(|r| (r.channel.as_str(), r.reason.as_str())).collect();
         reset.sort_unstable();
         assert_eq!(reset, [("latest1", "epoch"), ("memory1", "epoch"), ("memory2", "epoch")]);
         assert_eq!(member.tally.resumed, Some(false), "sessions do not survive a crash");

@@ -8,6 +8,8 @@ mod drain;
 mod first_steps;
 mod herd;
 mod identity;
+mod promises;
 mod races;
 mod sessions;
 mod transcripts;
+mod slow;

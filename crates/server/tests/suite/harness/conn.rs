@@ -74,7 +74,8 @@ impl Conn {
 
     /// Sends a request with a JSON body, and gives its answer.
     pub fn post(&mut self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
+        let mut head =
+            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
         headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         self.send(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()));
         self.answer()

@@ -15,8 +15,8 @@ mod ws;
 
 pub use conn::Conn;
 pub use http::{Answer, get, post, request};
-pub use server::{SECRET, Server, Start};
 pub use publisher::{Backend, Publisher, numbered};
+pub use server::{SECRET, Server, Start};
 pub use sse::{Sse, SseEvent};
 pub use swarm::{Member, Swarm};
 pub use tally::percentile;

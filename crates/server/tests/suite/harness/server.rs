@@ -207,6 +207,18 @@ impl Server {
         answer.json()
     }
 
+    /// What `/v1/stats` counts.
+    pub fn stats(&self) -> Value {
+        self.api("GET", "/v1/stats", None).json()
+    }
+
+    /// Memory that the process has now, in bytes.
+    pub fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0 kB");
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
+    }
+
     /// Publishes one event on a channel.
     pub fn send(&self, channel: &str, data: impl Into<Value>) -> Value {
         self.publish(&serde_json::json!({"channel": channel, "name": "e", "data": data.into()}))

@@ -33,7 +33,8 @@ impl Sse {
     /// Opens a stream on a connection, with further headers.
     pub fn over(mut stream: Conn, path: &str, last_id: Option<&str>, headers: &[(&str, &str)]) -> Self {
         let resume = last_id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        let mut head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{resume}");
+        let mut head =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{resume}");
         headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         head.push_str("\r\n");
         stream.write_all(head.as_bytes()).unwrap();

@@ -44,7 +44,8 @@ pub struct Member {
     head: Vec<u8>,
     unsent: Vec<u8>,
     stage: Stage,
-    channels: Vec<String>,
+    /// What it subscribes to.
+    pub channels: Vec<String>,
     receive_buffer: Option<usize>,
     /// It does not read by itself.
     pub paused: bool,
@@ -280,7 +281,9 @@ impl Swarm {
         while !member.unsent.is_empty() {
             match link.write(&member.unsent) {
                 Ok(n) => drop(member.unsent.drain(..n)),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => return,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    return;
+                }
                 // Whatever is wrong shows again, and better, when it is read.
                 Err(_) => return member.unsent.clear(),
             }
@@ -299,7 +302,9 @@ impl Swarm {
                     left -= n;
                     self.take(index, &mut buffer[..n]);
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => break,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    break;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => self.lost(index, None),
             }
@@ -319,7 +324,8 @@ impl Swarm {
             Ok(None) => return,
             // Refused while the server starts or drains, or because of a limit: later then.
             Err(_) => {
-                let status = String::from_utf8_lossy(&member.head).lines().next().unwrap_or_default().to_owned();
+                let status =
+                    String::from_utf8_lossy(&member.head).lines().next().unwrap_or_default().to_owned();
                 *member.tally.errors.entry(status).or_default() += 1;
                 return self.lost(index, None);
             }
@@ -355,13 +361,16 @@ impl Swarm {
         while let Some(item) = feed.next_item().unwrap() {
             match item {
                 Item::Text(text) => {
-                    let frame: Frame<'_> = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+                    let frame: Frame<'_> =
+                        serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
                     if member.heard(&frame) {
                         self.opening -= 1;
                         self.live += 1;
                     }
                 }
-                Item::Ping(payload) => masked_frame_into(&mut member.unsent, Opcode::Pong, payload, [1, 2, 3, 4]),
+                Item::Ping(payload) => {
+                    masked_frame_into(&mut member.unsent, Opcode::Pong, payload, [1, 2, 3, 4])
+                }
                 Item::Close { code, .. } => {
                     close = Some(code);
                     break;
