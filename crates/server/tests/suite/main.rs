@@ -11,5 +11,5 @@ mod identity;
 mod promises;
 mod races;
 mod sessions;
-mod transcripts;
 mod slow;
+mod transcripts;

@@ -37,12 +37,19 @@ const MIB: usize = 1 << 20;
 const SLACK: usize = 32 * MIB;
 
 fn server(limits: &[&str]) -> Server {
-    let start = limits.iter().fold(Start::with(CONFIG).flag("--dev"), |start, limit| start.flag("--set").flag(limit));
+    let start =
+        limits.iter().fold(Start::with(CONFIG).flag("--dev"), |start, limit| start.flag("--set").flag(limit));
     Server::start(start)
 }
 
 /// Measures what others see while something goes on: 99 of 100 events came within this time.
-fn p99(swarm: &mut Swarm, server: &Server, channel: &str, turns: u64, mut meanwhile: impl FnMut(&mut Swarm)) -> u64 {
+fn p99(
+    swarm: &mut Swarm,
+    server: &Server,
+    channel: &str,
+    turns: u64,
+    mut meanwhile: impl FnMut(&mut Swarm),
+) -> u64 {
     let listens = |member: &Member| !member.paused && member.channels.iter().any(|name| name == channel);
     let others: Vec<usize> =
         (0..swarm.members().len()).filter(|index| listens(&swarm.members()[*index])).collect();
@@ -56,7 +63,10 @@ fn p99(swarm: &mut Swarm, server: &Server, channel: &str, turns: u64, mut meanwh
             others.iter().all(|index| swarm.members()[*index].tally.last.get(channel) == Some(&n))
         });
     }
-    percentile(others.iter().flat_map(|index| swarm.members()[*index].tally.latencies.clone()).collect(), 0.99)
+    percentile(
+        others.iter().flat_map(|index| swarm.members()[*index].tally.latencies.clone()).collect(),
+        0.99,
+    )
 }
 
 /// Publishes so many events of 64 KiB on a channel, after the number that it has.
@@ -195,7 +205,11 @@ fn a_client_that_floods_is_refused_and_the_others_do_not_feel_it() {
     assert!(beside < alone * 5 + 50_000, "p99 {beside} µs beside a flood, {alone} µs without");
     hostile.expect_refusals();
     swarm.assert_exact();
-    assert!(swarm.members().iter().all(|m| m.tally.closes.is_empty()), "others were closed: {}", swarm.summary());
+    assert!(
+        swarm.members().iter().all(|m| m.tally.closes.is_empty()),
+        "others were closed: {}",
+        swarm.summary()
+    );
 }
 
 /// One address that does what it can: floods commands, subscribes to everything, leaves sockets half open.
@@ -225,7 +239,8 @@ impl Hostile {
         }
         let mut text = Vec::new();
         for n in 0..500 {
-            let command = json!({"type": "publish", "ref": n, "channel": "noise", "name": "x", "data": n}).to_string();
+            let command =
+                json!({"type": "publish", "ref": n, "channel": "noise", "name": "x", "data": n}).to_string();
             let masked = deskbell_wire::websocket::encode::masked_frame_into;
             masked(&mut text, deskbell_wire::websocket::Opcode::Text, command.as_bytes(), [9, 9, 9, 9]);
         }
