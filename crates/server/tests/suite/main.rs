@@ -11,6 +11,7 @@ mod identity;
 mod limits;
 mod options;
 mod origin;
+mod outside;
 mod promises;
 mod proxies;
 mod races;
