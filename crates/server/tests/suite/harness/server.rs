@@ -252,6 +252,11 @@ impl Server {
         self.publish(&serde_json::json!({"channel": channel, "name": "e", "data": data.into()}))
     }
 
+    /// What `/v1/stats` counts.
+    pub fn stats(&self) -> Value {
+        self.api("GET", "/v1/stats", None).json()
+    }
+
     /// How often something was refused with this code.
     pub fn refusals(&self, code: &str) -> u64 {
         self.stats()["refusals"][code].as_u64().unwrap_or_else(|| panic!("no code {code}"))
