@@ -58,6 +58,8 @@ pub const PRESENCE_MEMBERS: usize = 10_000;
 
 /// Bytes of one incoming WebSocket message.
 pub const FRAME_IN: usize = 64 * 1024;
+/// Bytes of an HTTP request head: long cookies fit.
+pub const HEADER: usize = 16 * 1024;
 /// Bytes of an HTTP request body.
 pub const BODY: usize = 1024 * 1024;
 /// Bytes of one event's data over HTTP; equals the body's bound so that a refusal names one number.
@@ -76,7 +78,7 @@ pub const RATE_PER_IDENTITY: u32 = 600;
 /// Burst of one identity.
 pub const BURST_PER_IDENTITY: u32 = 4_000;
 /// Messages per second of one address, which may be a whole school or hotel behind one NAT.
-pub const RATE_PER_ADDRESS: u32 = 3_000;
+pub const RATE_PER_ADDRESS: u32 = 5_000;
 /// Burst of one address.
 pub const BURST_PER_ADDRESS: u32 = 20_000;
 /// Subscriptions of one session.
@@ -86,9 +88,9 @@ pub const CONNECTIONS_PER_ADDRESS: usize = 1_000;
 /// New connections per second of one address (0 switches it off).
 pub const CONNECT_RATE_PER_ADDRESS: u32 = 200;
 /// Connections of the process. The process's open-file limit bounds it as well.
-pub const CONNECTIONS: usize = 1_000_000;
+pub const CONNECTIONS: usize = 100_000;
 /// Sessions that wait for their client to come back, per address and in all.
-pub const PARKED_PER_ADDRESS: usize = 2_000;
+pub const PARKED_PER_ADDRESS: usize = 1_000;
 /// Parked sessions in all: about 300 bytes each.
 pub const PARKED: usize = 100_000;
 /// Frames of one connection that wait for an answer from outside.
@@ -140,8 +142,8 @@ pub const HEARTBEAT: Millis = 25 * SECOND;
 pub const BODY_TIME: Millis = 30 * SECOND;
 /// Time for a shard to answer a question of the HTTP API; a turn of a shard takes milliseconds.
 pub const SHARD_ANSWER: Millis = 5 * SECOND;
-/// Time to wait for any sign of life from a client: two heartbeats and a slow network.
-pub const SILENCE: Millis = 60 * SECOND;
+/// Time to wait for any sign of life from a client: three heartbeats.
+pub const SILENCE: Millis = 75 * SECOND;
 /// Time for a client to send its request head.
 pub const HEADER_TIME: Millis = 5 * SECOND;
 /// Time for a client to finish its TLS handshake: three round trips of a bad mobile network.

@@ -51,29 +51,28 @@ impl App {
     }
 }
 
-/// A secret that no log line and no debug output shows.
-#[derive(Clone)]
-pub struct Secret(Arc<str>);
+/// A secret that no log line and no debug output shows, and that a reload may change.
+pub struct Secret(ArcSwap<String>);
 
 impl Secret {
     /// Takes a secret in.
     pub fn new(text: &str) -> Self {
-        Self(Arc::from(text))
+        Self(ArcSwap::from_pointee(text.to_owned()))
     }
 
-    /// The bytes, for signing.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+    /// Takes another secret from now on.
+    pub fn replace(&self, text: &str) {
+        self.0.store(Arc::new(text.to_owned()));
     }
 
     /// The text, for making keys from it; never for showing it.
-    pub fn expose(&self) -> &str {
-        &self.0
+    pub fn expose(&self) -> Arc<String> {
+        self.0.load_full()
     }
 
     /// Compares in constant time.
     pub fn is(&self, other: &str) -> bool {
-        let tag = deskbell_core::mac::tag(b"compare", &[self.as_bytes()]);
+        let tag = deskbell_core::mac::tag(b"compare", &[self.0.load().as_bytes()]);
         deskbell_core::mac::verify(b"compare", &[other.as_bytes()], &tag)
     }
 }

@@ -11,12 +11,12 @@ use deskbell_core::rate::{Bucket, Rate};
 /// Buckets that are kept at most; beyond it the full ones are dropped, which forget nothing.
 const BUCKETS: usize = 100_000;
 
-/// Token buckets by hash of who is limited, and open connections by address.
+/// Token buckets by hash of who is limited, and open connections by purpose and address.
 #[derive(Debug, Default)]
 pub struct Limiter {
     hasher: RandomState,
     buckets: Mutex<HashMap<u64, Bucket>>,
-    connections: Mutex<HashMap<IpAddr, usize>>,
+    connections: Mutex<HashMap<(Purpose, IpAddr), usize>>,
 }
 
 /// What a bucket is for, so that an address and a user of the same name do not share one.
@@ -26,8 +26,10 @@ pub enum Purpose {
     Identity,
     /// Messages of an address.
     Address,
-    /// New connections of an address.
+    /// Client connections of an address.
     Connect,
+    /// Sockets of an address in the front door.
+    Visit,
 }
 
 impl Limiter {
@@ -49,9 +51,9 @@ impl Limiter {
     }
 
     /// Counts one more connection of an address, unless it has its fill (0 means no limit).
-    pub fn connect(&self, address: IpAddr, most: usize) -> bool {
+    pub fn connect(&self, purpose: Purpose, address: IpAddr, most: usize) -> bool {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = connections.entry(address).or_default();
+        let count = connections.entry((purpose, address)).or_default();
         if most != 0 && *count >= most {
             return false;
         }
@@ -60,12 +62,12 @@ impl Limiter {
     }
 
     /// Counts one connection less.
-    pub fn disconnect(&self, address: IpAddr) {
+    pub fn disconnect(&self, purpose: Purpose, address: IpAddr) {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = connections.get_mut(&address) {
+        if let Some(count) = connections.get_mut(&(purpose, address)) {
             *count -= 1;
             if *count == 0 {
-                connections.remove(&address);
+                connections.remove(&(purpose, address));
             }
         }
     }

@@ -2,35 +2,45 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::config::LogSettings;
 
+/// The running log, whose file and level a reload may change.
+#[derive(Debug)]
+pub struct Logging {
+    lines: LogFile,
+    level: reload::Handle<EnvFilter, Registry>,
+}
+
+impl Logging {
+    /// Opens the file anew, after it was rotated away or another was named, and takes the level.
+    pub fn reload(&self, settings: &LogSettings) -> io::Result<()> {
+        self.lines.open(settings.file.as_deref())?;
+        self.level.reload(filter(settings)).map_err(io::Error::other)
+    }
+}
+
 /// Where log lines go.
-#[derive(Debug, Clone)]
-pub struct LogFile {
-    path: Option<PathBuf>,
+#[derive(Debug, Clone, Default)]
+struct LogFile {
     file: Arc<Mutex<Option<File>>>,
 }
 
 impl LogFile {
-    fn open(path: Option<PathBuf>) -> io::Result<Self> {
-        let this = Self { path, file: Arc::default() };
-        this.reopen()?;
-        Ok(this)
-    }
-
-    /// Opens the file anew, after it was rotated away.
-    pub fn reopen(&self) -> io::Result<()> {
-        let Some(path) = &self.path else { return Ok(()) };
-        let opened = OpenOptions::new().create(true).append(true).open(path);
-        let file =
-            opened.map_err(|e| io::Error::new(e.kind(), format!("log.file {}: {e}", path.display())))?;
-        *self.lock() = Some(file);
+    fn open(&self, path: Option<&Path>) -> io::Result<()> {
+        let open = |path: &Path| {
+            let opened = OpenOptions::new().create(true).append(true).open(path);
+            opened.map_err(|e| io::Error::new(e.kind(), format!("log.file {}: {e}", path.display())))
+        };
+        let file = path.map(open).transpose()?;
+        *self.lock() = file;
         Ok(())
     }
 
@@ -64,16 +74,18 @@ impl<'a> MakeWriter<'a> for LogFile {
 }
 
 /// Starts logging for the whole process.
-pub fn start(settings: &LogSettings) -> io::Result<LogFile> {
-    let file = LogFile::open(settings.file.clone())?;
-    let level = if settings.enabled { settings.level.as_str() } else { "off" };
-    let filter = EnvFilter::new(level);
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(file.clone())
-        .with_ansi(false)
-        .with_target(false);
+pub fn start(settings: &LogSettings) -> io::Result<Logging> {
+    let lines = LogFile::default();
+    lines.open(settings.file.as_deref())?;
+    let (filter, level) = reload::Layer::new(filter(settings));
+    let text = fmt::layer().with_writer(lines.clone()).with_ansi(false).with_target(false);
+    let registry = Registry::default().with(filter);
     // A second start in one process (in tests) keeps the first one's lines.
-    let _ = if settings.json { lines.json().try_init() } else { lines.try_init() };
-    Ok(file)
+    let _ =
+        if settings.json { registry.with(text.json()).try_init() } else { registry.with(text).try_init() };
+    Ok(Logging { lines, level })
+}
+
+fn filter(settings: &LogSettings) -> EnvFilter {
+    EnvFilter::new(if settings.enabled { settings.level.as_str() } else { "off" })
 }

@@ -35,6 +35,8 @@ pub struct Metrics {
     started: u64,
     /// Open client connections, of every transport.
     pub connections: Gauge,
+    /// Sockets in the front door: a request is under way or the next one is waited for.
+    pub visits: Gauge,
     /// Connections that were taken in.
     pub connected: Counter,
     /// Frames written to clients.
@@ -67,6 +69,7 @@ impl Default for Metrics {
             registry: Registry::with_prefix("deskbell"),
             started: clock::now_ms(),
             connections: Gauge::default(),
+            visits: Gauge::default(),
             connected: Counter::default(),
             deliveries: Counter::default(),
             caught_up: Counter::default(),
@@ -90,6 +93,7 @@ impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register("connections", "Open client connections", self.connections.clone());
+        registry.register("visits", "Sockets in the front door", self.visits.clone());
         let counters: [(&str, &str, &Counter<u64, AtomicU64>); 10] = [
             ("connected", "Connections taken in", &self.connected),
             ("deliveries", "Frames written to clients", &self.deliveries),
@@ -155,6 +159,7 @@ impl Metrics {
         json!({
             "uptime_ms": clock::now_ms() - self.started,
             "connections": self.connections.get(),
+            "visits": self.visits.get(),
             "connected": self.connected.get(),
             "deliveries": self.deliveries.get(),
             "caught_up": self.caught_up.get(),

@@ -25,7 +25,8 @@ pub use request_line::Version;
 
 use request_line::RequestLine;
 
-/// The longest head that is read, from the first byte to the blank line: room for a few large cookies.
+/// The longest head that is read unless somebody sets another bound, from the first byte to the blank line:
+/// room for a few large cookies.
 pub const MAX_HEAD: usize = 16 * 1024;
 /// The longest request line: the part of the head that a link can fill without any cookie.
 pub const MAX_REQUEST_LINE: usize = 8 * 1024;
@@ -45,9 +46,14 @@ pub struct Head<'a> {
 /// `None` means that the blank line has not arrived yet: read more and call again with all bytes so far. What
 /// is already wrong or too large is refused without waiting for the rest.
 pub fn parse(buf: &[u8]) -> Result<Option<Head<'_>>, HeadError> {
+    parse_within(buf, MAX_HEAD)
+}
+
+/// Reads a request head that may be at most so long.
+pub fn parse_within(buf: &[u8], most: usize) -> Result<Option<Head<'_>>, HeadError> {
     // One empty line in front is what some old clients send after the body of the request before.
     let start = if buf.starts_with(b"\r\n") { 2 } else { 0 };
-    let Some(line) = line_at(buf, start)? else {
+    let Some(line) = line_at(buf, start, most)? else {
         return request_line::check_partial(&buf[start..]).map(|()| None);
     };
     let request = RequestLine::parse(line)?;
@@ -55,9 +61,11 @@ pub fn parse(buf: &[u8]) -> Result<Option<Head<'_>>, HeadError> {
     let mut at = fields_start;
     let mut lines = 0;
     let mut hosts = 0;
+    // How long the body is may be said in one way only: two readers could choose differently.
+    let mut lengths = 0;
     loop {
-        let Some(line) = line_at(buf, at)? else {
-            return if buf.len() >= MAX_HEAD { Err(HeadError::HeadTooLong) } else { Ok(None) };
+        let Some(line) = line_at(buf, at, most)? else {
+            return if buf.len() >= most { Err(HeadError::HeadTooLong) } else { Ok(None) };
         };
         if line.is_empty() {
             break;
@@ -68,17 +76,22 @@ pub fn parse(buf: &[u8]) -> Result<Option<Head<'_>>, HeadError> {
         }
         let (name, _) = fields::split(line)?;
         hosts += usize::from(name.eq_ignore_ascii_case("host"));
+        lengths += usize::from(name.eq_ignore_ascii_case("content-length"));
+        lengths += usize::from(name.eq_ignore_ascii_case("transfer-encoding"));
         at += line.len() + 2;
     }
     if hosts > 1 || (hosts == 0 && request.version == Version::Http11) {
         return Err(HeadError::Host);
     }
+    if lengths > 1 {
+        return Err(HeadError::BodyLength);
+    }
     Ok(Some(Head { request, fields: Fields::new(&buf[fields_start..at]), len: at + 2 }))
 }
 
 /// The line that starts at `at`, without its end, or `None` if its end has not arrived within the bound.
-fn line_at(buf: &[u8], at: usize) -> Result<Option<&[u8]>, HeadError> {
-    let window = &buf[..buf.len().min(MAX_HEAD)];
+fn line_at(buf: &[u8], at: usize, most: usize) -> Result<Option<&[u8]>, HeadError> {
+    let window = &buf[..buf.len().min(most)];
     let rest = window.get(at..).unwrap_or_default();
     let Some(end) = memchr::memchr(b'\n', rest) else {
         return Ok(None);

@@ -7,7 +7,7 @@ use super::error::Secret;
 use super::forms;
 use super::settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, ChannelClass, ChannelRule, HistorySettings,
-    LimitSettings, Listen, LogSettings, MetricsSettings, Root, SessionSettings, Settings, TlsSettings,
+    LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings, Settings, TlsSettings,
     WebSocketSettings,
 };
 use super::sources::{Sources, Values};
@@ -107,7 +107,6 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         dev_force: values.is("dev_force"),
         drain_ms: values.number("drain"),
         heartbeat_ms: values.number("heartbeat"),
-        idempotency_ms: values.number("idempotency"),
         trusted_proxies: values
             .texts("trusted_proxies")
             .iter()
@@ -116,7 +115,6 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         log: log(&values),
         tls,
         apps: apps(&values),
-        admin_secret: values.secret("admin.secret"),
         auth: auth(&values),
         channels: values.rows("channels").iter().map(|row| channel(row, history)).collect(),
         access: values.rows("access").iter().map(access).collect(),
@@ -135,7 +133,6 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
             enabled: values.is("metrics.enabled"),
             public: values.is("metrics.public"),
         },
-        pusher_activity_timeout_ms: values.number("pusher.activity_timeout"),
         warnings: Vec::new(),
         sources,
         values,
@@ -151,17 +148,9 @@ fn shards(values: &Values) -> usize {
 
 fn listen(row: &Row, tls_is_set_up: bool) -> Listen {
     let cells = &row.cells;
-    let root = match cells.word("root").as_str() {
-        "native" => Some(Root::Native),
-        "appointease" => Some(Root::AppointEase),
-        "portico" => Some(Root::Portico),
-        "pusher" => Some(Root::Pusher),
-        "socketio" => Some(Root::SocketIo),
-        _ => None,
-    };
     // The form of the address was checked; one that cannot be read would be a bug, and it binds to nothing.
     let addr = cells.word("addr").parse().unwrap_or_else(|_| std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    Listen { addr, tls: cells.on("tls").unwrap_or(tls_is_set_up), root, app: cells.amount("app") }
+    Listen { addr, tls: cells.on("tls").unwrap_or(tls_is_set_up), app: cells.amount("app") }
 }
 
 fn log(values: &Values) -> LogSettings {

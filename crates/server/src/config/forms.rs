@@ -187,8 +187,8 @@ fn template(text: &str) -> Result<(), String> {
 
 fn grantee(text: &str) -> Result<String, String> {
     let role = text.strip_prefix("role:").is_some_and(|role| !role.is_empty() && !role.contains(' '));
-    if role || ["everyone", "user", "owner"].contains(&text) {
+    if role || ["everyone", "user"].contains(&text) {
         return Ok(text.to_owned());
     }
-    Err(format!("\"{text}\" is nobody; write everyone, user, owner or role:NAME"))
+    Err(format!("\"{text}\" is nobody; write everyone, user or role:NAME"))
 }

@@ -24,7 +24,7 @@ pub use options::{Group, Kind, Opt, all, find};
 pub use reload::Difference;
 pub use settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CREDENTIALS_FILE, ChannelClass, ChannelRule,
-    DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings, MetricsSettings, Root, SessionSettings,
+    DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings,
     Settings, TlsSettings, WebSocketSettings,
 };
 pub use sources::{SetFlag, Sources};

@@ -35,6 +35,8 @@ pub enum Group {
     Rules,
     /// Everything under `limit`.
     Limits,
+    /// Heartbeat, windows, and what is remembered.
+    Times,
     /// Log level and log file.
     Log,
 }
@@ -46,6 +48,7 @@ impl Group {
             Group::Keys => "keys",
             Group::Rules => "rules",
             Group::Limits => "limits",
+            Group::Times => "times",
             Group::Log => "log",
         }
     }

@@ -163,12 +163,6 @@ fn access(values: &Values, errors: &mut Vec<ConfigError>) {
             refuse(errors, allow, "access.allow", "allows nothing; write subscribe, publish or presence");
         }
         let (pattern, to) = (text(row, "pattern"), text(row, "to"));
-        let cell = row.cells.get("to").filter(|_| to == "owner" && !pattern.contains("{resource}"));
-        if let Some(cell) = cell {
-            let sentence =
-                "an owner is the owner of a resource; write {resource} where its id stands in the pattern";
-            refuse(errors, cell, "access.to", sentence);
-        }
         let cell = row.cells.get("to").filter(|_| to == "everyone" && pattern.contains("{user}"));
         if let Some(cell) = cell {
             let sentence =

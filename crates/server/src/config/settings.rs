@@ -32,8 +32,6 @@ pub struct Settings {
     pub drain_ms: u64,
     /// How often a silent connection is asked.
     pub heartbeat_ms: u64,
-    /// How long the answer to an idempotency key is kept.
-    pub idempotency_ms: u64,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The log of the process.
@@ -42,8 +40,6 @@ pub struct Settings {
     pub tls: TlsSettings,
     /// The apps; at least one. Only in a first one alone can parts be absent: they are made at first start.
     pub apps: Vec<AppSettings>,
-    /// The secret that may change apps.
-    pub admin_secret: Option<Secret>,
     /// User tokens.
     pub auth: AuthSettings,
     /// Channel classes; the first that fits decides.
@@ -62,8 +58,6 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// The metrics page.
     pub metrics: MetricsSettings,
-    /// What Pusher clients are told.
-    pub pusher_activity_timeout_ms: u64,
     /// What is doubtful but stops nothing; to be logged at the start.
     pub warnings: Vec<String>,
     pub(super) sources: Sources,
@@ -77,25 +71,8 @@ pub struct Listen {
     pub addr: SocketAddr,
     /// Whether it speaks TLS.
     pub tls: bool,
-    /// The dialect it is bound to; `None`: path and query decide.
-    pub root: Option<Root>,
     /// The app of connections that name no key; `None`: the first.
     pub app: Option<u64>,
-}
-
-/// What a listener can be bound to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Root {
-    /// Deskbell's own protocol.
-    Native,
-    /// The booking plugin's.
-    AppointEase,
-    /// The portal's.
-    Portico,
-    /// Pusher's.
-    Pusher,
-    /// Socket.IO's.
-    SocketIo,
 }
 
 /// The log of the process.
@@ -221,7 +198,7 @@ pub struct AccessRuleText {
     pub pattern: String,
     /// subscribe, publish, presence.
     pub allow: Vec<String>,
-    /// everyone, user, owner or `role:NAME`.
+    /// everyone, user or `role:NAME`.
     pub to: String,
 }
 

@@ -14,8 +14,6 @@ pub const LOG_LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 pub const LOG_FORMATS: &[&str] = &["text", "json"];
 /// The signatures a user's token may have.
 pub const JWT_ALGORITHMS: &[&str] = &["HS256", "RS256", "ES256", "EdDSA"];
-/// What a listener's own paths may be bound to.
-pub const ROOTS: &[&str] = &["native", "appointease", "portico", "pusher", "socketio"];
 /// The classes of a channel.
 pub const CLASSES: &[&str] = &["stream", "latest", "ephemeral"];
 /// What an access rule can allow.
@@ -109,7 +107,8 @@ const SERVER: &[Opt] = &[
         within(0, 10 * MINUTE),
         "How long a stop takes at most: connections are closed spread over this time, so that clients do not \
          all come back in one moment.",
-    ),
+    )
+    .live(Group::Times),
     Opt::texts(
         "trusted_proxies",
         Form::Network,
@@ -126,12 +125,6 @@ const LISTEN: &[Opt] = &[
     Opt::switch("tls", false, "Whether this listener speaks TLS; without it, it does when TLS is set up.")
         .unset()
         .like("true"),
-    Opt::text(
-        "root",
-        Form::OneOf(ROOTS),
-        "The dialect this listener is bound to; without it path and query decide for each connection.",
-    )
-    .like("\"portico\""),
     Opt::number(
         "app",
         0,
@@ -149,18 +142,17 @@ const APP_SECRET: &str =
     "The app's secret, which only your backend knows. At least 32 characters are advised.";
 
 const APPS: &[Opt] = &[
-    Opt::number("app.id", 0, within(1, u32::MAX as u64), APP_ID).unset().live(Group::Keys).like("1001"),
-    Opt::text("app.key", Form::Any, APP_KEY).live(Group::Keys).like("\"my-public-key\""),
+    Opt::number("app.id", 0, within(1, u32::MAX as u64), APP_ID).unset().like("1001"),
+    Opt::text("app.key", Form::Any, APP_KEY).like("\"my-public-key\""),
     Opt::text("app.secret", Form::Secret, APP_SECRET).live(Group::Keys).like("\"\""),
-    Opt::rows("apps", APP_FIELDS, None, "More apps, or all of them: when `app` is empty, only these exist.")
-        .live(Group::Keys),
-    Opt::text(
-        "admin.secret",
-        Form::Secret,
-        "The secret that may make and change apps through the API. Without it nobody may.",
+    Opt::rows(
+        "apps",
+        APP_FIELDS,
+        None,
+        "More apps, or all of them: when `app` is empty, only these exist. Secrets and origins count at once on \
+         SIGHUP; apps that come, go or change their key need a restart.",
     )
-    .live(Group::Keys)
-    .like("\"\""),
+    .live(Group::Keys),
 ];
 
 const APP_FIELDS: &[Opt] = &[
@@ -334,8 +326,7 @@ const ACCESS_FIELDS: &[Opt] = &[
         "to",
         Form::Grantee,
         "Who may: `everyone`; `user`, whoever is signed in (with `{user}` in the pattern only that user); \
-         `role:NAME`, users whose token carries the role; `owner`, the owner of the resource that `{resource}` \
-         in the pattern names.",
+         `role:NAME`, users whose token carries the role.",
     )
     .or(Preset::Required)
     .like("\"user\""),
@@ -346,7 +337,8 @@ const BROWSERS: &[Opt] = &[
         "cors.origins",
         Form::Origin,
         &[],
-        "Web origins whose pages may call the HTTP API. Empty: only pages of the same host.",
+        "Web origins whose pages may call the HTTP API. Empty: only pages of the same host, and of the apps' \
+         own origins.",
     )
     .live(Group::Rules)
     .like("[\"https://www.example.org\"]"),
@@ -354,8 +346,8 @@ const BROWSERS: &[Opt] = &[
         "websocket.origins",
         Form::Origin,
         &[],
-        "Web origins whose pages may open a WebSocket. Empty: the same host, the origins of `cors.origins`, \
-         and clients that send no `Origin` (those are no browsers).",
+        "Web origins whose pages may open a WebSocket, beside the same host, the app's own origins, and \
+         clients that send no `Origin` (those are no browsers). Empty: those of `cors.origins`.",
     )
     .live(Group::Rules)
     .like("[\"https://www.example.org\"]"),
@@ -364,10 +356,12 @@ const BROWSERS: &[Opt] = &[
         false,
         "Whether permessage-deflate is offered. It costs processor time for each event and rarely pays for \
          small ones.",
-    ),
+    )
+    .live(Group::Rules),
 ];
 
 const METRICS: &[Opt] = &[
-    Opt::switch("metrics.enabled", true, "Whether `/metrics` exists."),
-    Opt::switch("metrics.public", false, "Whether `/metrics` can be read without an app's secret."),
+    Opt::switch("metrics.enabled", true, "Whether `/metrics` exists.").live(Group::Rules),
+    Opt::switch("metrics.public", false, "Whether `/metrics` can be read without an app's secret.")
+        .live(Group::Rules),
 ];

@@ -130,7 +130,12 @@ pub async fn admit(
 ) -> Result<Admitted, Refused> {
     let result = try_admit(hub, own, head, kind, peer).await;
     if let Err(refused) = &result {
-        hub.metrics.bad_requests.inc();
+        match Code::ALL.iter().find(|code| code.as_str() == refused.code) {
+            Some(code) => hub.metrics.refused(*code),
+            None => {
+                hub.metrics.bad_requests.inc();
+            }
+        }
         tracing::debug!(code = refused.code, address = %peer.address, "an upgrade was refused");
     }
     result
@@ -153,9 +158,10 @@ async fn try_admit(
         return Err(Refusal::new(Code::Draining, "the server is stopping; connect again in a moment").into());
     }
     let app = named_app(hub, own, head)?;
-    check_origin(hub, head, peer)?;
-    let (identity, new_visitor) = identify(hub, app, head).await?;
+    check_origin(hub, app, head, peer)?;
+    // The seat comes first: whoever connects too often shall not have signatures checked.
     let seat = hub.seat(peer.address)?;
+    let (identity, new_visitor) = identify(hub, app, head).await?;
     let mut headers = Vec::new();
     let cookie = new_visitor.map(|id| visitor_cookie(&hub.seals.visitor(id), peer.secure));
     headers.extend(cookie.as_deref().map(|cookie| ("Set-Cookie", cookie)));
@@ -188,18 +194,26 @@ fn named_app<'a>(hub: &'a Hub, own: Option<u64>, head: &Head<'_>) -> Result<&'a 
 }
 
 /// A browser tells which site opened the socket; other sites may not use a visitor's cookies.
-fn check_origin(hub: &Hub, head: &Head<'_>, peer: &Peer) -> Result<(), Refused> {
+fn check_origin(hub: &Hub, app: &App, head: &Head<'_>, peer: &Peer) -> Result<(), Refused> {
     let Some(origin) = head.header("origin") else { return Ok(()) };
     let front = hub.front.load();
-    let scheme = if peer.secure { "https" } else { "http" };
+    let told = head.header("x-forwarded-host").filter(|_| peer.proxied);
     let same =
-        head.header("host").is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")));
-    let listed = front.origins.iter().chain(front.cors_origins.iter().filter(|_| front.origins.is_empty()));
-    let allowed = listed.into_iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin));
+        told.into_iter().chain(head.header("host")).any(|host| is_same_host(origin, host, peer.secure));
+    let mut listed = front.origins.iter().chain(front.app_origins.get(app.index).into_iter().flatten());
+    let allowed = listed.any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin));
     if same || allowed || front.dev {
         return Ok(());
     }
     Err(Refusal::new(Code::BadOrigin, "this site may not connect here; add it to websocket.origins").into())
+}
+
+/// Does the page come from the host that it connects to? A proxy that nobody told us to trust may
+/// have taken TLS off, so only when we know that the client speaks TLS, the page must as well.
+fn is_same_host(origin: &str, host: &str, secure: bool) -> bool {
+    let Some((scheme, of_page)) = origin.split_once("://") else { return false };
+    let scheme = scheme.to_ascii_lowercase();
+    (scheme == "https" || (scheme == "http" && !secure)) && of_page.eq_ignore_ascii_case(host)
 }
 
 /// Who asks: a token, the secret, or a visitor with an old or a new signed id.
@@ -230,7 +244,7 @@ pub fn visitor_cookie(sealed: &str, secure: bool) -> String {
 /// The head of a request that hyper has read, in the form in which the door reads heads.
 pub fn head_text<B>(request: &Request<B>) -> Vec<u8> {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let mut text = format!("{} {target} HTTP/1.1\r\n", request.method()).into_bytes();
+    let mut text = format!("{} {target} {:?}\r\n", request.method(), request.version()).into_bytes();
     for (name, value) in request.headers() {
         text.extend_from_slice(name.as_str().as_bytes());
         text.extend_from_slice(b": ");

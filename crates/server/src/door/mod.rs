@@ -22,9 +22,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use deskbell_core::limits;
+use deskbell_core::refusal::Code;
 use deskbell_wire::http_head::{self, Head};
 use deskbell_wire::route::{Asked, Route, route};
-use http::{Request, Response};
+use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::{HeaderValue, Request, Response};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,6 +42,9 @@ pub use stream::{Handover, Prefixed};
 use crate::hub::Hub;
 use crate::shard::{Arrival, Letter, Way};
 use crate::tls::Acceptor;
+
+/// The smallest buffer that hyper works with.
+const SMALLEST_BUFFER: usize = 8 * 1024;
 
 /// One listener's door.
 #[derive(Clone)]
@@ -89,6 +94,11 @@ impl Door {
     }
 
     async fn welcome(self, stream: TcpStream, address: SocketAddr, stop: watch::Receiver<bool>) {
+        let Some(_visit) = self.hub.visit(address.ip()) else {
+            self.hub.metrics.refused(Code::LimitReached);
+            tracing::debug!(%address, "a socket was closed: there are as many as there may be");
+            return;
+        };
         // Small frames must not wait for an acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         match self.tls.clone() {
@@ -105,13 +115,11 @@ impl Door {
         address: SocketAddr,
         stop: watch::Receiver<bool>,
     ) {
-        let handshake = Duration::from_millis(limits::HEADER_TIME);
-        match tokio::time::timeout(handshake, tls.accept(stream)).await {
-            Ok(Ok(Some(stream))) => self.knock(stream, address, true, stop).await,
-            Ok(Ok(None)) => {}
+        match tls.accept(stream).await {
+            Ok(Some(stream)) => self.knock(stream, address, true, stop).await,
+            Ok(None) => {}
             // A port probe, or a client that does not trust us: nothing to be said to it.
-            Ok(Err(error)) => tracing::debug!(%error, %address, "TLS handshake failed"),
-            Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
+            Err(error) => tracing::debug!(%error, %address, "TLS handshake failed"),
         }
     }
 
@@ -122,8 +130,9 @@ impl Door {
         secure: bool,
         stop: watch::Receiver<bool>,
     ) {
-        let patience = Duration::from_millis(limits::HEADER_TIME);
-        let head = tokio::time::timeout(patience, read_head(&mut stream)).await;
+        let front = self.hub.front.load_full();
+        let most = front.header;
+        let head = tokio::time::timeout(front.header_time, read_head(&mut stream, most)).await;
         let bytes = match head {
             Ok(Ok(Some(head))) => head,
             // Nothing was said: a port probe is no error.
@@ -136,7 +145,7 @@ impl Door {
             }
         };
         let (hub, own) = (self.hub.clone(), self.app);
-        match Self::answer_door(&hub, own, stream, bytes, address, secure).await {
+        match Self::answer_door(&hub, own, stream, bytes, most, address, secure).await {
             (Knocked::Http(read), Some(stream)) => {
                 Box::pin(self.serve_http(stream, read, address, secure, stop)).await;
             }
@@ -150,10 +159,11 @@ impl Door {
         own: Option<u64>,
         mut stream: S,
         bytes: Vec<u8>,
+        most: usize,
         address: SocketAddr,
         secure: bool,
     ) -> (Knocked, Option<S>) {
-        let head = match http_head::parse(&bytes) {
+        let head = match http_head::parse_within(&bytes, most) {
             Ok(Some(head)) => head,
             Ok(None) => return (Knocked::Over, None),
             Err(error) => {
@@ -204,6 +214,7 @@ impl Door {
         secure: bool,
         mut stop: watch::Receiver<bool>,
     ) {
+        let buffer = self.hub.front.load().header.max(SMALLEST_BUFFER);
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
             let door = self.clone();
             async move { Ok::<_, Infallible>(door.answer::<S>(request, address, secure).await) }
@@ -212,6 +223,7 @@ impl Door {
         http.timer(TokioTimer::new())
             .header_read_timeout(Duration::from_millis(limits::KEEP_ALIVE))
             .max_headers(http_head::MAX_HEADER_LINES)
+            .max_buf_size(buffer)
             .half_close(false);
         let connection =
             http.serve_connection(TokioIo::new(Prefixed::new(read, stream)), service).with_upgrades();
@@ -242,7 +254,7 @@ impl Door {
             && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
         {
             let text = admit::head_text(&request);
-            if let Ok(Some(head)) = http_head::parse(&text) {
+            if let Ok(Some(head)) = http_head::parse_within(&text, usize::MAX) {
                 let kind = Self::kind(&self.hub, &head);
                 if kind != Route::Http {
                     return match admit::admit(&self.hub, self.app, &head, kind, &peer).await {
@@ -252,13 +264,20 @@ impl Door {
                 }
             }
         }
+        let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
         let mut router = self.router;
-        match router.call(request).await {
+        let mut response = match router.call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
+        };
+        if is_chunked {
+            // hyper forgets a Content-Length that stood beside it. Had somebody before us believed
+            // that one, what follows would not be what it takes it for.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        response
     }
 }
 
@@ -306,14 +325,16 @@ fn hand_over<S: Handover>(hub: &Arc<Hub>, admitted: Admitted, stream: S, greetin
 }
 
 /// Reads until the end of a request head. `None` when the peer says nothing at all.
-async fn read_head<S: Handover>(stream: &mut S) -> std::io::Result<Option<Vec<u8>>> {
+async fn read_head<S: Handover>(stream: &mut S, most: usize) -> std::io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::with_capacity(1_024);
     loop {
         if stream.read_buf(&mut bytes).await? == 0 {
             return Ok(None);
         }
         // The end of a head is found without reading it; what cannot become one is not waited for.
-        if memchr::memmem::find(&bytes, b"\r\n\r\n").is_some() || http_head::parse(&bytes).is_err() {
+        if memchr::memmem::find(&bytes, b"\r\n\r\n").is_some()
+            || http_head::parse_within(&bytes, most).is_err()
+        {
             return Ok(Some(bytes));
         }
     }

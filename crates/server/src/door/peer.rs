@@ -1,6 +1,7 @@
 //! Who is at the other end: the socket's address, or what a trusted proxy says of it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -9,12 +10,18 @@ use ipnet::IpNet;
 pub struct Front {
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Web origins that may open WebSockets; empty: the same host, CORS origins, and no origin.
+    /// Web origins that may open WebSockets, beside the same host and the app's own.
     pub origins: Vec<String>,
-    /// Web origins that may call the HTTP API.
+    /// Web origins that belong to one app alone, by the app's index.
+    pub app_origins: Vec<Vec<String>>,
+    /// Web origins that may call the HTTP API, of all apps.
     pub cors_origins: Vec<String>,
     /// The cookie with the user's token.
     pub auth_cookie: Option<String>,
+    /// Bytes of a request head.
+    pub header: usize,
+    /// Time for a request head.
+    pub header_time: Duration,
     /// Bytes of a request body.
     pub body: usize,
     /// The longest wait of a poll, in milliseconds.
@@ -46,6 +53,8 @@ pub struct Peer {
     pub secure: bool,
     /// The connection comes from this machine, and not through a proxy.
     pub loopback: bool,
+    /// The connection comes from a proxy that is believed.
+    pub proxied: bool,
 }
 
 impl Front {
@@ -54,7 +63,7 @@ impl Front {
     pub fn peer(&self, socket: SocketAddr, secure: bool, header: impl Fn(&str) -> Option<String>) -> Peer {
         let own = socket.ip().to_canonical();
         if !self.trusts(own) {
-            return Peer { address: own, secure, loopback: own.is_loopback() };
+            return Peer { address: own, secure, loopback: own.is_loopback(), proxied: false };
         }
         let (chain, scheme) = match header("forwarded") {
             Some(forwarded) => forwarded_chain(&forwarded),
@@ -68,10 +77,11 @@ impl Front {
         let client = chain.iter().rev().copied().find(|hop| hop.is_none_or(|address| !self.trusts(address)));
         let address = client.flatten().unwrap_or(own);
         let secure = secure || scheme.is_some_and(|s| s.trim().eq_ignore_ascii_case("https"));
-        Peer { address, secure, loopback: own.is_loopback() && !told }
+        Peer { address, secure, loopback: own.is_loopback() && !told, proxied: true }
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Is this a proxy whose forwarding headers are believed?
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|net| net.contains(&address))
     }
 }

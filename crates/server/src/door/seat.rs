@@ -1,4 +1,5 @@
-//! Counts a connection for as long as it lives.
+//! Counts a connection for as long as it lives: as a visit while it is in the front door, and as a
+//! client's seat from there on.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,6 +11,13 @@ use crate::hub::Hub;
 use crate::limiter::Purpose;
 use deskbell_core::rate::Rate;
 
+/// A socket in the front door: its request is not read yet, or it speaks HTTP.
+#[derive(Debug)]
+pub struct Visit {
+    hub: Arc<Hub>,
+    address: Option<IpAddr>,
+}
+
 /// One connection's place in the counts of its address and of the process.
 #[derive(Debug)]
 pub struct Seat {
@@ -18,6 +26,25 @@ pub struct Seat {
 }
 
 impl Hub {
+    /// Lets a socket into the front door, as many of an address and in all as there may be clients.
+    /// Without this, sockets that say nothing would use up the process's files. A proxy is not one
+    /// address: it brings everybody.
+    pub fn visit(self: &Arc<Self>, socket: IpAddr) -> Option<Visit> {
+        let front = self.front.load();
+        if front.connections != 0 && self.metrics.visits.get() >= front.connections as i64 {
+            return None;
+        }
+        let own = socket.to_canonical();
+        let address = (!front.trusts(own)).then_some(own);
+        if let Some(address) = address
+            && !self.limiter.connect(Purpose::Visit, address, front.connections_per_address)
+        {
+            return None;
+        }
+        self.metrics.visits.inc();
+        Some(Visit { hub: self.clone(), address })
+    }
+
     /// Gives a new connection its place, or says why there is none.
     pub fn seat(self: &Arc<Self>, address: IpAddr) -> Result<Seat, Refusal> {
         let front = self.front.load();
@@ -35,21 +62,29 @@ impl Hub {
                 "the server has all the connections it may have (limit.connections); come back later",
             ));
         }
-        if !self.limiter.connect(address, front.connections_per_address) {
+        if !self.limiter.connect(Purpose::Connect, address, front.connections_per_address) {
             return Err(Refusal::new(
                 Code::LimitReached,
                 "this address has all the connections it may have (limit.connections_per_address); close some first",
             ));
         }
         self.metrics.connections.inc();
-        self.metrics.connected.inc();
         Ok(Seat { hub: self.clone(), address })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.hub.limiter.disconnect(self.address);
+        self.hub.limiter.disconnect(Purpose::Connect, self.address);
         self.hub.metrics.connections.dec();
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Some(address) = self.address {
+            self.hub.limiter.disconnect(Purpose::Visit, address);
+        }
+        self.hub.metrics.visits.dec();
     }
 }

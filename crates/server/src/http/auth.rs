@@ -83,7 +83,7 @@ pub fn check_signature(app: &App, parts: &Parts, body: &[u8], now: Millis) -> Re
         query: parts.uri.query().unwrap_or_default(),
         body,
     };
-    signature::verify(&request, &app.key, app.secret.as_bytes(), now)
+    signature::verify(&request, &app.key, app.secret.expose().as_bytes(), now)
 }
 
 /// The other end, as the front door found it out.

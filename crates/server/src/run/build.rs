@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use deskbell_core::access::{self, Action, Audience, Rule, Rules};
@@ -321,12 +322,16 @@ pub fn tuning(settings: &Settings) -> Tuning {
 /// What the front door works with.
 pub fn front(settings: &Settings) -> Front {
     let limits = &settings.limits;
-    let app_origins = settings.apps.iter().flat_map(|app| app.origins.iter().cloned());
+    let app_origins: Vec<Vec<String>> = settings.apps.iter().map(|app| app.origins.clone()).collect();
+    let pages = &settings.websocket.origins;
     Front {
         trusted_proxies: settings.trusted_proxies.clone(),
-        origins: settings.websocket.origins.iter().cloned().chain(app_origins).collect(),
-        cors_origins: settings.cors_origins.clone(),
+        origins: if pages.is_empty() { settings.cors_origins.clone() } else { pages.clone() },
+        cors_origins: settings.cors_origins.iter().chain(app_origins.iter().flatten()).cloned().collect(),
+        app_origins,
         auth_cookie: settings.auth.cookie.clone(),
+        header: limits.header,
+        header_time: Duration::from_millis(limits.header_time_ms),
         body: limits.body,
         poll_wait: limits.poll_wait_ms,
         metrics_enabled: settings.metrics.enabled,

@@ -17,7 +17,7 @@ use crate::config::Settings;
 use crate::door::Door;
 use crate::http;
 use crate::hub::Hub;
-use crate::logging;
+use crate::logging::{self, Logging};
 use crate::tls::Acceptor;
 
 /// Channels that one sweep looks at.
@@ -45,7 +45,7 @@ impl std::error::Error for StartError {}
 /// Everything that runs, in the order in which it was built.
 struct Running {
     settings: Settings,
-    log_file: logging::LogFile,
+    logging: Logging,
     hub: Arc<Hub>,
     shards: Vec<JoinHandle<()>>,
     tls: Option<Arc<Acceptor>>,
@@ -55,7 +55,7 @@ struct Running {
 
 /// Runs the server until it is told to stop.
 pub fn serve(settings: Settings) -> Result<(), StartError> {
-    let log_file = logging::start(&settings.log).map_err(StartError::new)?;
+    let logging = logging::start(&settings.log).map_err(StartError::new)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.clamp(1, 4))
@@ -63,12 +63,12 @@ pub fn serve(settings: Settings) -> Result<(), StartError> {
         .build()
         .map_err(StartError::new)?;
     runtime.block_on(async {
-        let running = start(settings, log_file).await?;
+        let running = start(settings, logging).await?;
         until_stopped(running).await
     })
 }
 
-async fn start(settings: Settings, log_file: logging::LogFile) -> Result<Running, StartError> {
+async fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
@@ -94,7 +94,7 @@ async fn start(settings: Settings, log_file: logging::LogFile) -> Result<Running
         tokio::spawn(async move { hub.apps[index].verifier.run().await });
     }
     tokio::spawn(keep_house(hub.clone()));
-    Ok(Running { settings, log_file, hub, shards, tls, stop, doors })
+    Ok(Running { settings, logging, hub, shards, tls, stop, doors })
 }
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {

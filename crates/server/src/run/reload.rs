@@ -2,9 +2,20 @@
 
 use std::sync::Arc;
 
+use deskbell_core::access::Rules;
+use deskbell_core::class::Classes;
+
 use super::{Running, StartError, build};
-use crate::config::Settings;
+use crate::app::App;
+use crate::config::{AppSettings, Settings};
+use crate::identity;
 use crate::shard::Letter;
+
+/// What one app takes.
+struct News {
+    secret: String,
+    auth: identity::Settings,
+}
 
 /// Reads the configuration again. What is wrong with it is told, and nothing changes.
 pub fn reload(running: &mut Running) {
@@ -15,11 +26,11 @@ pub fn reload(running: &mut Running) {
             return;
         }
     };
-    for key in &Settings::reload_difference(&running.settings, &settings).restart {
-        tracing::warn!("{key} has changed, but counts only after a restart");
-    }
     match take(running, &settings) {
         Ok(()) => {
+            for key in waiting(running, &settings) {
+                tracing::warn!("{key} has changed, but counts only after a restart");
+            }
             running.settings = settings;
             tracing::info!("the configuration was reloaded");
         }
@@ -27,26 +38,67 @@ pub fn reload(running: &mut Running) {
     }
 }
 
-fn take(running: &mut Running, settings: &Settings) -> Result<(), StartError> {
+/// Options whose new values a running server cannot take.
+fn waiting(running: &Running, settings: &Settings) -> Vec<&'static str> {
+    let mut keys = Settings::reload_difference(&running.settings, settings).restart;
+    let identified = |settings: &Settings| -> Vec<_> {
+        settings.apps.iter().map(|app| (app.id, app.key.clone())).collect()
+    };
+    let is_single = settings.apps.len() == 1 && running.settings.apps.len() == 1;
+    if !is_single && identified(settings) != identified(&running.settings) {
+        keys.push("apps");
+    }
+    keys
+}
+
+/// Everything that can fail comes first, so that a reload is taken whole or not at all.
+fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     let hub = &running.hub;
     let (rules, classes) = (build::rules(settings)?, build::classes(settings)?);
-    for app in &hub.apps {
-        let wish = settings.apps.get(app.index).and_then(|app| app.secret.as_ref());
-        let secret = wish.map_or_else(|| app.secret.expose().to_owned(), |secret| secret.expose().to_owned());
-        app.verifier.replace(build::auth(settings, &secret)?).map_err(StartError::new)?;
-        app.rules.store(Arc::new(rules.clone()));
-        app.log.with(|log| log.set_classes(classes.clone()));
+    let news = hub.apps.iter().map(|app| news(app, settings)).collect::<Result<Vec<_>, _>>()?;
+    for one in &news {
+        identity::Verifier::new(one.auth.clone()).map_err(StartError::new)?;
     }
-    hub.tuning.store(Arc::new(build::tuning(settings)));
-    hub.front.store(Arc::new(build::front(settings)));
     if let Some(tls) = &running.tls {
         let warnings = tls.reload(crate::clock::now_ms()).map_err(StartError::new)?;
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     }
-    running.log_file.reopen().map_err(StartError::new)?;
+    running.logging.reload(&settings.log).map_err(StartError::new)?;
+    for (app, news) in hub.apps.iter().zip(news) {
+        apply(app, news, &rules, &classes)?;
+    }
+    hub.tuning.store(Arc::new(build::tuning(settings)));
+    let mut front = build::front(settings);
+    front.app_origins = hub
+        .apps
+        .iter()
+        .map(|app| own(app, settings).map_or_else(Vec::new, |own| own.origins.clone()))
+        .collect();
+    hub.front.store(Arc::new(front));
     for mailbox in &hub.mailboxes {
         // Every shard looks at its subscriptions again; a lost right ends them.
         mailbox.answer(Letter::Recheck);
     }
+    Ok(())
+}
+
+/// The settings of an app that runs, found by its id: rows may have moved, come and gone.
+fn own<'a>(app: &App, settings: &'a Settings) -> Option<&'a AppSettings> {
+    let own = settings.apps.iter().find(|wish| wish.id == Some(app.id.0));
+    // The first app may have no id in the file: it was made at the first start.
+    own.or_else(|| settings.apps.first().filter(|first| app.index == 0 && first.id.is_none()))
+}
+
+fn news(app: &App, settings: &Settings) -> Result<News, StartError> {
+    let wish = own(app, settings).and_then(|wish| wish.secret.as_ref());
+    let secret = wish.map_or_else(|| app.secret.expose().to_string(), |secret| secret.expose().to_owned());
+    Ok(News { auth: build::auth(settings, &secret)?, secret })
+}
+
+fn apply(app: &App, news: News, rules: &Rules, classes: &Classes) -> Result<(), StartError> {
+    app.verifier.replace(news.auth).map_err(StartError::new)?;
+    app.secret.replace(&news.secret);
+    app.rules.store(Arc::new(rules.clone()));
+    app.log.with(|log| log.set_classes(classes.clone()));
     Ok(())
 }

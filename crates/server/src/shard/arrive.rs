@@ -23,6 +23,7 @@ impl Shard {
         let session =
             Session::new(SessionId(clock::random_u64()), PublicId(clock::random_u64()), arrival.identity);
         let mut client = Client::new(arrival.app as u16, variant, arrival.peer, session, self.now);
+        self.hub.metrics.connected.inc();
         client.seat = Some(Box::new(arrival.seat));
         client.transient = !variant.is_websocket();
         let slot = self.clients.insert(client);

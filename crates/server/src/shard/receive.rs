@@ -148,7 +148,7 @@ impl Shard {
 
     fn take_text(&mut self, slot: u32, text: &str) {
         self.hub.metrics.messages_in.inc();
-        match native::decode(text) {
+        match native::decode_within(text, self.tuning.frame) {
             Err(rejected) => {
                 if self.may_send(slot, &rejected.reference) {
                     self.say(slot, &Notice::Error(&rejected.refusal), &rejected.reference);

@@ -11,13 +11,12 @@ use rusqlite::Connection;
 use super::lane::Lane;
 use super::writer::Task;
 
-/// Pages between two checkpoints: 8 MiB.
-const STEP: u32 = 2_048;
-/// Pages from which on the writer finishes a checkpoint: 64 MiB.
-const LONG: u32 = 16_384;
-
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Checkpointer {
+    /// Pages between two checkpoints.
+    step: u32,
+    /// Pages from which on the writer finishes a checkpoint.
+    long: u32,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -31,13 +30,22 @@ struct State {
     ended: bool,
 }
 
-impl State {
-    fn is_due(&self) -> bool {
-        self.pages >= self.last.saturating_add(STEP)
+impl Default for Checkpointer {
+    /// A checkpoint for every 8 MiB, finished by the writer from 64 MiB on.
+    fn default() -> Self {
+        Self::new(2_048, 16_384)
     }
 }
 
 impl Checkpointer {
+    pub(super) fn new(step: u32, long: u32) -> Self {
+        Self { step, long, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    fn is_due(&self, state: &State) -> bool {
+        state.pages >= state.last.saturating_add(self.step)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -50,7 +58,7 @@ impl Checkpointer {
             state.last = 0;
         }
         state.pages = pages;
-        if state.is_due() {
+        if self.is_due(&state) {
             drop(state);
             self.changed.notify_one();
         }
@@ -66,7 +74,7 @@ impl Checkpointer {
     pub(super) fn run(&self, connection: &Connection, writer: &Arc<Lane<Task>>) {
         while let Some(pages) = self.next() {
             passive(connection);
-            if pages >= LONG {
+            if pages >= self.long {
                 // The first pass took long and much was written meanwhile; the second is short,
                 // and leaves next to nothing to the writer.
                 passive(connection);
@@ -83,7 +91,7 @@ impl Checkpointer {
             if state.ended {
                 return None;
             }
-            if state.is_due() {
+            if self.is_due(&state) {
                 state.last = state.pages;
                 return Some(state.pages);
             }

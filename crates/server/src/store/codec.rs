@@ -202,3 +202,78 @@ pub(super) fn row_check(events: &[Seen<'_>]) -> Result<u32, Failure> {
 pub(super) fn drafts_check(drafts: &[Draft]) -> u32 {
     drafts.last().map_or(0, |last| check_of(&last.event.id))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_draft() -> impl Strategy<Value = Draft> {
+        let texts = ("[!-~]{1,128}", "[A-Za-z0-9_=@,.;:#-]{1,200}", "[^\\p{C}]{1,60}");
+        let form = prop_oneof![Just(Form::Json), Just(Form::Text), Just(Form::Args)];
+        let kind =
+            prop_oneof![Just(Kind::Message), Just(Kind::Joined), Just(Kind::Updated), Just(Kind::Left)];
+        let rest =
+            (any::<Vec<u8>>(), any::<u64>(), proptest::option::of("[^\\p{C}]{1,60}"), any::<Option<u64>>());
+        (texts, form, kind, rest).prop_map(|((id, channel, name), form, kind, (bytes, at, key, except))| {
+            Draft {
+                event: Event {
+                    id: EventId::parse(&id).unwrap(),
+                    channel: ChannelName::parse(&channel).unwrap(),
+                    name: EventName::parse(&name).unwrap(),
+                    data: Data { form, bytes: bytes.into() },
+                    at,
+                },
+                kind,
+                key: key.map(|key| Key::parse(&key).unwrap()),
+                except: except.map(PublicId),
+            }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_goes_in_comes_out(drafts in proptest::collection::vec(any_draft(), 0..5)) {
+            let row = Bytes::from(encode(&drafts));
+            let seen = look(&row).unwrap();
+            prop_assert_eq!(seen.len(), drafts.len());
+            prop_assert_eq!(row_check(&seen).unwrap(), drafts_check(&drafts));
+            for (seen, draft) in seen.iter().zip(&drafts) {
+                let got = seen.draft(&row).unwrap();
+                prop_assert_eq!(&got.event, &draft.event);
+                prop_assert_eq!((got.kind, &got.key, got.except), (draft.kind, &draft.key, draft.except));
+            }
+            // No part of a row is a row, and no row has something behind it.
+            for cut in 0..row.len() {
+                prop_assert!(look(&row[..cut]).is_err());
+            }
+            prop_assert!(look(&[&row[..], &[0]].concat()).is_err());
+        }
+
+        #[test]
+        fn foreign_bytes_are_refused_or_read_but_never_a_panic(mut bytes in any::<Vec<u8>>(), count in 0..4_u8) {
+            bytes.splice(0..0, [VERSION, count]);
+            let row = Bytes::from(bytes);
+            if let Ok(seen) = look(&row) {
+                for event in seen {
+                    drop(event.draft(&row));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_and_lengths_have_bounds() {
+        let mut row = vec![VERSION];
+        number(&mut row, 4_096);
+        assert!(look(&row).is_err(), "more events than a row has");
+        assert_eq!(take_number(&mut &[0xff; 10][..]), None, "a number has 64 bits");
+        let mut most = Vec::new();
+        number(&mut most, u64::MAX);
+        assert_eq!(take_number(&mut &most[..]), Some(u64::MAX));
+        assert_eq!(take_bytes(&mut &most[..]), None, "a length beyond the row");
+    }
+}

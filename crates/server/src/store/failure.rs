@@ -49,6 +49,8 @@ pub enum Failure {
     Damaged(String),
     /// A thread could not be started.
     Thread(io::Error),
+    /// The store was closed before.
+    Closed,
 }
 
 impl Failure {
@@ -104,6 +106,7 @@ impl fmt::Display for Failure {
             Self::Thread(error) => {
                 write!(f, "cannot start a thread: {error}; raise the limit of processes of this user")
             }
+            Self::Closed => f.write_str("the store is closed; start the server again"),
         }
     }
 }

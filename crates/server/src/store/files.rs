@@ -26,17 +26,25 @@ impl Paths {
         }
     }
 
-    /// Makes the directory and an empty data file where they are missing. Nobody but this user may
-    /// read them: they hold secrets. SQLite gives its side files the mode of the data file.
+    /// Makes the directory where it is missing. Nobody but this user may look into it: it holds
+    /// secrets.
     pub(super) fn create(&self) -> Result<(), Failure> {
+        if self.data.is_dir() {
+            return Ok(());
+        }
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.data)
+            .and_then(|()| match self.data.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                // A file is as durable as the directories that lead to it.
+                Some(parent) => File::open(parent)?.sync_all(),
+                None => Ok(()),
+            })
             .map_err(|e| Failure::file("make the directory", &self.data, e))
     }
 
-    /// Makes the empty data file where it is missing.
+    /// Makes the empty data file where it is missing. SQLite gives its side files the same mode.
     pub(super) fn create_database(&self) -> Result<(), Failure> {
         private()
             .create(true)

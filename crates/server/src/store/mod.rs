@@ -96,16 +96,23 @@ pub struct Store {
     reads: Arc<Lane<Reading>>,
     checkpointer: Arc<Checkpointer>,
     threads: Mutex<Threads>,
-    /// Writes what the writer has no part in: the notes of a clean stop.
-    control: Mutex<Connection>,
+    /// Writes what the writer has no part in: the notes of a clean stop. Nothing, once closed.
+    control: Mutex<Option<Control>>,
     installation: Installation,
     database: PathBuf,
+}
+
+/// The connection beside the writer's, and what keeps other processes out.
+struct Control {
+    connection: Connection,
     _lock: File,
 }
 
 #[derive(Default)]
 struct Threads {
     writer: Option<JoinHandle<()>>,
+    /// A thread ended by a panic, so that the end of this run is no clean one.
+    panicked: bool,
     others: Vec<JoinHandle<()>>,
 }
 
@@ -162,6 +169,10 @@ impl Opened {
 
     /// Starts the threads. Every committed row goes through `feed` before it is acknowledged.
     pub fn start(self, feed: Feed) -> Result<Store, Failure> {
+        self.start_with(feed, Checkpointer::default())
+    }
+
+    fn start_with(self, feed: Feed, checkpointer: Checkpointer) -> Result<Store, Failure> {
         let database = self.paths.database;
         let writing = schema::connect(&database)?;
         let copying = schema::connect(&database)?;
@@ -169,12 +180,11 @@ impl Opened {
         let store = Store {
             writes: Arc::new(Lane::new(WRITES, WRITE_BYTES)),
             reads: Arc::new(Lane::new(READS, usize::MAX)),
-            checkpointer: Arc::default(),
+            checkpointer: Arc::new(checkpointer),
             threads: Mutex::default(),
-            control: Mutex::new(self.control),
+            control: Mutex::new(Some(Control { connection: self.control, _lock: self.lock })),
             installation: self.installation,
             database,
-            _lock: self.lock,
         };
         let (writes, reads) = (store.writes.clone(), store.reads.clone());
         let checkpointer = store.checkpointer.clone();
@@ -242,7 +252,7 @@ impl Store {
 
     /// The last row of an app with its check value, or zeros.
     pub fn head(&self, app: AppId) -> Result<(u64, u32), Failure> {
-        tables::head(&self.control(), app)
+        self.with_control(|control| tables::head(control, app))
     }
 
     /// Checks the whole file. Takes as long as reading it takes.
@@ -257,25 +267,35 @@ impl Store {
         let writer = self.threads().writer.take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
             tracing::error!("the store's writer ended by a panic");
+            self.threads().panicked = true;
         }
     }
 
     /// Writes down an app's log for the next start. It counts only if [`Self::close`] follows.
     pub fn save_carry(&self, app: AppId, json: &str) -> Result<(), Failure> {
-        carried::save(&self.control(), app, What::Log, json)
+        self.with_control(|control| carried::save(control, app, What::Log, json))
     }
 
     /// The same for the app's sessions.
     pub fn save_sessions(&self, app: AppId, json: &str) -> Result<(), Failure> {
-        carried::save(&self.control(), app, What::Sessions, json)
+        self.with_control(|control| carried::save(control, app, What::Sessions, json))
     }
 
-    /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves one file.
+    /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves no
+    /// side files. After a panic of the writer nothing is marked: the log may not have what the
+    /// file has.
     pub fn close(&self) -> Result<(), Failure> {
         self.end();
-        let control = self.control();
-        carried::end(&control)?;
-        checkpoint::checkpoint(&control, "TRUNCATE")?;
+        let clean = !self.threads().panicked;
+        self.with_control(|control| {
+            if clean {
+                carried::end(control)?;
+            }
+            checkpoint::checkpoint(control, "TRUNCATE")?;
+            Ok(())
+        })?;
+        // The file and the directory's lock are let go of here, whoever still holds the store.
+        self.control().take();
         Ok(())
     }
 
@@ -296,7 +316,14 @@ impl Store {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn control(&self) -> MutexGuard<'_, Connection> {
+    fn with_control<T>(&self, act: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
+        match self.control().as_ref() {
+            Some(control) => act(&control.connection),
+            None => Err(Failure::Closed),
+        }
+    }
+
+    fn control(&self) -> MutexGuard<'_, Option<Control>> {
         // An unfinished transaction is rolled back when its owner is dropped by a panic.
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -70,7 +70,7 @@ pub(super) fn page(connection: &mut Connection, read: &LedgerRead) -> Result<Led
 }
 
 /// The coordinates of the page, and one more where there is more.
-fn find(
+pub(super) fn find(
     connection: &Connection,
     read: &LedgerRead,
     end: u64,

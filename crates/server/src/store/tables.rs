@@ -75,7 +75,7 @@ impl Tables {
         self.transact(|tables| batch.iter().map(|publish| tables.apply(publish)).collect())
     }
 
-    fn apply(&mut self, publish: &Publish) -> Result<Outcome, Failure> {
+    pub(super) fn apply(&mut self, publish: &Publish) -> Result<Outcome, Failure> {
         if let Some(once) = publish.once
             && let Some(outcome) = self.find(publish, once)?
         {

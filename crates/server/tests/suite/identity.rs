@@ -204,7 +204,8 @@ fn a_wrong_token_is_refused_wherever_it_comes_from() {
     let server = server();
     let wrong = token_signed(&json!({"sub": "7"}), "another-secret-another-secret-another");
     let over = token(&json!({"sub": "7", "exp": in_seconds(-60)}));
-    for (bad, code) in [(&wrong, "unauthorized"), (&over, "token_expired"), (&"rubbish".to_owned(), "unauthorized")]
+    for (bad, code) in
+        [(&wrong, "unauthorized"), (&over, "token_expired"), (&"rubbish".to_owned(), "unauthorized")]
     {
         let path = format!("/v1/ws?token={bad}");
         let refused = Ws::open_with(&server, &path, &[]).err().expect("no upgrade with a wrong token");

@@ -2,7 +2,11 @@
 
 mod harness;
 
+mod bad_input;
+mod durable;
 mod first_steps;
 mod identity;
+mod matrix;
+mod presence;
 mod races;
 mod sessions;

@@ -15,9 +15,11 @@ pub enum HeadError {
     HeaderLine,
     /// `Host` is missing, or there are several.
     Host,
+    /// The length of the body is said more than once.
+    BodyLength,
     /// The request line is longer than [`MAX_REQUEST_LINE`](super::MAX_REQUEST_LINE).
     TargetTooLong,
-    /// The head is longer than [`MAX_HEAD`](super::MAX_HEAD).
+    /// The head is longer than its bound, [`MAX_HEAD`](super::MAX_HEAD) unless another was set.
     HeadTooLong,
     /// There are more header lines than [`MAX_HEADER_LINES`](super::MAX_HEADER_LINES).
     TooManyHeaders,
@@ -58,10 +60,17 @@ impl HeadError {
                 (400, "http_header_line", "Send each header as name: value on one line, without folding.")
             }
             Self::Host => (400, "http_host", "Send exactly one Host header."),
+            Self::BodyLength => (
+                400,
+                "http_body_length",
+                "Say the length of the body once: one Content-Length, or Transfer-Encoding: chunked.",
+            ),
             Self::TargetTooLong => (414, "http_target_too_long", "Shorten the URL to less than 8 KiB."),
-            Self::HeadTooLong => {
-                (431, "http_head_too_long", "Send less than 16 KiB of headers; clear this site's cookies.")
-            }
+            Self::HeadTooLong => (
+                431,
+                "http_head_too_long",
+                "Send fewer bytes of headers (limit.header); clear this site's cookies.",
+            ),
             Self::TooManyHeaders => (431, "http_too_many_headers", "Send at most 100 headers."),
             Self::Method => {
                 (501, "http_method", "Use one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.")

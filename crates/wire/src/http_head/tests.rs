@@ -169,3 +169,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_bound_of_a_head_can_be_set() {
+    let head = request(&format!("Host: h\r\na: {}", "x".repeat(20_000)));
+    assert_eq!(refusal(&head), HeadError::HeadTooLong);
+    assert!(parse_within(&head, head.len()).unwrap().is_some());
+    assert_eq!(parse_within(&head, head.len() - 1), Err(HeadError::HeadTooLong));
+}
+
+#[test]
+fn the_length_of_a_body_is_said_once() {
+    for twice in [
+        "Content-Length: 3\r\nTransfer-Encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 3",
+        "Content-Length: 3\r\nContent-Length: 3",
+        "Content-Length: 3\r\nContent-Length: 4",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+    ] {
+        assert_eq!(refusal(&request(&format!("Host: h\r\n{twice}"))), HeadError::BodyLength, "{twice}");
+    }
+    for once in ["Content-Length: 3", "Transfer-Encoding: chunked"] {
+        assert!(parse(&request(&format!("Host: h\r\n{once}"))).unwrap().is_some(), "{once}");
+    }
+}

@@ -40,8 +40,13 @@ pub struct Rejected {
 /// assert_eq!(reference.as_json(), Some("7"));
 /// ```
 pub fn decode(text: &str) -> Result<(Command, Reference), Rejected> {
-    if text.len() > limits::FRAME_IN {
-        let message = format!("a frame has at most {} bytes; send less, or over HTTP", limits::FRAME_IN);
+    decode_within(text, limits::FRAME_IN)
+}
+
+/// Reads one frame of at most so many bytes.
+pub fn decode_within(text: &str, most: usize) -> Result<(Command, Reference), Rejected> {
+    if text.len() > most {
+        let message = format!("a frame has at most {most} bytes; send less, or over HTTP");
         let refusal = Refusal::new(Code::TooLarge, message);
         return Err(Rejected { refusal, reference: Reference::none() });
     }

@@ -11,6 +11,6 @@ pub mod poll;
 pub mod reference;
 pub mod sse;
 
-pub use decode::{Rejected, decode};
+pub use decode::{Rejected, decode, decode_within};
 pub use encode::{encode, event_body, finish};
 pub use reference::Reference;

@@ -1,15 +1,12 @@
 //! The settings as the parts of the server see them.
 
-use super::super::{AccessRuleText, ChannelClass, ChannelRule, Group, Listen, Root, Settings, TlsSettings};
+use super::super::{AccessRuleText, ChannelClass, ChannelRule, Group, Listen, Settings, TlsSettings};
 use super::from_file;
 
 #[test]
 fn the_defaults_are_those_of_the_design() {
     let settings = from_file("").unwrap();
-    assert_eq!(
-        settings.listen,
-        [Listen { addr: "127.0.0.1:8080".parse().unwrap(), tls: false, root: None, app: None }]
-    );
+    assert_eq!(settings.listen, [Listen { addr: "127.0.0.1:8080".parse().unwrap(), tls: false, app: None }]);
     assert!(settings.shards >= 1);
     assert_eq!(settings.apps.len(), 1);
     assert_eq!((settings.apps[0].id, &settings.apps[0].key, &settings.apps[0].secret), (None, &None, &None));
@@ -31,9 +28,8 @@ fn the_defaults_are_those_of_the_design() {
         (settings.history.count, settings.history.bytes, settings.history.age_ms),
         (1_000, 1 << 20, 600_000)
     );
-    assert_eq!((settings.history.durable_age_ms, settings.idempotency_ms), (2_592_000_000, 86_400_000));
+    assert_eq!(settings.history.durable_age_ms, 2_592_000_000);
     assert_eq!((settings.auth.leeway_ms, settings.auth.user_claim.as_str()), (30_000, "sub"));
-    assert_eq!(settings.pusher_activity_timeout_ms, 120_000);
     assert_eq!(settings.tls, TlsSettings::Off);
     assert!(!settings.dev && !settings.websocket.compression && settings.warnings.is_empty());
 }
@@ -45,12 +41,12 @@ fn listeners_are_one_address_several_or_tables() {
     };
     assert_eq!(ports("listen = \"0.0.0.0:81\""), [81]);
     assert_eq!(ports("listen = [\"127.0.0.1:81\", { addr = \"[::1]:82\" }]"), [81, 82]);
-    let file = "app.id = 7\n[[listen]]\naddr = \"127.0.0.1:1\"\nroot = \"portico\"\napp = 7\n\
+    let file = "app.id = 7\n[[listen]]\naddr = \"127.0.0.1:1\"\napp = 7\n\
                 [[listen]]\naddr = \"127.0.0.1:2\"\ntls = true\n[tls.acme]\ndomains = [\"A.example\"]\n";
     let settings = from_file(file).unwrap();
-    let shown: Vec<_> = settings.listen.iter().map(|one| (one.tls, one.root, one.app)).collect();
+    let shown: Vec<_> = settings.listen.iter().map(|one| (one.tls, one.app)).collect();
     // Where TLS is set up, a listener speaks it unless it says otherwise.
-    assert_eq!(shown, [(true, Some(Root::Portico), Some(7)), (true, None, None)]);
+    assert_eq!(shown, [(true, Some(7)), (true, None)]);
     let TlsSettings::Acme(acme) = settings.tls else { panic!("{:?}", settings.tls) };
     assert_eq!(acme.domains, ["a.example"]);
     assert_eq!(acme.cache.display().to_string(), "deskbell-data/acme");
@@ -95,7 +91,7 @@ fn a_channel_rule_takes_what_it_does_not_say_from_history() {
 #[test]
 fn an_access_rule_stays_text() {
     let file = "[[access]]\npattern = \"private-notifications.{user}\"\nallow = [\"subscribe\", \"presence\"]\nto = \"user\"\n\
-                [[access]]\npattern = \"desk.{resource}\"\nallow = [\"publish\"]\nto = \"owner\"\n\
+                [[access]]\npattern = \"desk.*\"\nallow = [\"publish\"]\nto = \"everyone\"\n\
                 [[access]]\npattern = \"staff-*\"\nallow = [\"subscribe\"]\nto = \"role:staff\"\n";
     let rules = from_file(file).unwrap().access;
     let expected = AccessRuleText {
@@ -106,7 +102,7 @@ fn an_access_rule_stays_text() {
     assert_eq!(rules[0], expected);
     assert_eq!(
         rules.iter().map(|rule| rule.to.as_str()).collect::<Vec<_>>(),
-        ["user", "owner", "role:staff"]
+        ["user", "everyone", "role:staff"]
     );
 }
 
@@ -143,7 +139,7 @@ fn a_reload_says_which_parts_changed_and_what_needs_a_restart() {
     assert!(difference("data = \"a\"", "\n\n# moved\ndata = \"a\"").is_empty());
     let changed = difference(
         "data = \"a\"\n",
-        "data = \"b\"\nshards = 3\nlimit.rate = 9\nlog.file = \"l\"\napp.key = \"k\"\nchannels = [{ pattern = \"a\" }]",
+        "data = \"b\"\nshards = 3\nlimit.rate = 9\nlog.file = \"l\"\napp.secret = \"k\"\nchannels = [{ pattern = \"a\" }]",
     );
     assert_eq!(
         changed.groups.into_iter().collect::<Vec<_>>(),

@@ -99,7 +99,7 @@ impl Server {
     async fn open(&self, mut request: Request<Body>) -> Response<Body> {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         if request.extensions().get::<Peer>().is_none() {
-            request.extensions_mut().insert(Peer { address, secure: false, loopback: true });
+            request.extensions_mut().insert(Peer { address, secure: false, loopback: true, proxied: false });
         }
         let Ok(response) = self.router.clone().call(request).await;
         response

@@ -136,7 +136,7 @@ async fn a_visitor_is_the_same_with_the_cookie() {
     assert_ne!(server.send(forged.body(Body::empty()).unwrap()).await.header("set-cookie"), "");
     let mut secure = Request::get("/v1/poll?channels=public-a").body(Body::empty()).unwrap();
     let address = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
-    secure.extensions_mut().insert(Peer { address, secure: true, loopback: false });
+    secure.extensions_mut().insert(Peer { address, secure: true, loopback: false, proxied: true });
     assert!(server.send(secure).await.header("set-cookie").contains("; Secure"));
 }
 

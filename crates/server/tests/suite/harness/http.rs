@@ -29,6 +29,10 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    fn is_chunked(&self) -> bool {
+        self.header("transfer-encoding") == Some("chunked")
+    }
+
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
@@ -75,16 +79,32 @@ pub fn request(
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {
+    let (mut answer, at) = head(bytes)?;
+    let body = &bytes[at..];
+    answer.body = if answer.is_chunked() { dechunk(body) } else { body.to_vec() };
+    Some(answer)
+}
+
+/// The first whole answer of a connection that goes on, and its length.
+pub fn split(bytes: &[u8]) -> Option<(Answer, usize)> {
+    let (mut answer, at) = head(bytes)?;
+    let end = if answer.is_chunked() {
+        bytes[at..].windows(5).position(|w| w == b"0\r\n\r\n").map(|end| at + end + 5)?
+    } else {
+        at + answer.header("content-length").map_or(0, |length| length.parse::<usize>().unwrap())
+    };
+    let body = bytes.get(at..end)?;
+    answer.body = if answer.is_chunked() { dechunk(body) } else { body.to_vec() };
+    Some((answer, end))
+}
+
+fn head(bytes: &[u8]) -> Option<(Answer, usize)> {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
     let mut lines = head.lines();
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let headers: Vec<(String, String)> =
-        lines.filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
-    let chunked = headers.iter().any(|(n, v)| n.eq_ignore_ascii_case("transfer-encoding") && v == "chunked");
-    let body = &bytes[end + 4..];
-    let body = if chunked { dechunk(body) } else { body.to_vec() };
-    Some(Answer { status, headers, body })
+    let headers = lines.filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_owned(), v.to_owned()));
+    Some((Answer { status, headers: headers.collect(), body: Vec::new() }, end + 4))
 }
 
 fn dechunk(mut bytes: &[u8]) -> Vec<u8> {

@@ -3,13 +3,17 @@
 //! Nothing here sleeps to wait for something: every wait is for an answer, a line or an end, and
 //! has a deadline.
 
+mod conn;
 mod http;
+mod reader;
 mod server;
 mod sse;
 mod token;
 mod ws;
 
+pub use conn::Conn;
 pub use http::{Answer, get, post, request};
+pub use reader::{Reader, Transport};
 pub use server::{SECRET, Server, Start};
 pub use sse::{Sse, SseEvent};
 pub use token::{in_seconds, token, token_signed, user};

@@ -197,6 +197,22 @@ impl Server {
         self.publish(&serde_json::json!({"channel": channel, "name": "e", "data": data.into()}))
     }
 
+    /// The counters.
+    pub fn stats(&self) -> Value {
+        self.api("GET", "/v1/stats", None).json()
+    }
+
+    /// How often something was refused with this code.
+    pub fn refusals(&self, code: &str) -> u64 {
+        self.stats()["refusals"][code].as_u64().unwrap_or_else(|| panic!("no code {code}"))
+    }
+
+    /// Writes another configuration, for a reload or the next start.
+    pub fn configure(&mut self, config: &str) {
+        config.clone_into(&mut self.start.config);
+        std::fs::write(self.data.join("deskbell.toml"), config).unwrap();
+    }
+
     /// A request with the secret.
     pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         let bearer = format!("Bearer {SECRET}");

@@ -1,11 +1,10 @@
 //! A blocking reader of server-sent events, as a browser's EventSource reads them.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
 
 use serde_json::Value;
 
-use super::{DEADLINE, Server};
+use super::{Conn, Server};
 
 /// One dispatched event.
 #[derive(Debug, Clone)]
@@ -18,7 +17,7 @@ pub struct SseEvent {
 
 /// A stream of events.
 pub struct Sse {
-    lines: BufReader<TcpStream>,
+    lines: BufReader<Conn>,
     /// `lastEventId`: what an EventSource comes back with.
     pub last_id: String,
     /// The status line.
@@ -28,13 +27,16 @@ pub struct Sse {
 impl Sse {
     /// Opens a stream.
     pub fn open(server: &Server, path: &str, last_id: Option<&str>) -> Self {
-        let mut stream = TcpStream::connect(server.address).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self::over(Conn::open(server), path, last_id, &[])
+    }
+
+    /// Opens a stream on a connection, with further headers.
+    pub fn over(mut stream: Conn, path: &str, last_id: Option<&str>, headers: &[(&str, &str)]) -> Self {
         let resume = last_id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        let head = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n{resume}\r\n",
-            server.address
-        );
+        let mut head =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{resume}");
+        headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        head.push_str("\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         let mut lines = BufReader::new(stream);
         let mut line = String::new();

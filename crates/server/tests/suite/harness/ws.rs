@@ -9,7 +9,7 @@ use deskbell_wire::websocket::encode::masked_frame_into;
 use deskbell_wire::websocket::{Decoder, Item, Limits, Opcode, Role, handshake};
 use serde_json::{Value, json};
 
-use super::{DEADLINE, Server};
+use super::{Conn, DEADLINE, Server};
 
 const LIMITS: Limits = Limits { max_frame: 32 * 1024 * 1024, max_message: 32 * 1024 * 1024 };
 
@@ -24,7 +24,7 @@ pub struct Closed {
 
 /// A WebSocket to a server.
 pub struct Ws {
-    stream: TcpStream,
+    stream: Conn,
     decoder: Decoder,
     inbox: VecDeque<Value>,
     /// The connection's end, once it was seen.
@@ -45,11 +45,13 @@ impl Ws {
 
     /// Opens a socket with further headers; an answer that is no 101 comes back as text.
     pub fn open_with(server: &Server, path: &str, headers: &[(&str, &str)]) -> Result<Self, String> {
-        let mut stream = TcpStream::connect(server.address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self::over(Conn::open(server), &server.address.to_string(), path, headers)
+    }
+
+    /// Opens a socket on a connection that may have been used before.
+    pub fn over(mut stream: Conn, host: &str, path: &str, headers: &[(&str, &str)]) -> Result<Self, String> {
         let mut request = Vec::new();
-        handshake::write_request(&mut request, &server.address.to_string(), path, [7; 16], headers).unwrap();
+        handshake::write_request(&mut request, host, path, [7; 16], headers).unwrap();
         stream.write_all(&request).unwrap();
         let mut bytes = Vec::new();
         let mut chunk = [0; 4_096];
@@ -186,6 +188,18 @@ impl Ws {
         self.closed.clone().unwrap()
     }
 
+    /// A frame that came before the answer to a question now, and was not read yet.
+    pub fn pending(&mut self) -> Option<Value> {
+        if self.inbox.is_empty() {
+            self.ask(json!({"type": "ping"}));
+        }
+        let frame = self.inbox.pop_front()?;
+        if let Some(cursor) = frame["cursor"].as_str().filter(|_| frame["type"] != "ok") {
+            cursor.clone_into(&mut self.cursor);
+        }
+        Some(frame)
+    }
+
     /// Proves that nothing is on its way: a ping's answer comes before anything else.
     pub fn expect_nothing(&mut self) {
         self.send(&json!({"type": "ping", "ref": "nothing"}));
@@ -211,14 +225,14 @@ impl Ws {
     /// Cuts the connection without a word, as a lost network does.
     pub fn cut(self) -> String {
         // A reset instead of a close: the server must notice by itself.
-        let socket = socket2::SockRef::from(&self.stream);
+        let socket = socket2::SockRef::from(self.stream.tcp());
         socket.set_linger(Some(Duration::ZERO)).unwrap();
         self.cursor
     }
 
     /// The underlying stream.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.stream.tcp()
     }
 
     fn read(&mut self) {

@@ -1,0 +1,229 @@
+//! One commit for many, nobody answered before it, nothing twice.
+
+use deskbell_core::limits::IDEMPOTENCY;
+use deskbell_core::log::Row;
+use deskbell_core::refusal::Code;
+
+use super::*;
+use crate::store::schema;
+
+/// A store whose writer stops in its feed until the test lets it go on, so that what is submitted
+/// meanwhile becomes one batch.
+struct Gated {
+    store: Store,
+    entered: Receiver<Vec<u64>>,
+    go: mpsc::SyncSender<()>,
+}
+
+impl Gated {
+    fn start(scratch: &Scratch) -> Self {
+        let (enter, entered) = mpsc::channel();
+        let (go, wait) = mpsc::sync_channel::<()>(100);
+        let opened = scratch.open();
+        let mut inner = feed(log(&opened));
+        let store = opened
+            .start(Box::new(move |app, rows: Vec<Row>| {
+                enter.send(rows.iter().map(|row| row.row).collect()).unwrap_or(());
+                wait.recv().unwrap_or(());
+                inner(app, rows)
+            }))
+            .unwrap();
+        Self { store, entered, go }
+    }
+
+    /// Submits these as one batch.
+    fn batch(&self, publishes: Vec<Publish>) -> Vec<Waiting<Receipt>> {
+        let first = submit(&self.store, publish(vec![draft("gate", "gate")]));
+        self.entered.recv().unwrap();
+        let waiting = publishes.into_iter().map(|publish| submit(&self.store, publish)).collect();
+        self.go.send(()).unwrap();
+        first.recv().unwrap().unwrap();
+        waiting
+    }
+}
+
+fn committed(scratch: &Scratch) -> u64 {
+    let connection = schema::connect_reader(&scratch.data().join("deskbell.db")).unwrap();
+    connection
+        .query_row("SELECT count(*) FROM changes", [], |row| row.get::<_, i64>(0))
+        .unwrap()
+        .cast_unsigned()
+}
+
+#[test]
+fn the_log_and_the_publisher_hear_of_committed_rows_only() {
+    let scratch = Scratch::new();
+    let gated = Gated::start(&scratch);
+    let waiting = submit(&gated.store, publish(vec![draft("a", "1")]));
+    assert_eq!(gated.entered.recv().unwrap(), [1]);
+    assert_eq!(committed(&scratch), 1, "the feed runs after the commit");
+    assert!(waiting.try_recv().is_err(), "the answer comes after the feed");
+    gated.go.send(()).unwrap();
+    let receipt = waiting.recv().unwrap().unwrap();
+    assert_eq!(
+        receipt.at,
+        Position {
+            seq: 1,
+            check: receipt.at.check,
+            ..Position::start(EPOCH, ledger::end(1), receipt.at.ledger_check)
+        }
+    );
+    assert_eq!(receipt.at.ledger_check, gated.store.head(APP).unwrap().1);
+}
+
+#[test]
+fn what_gathers_is_one_commit_in_the_order_of_submission() {
+    let scratch = Scratch::new();
+    let gated = Gated::start(&scratch);
+    let many = (0..100).map(|n| publish(vec![draft("a", &n.to_string()), draft("b", &n.to_string())]));
+    let waiting = gated.batch(many.collect());
+    assert_eq!(gated.entered.recv().unwrap(), (2..=101).collect::<Vec<_>>(), "one feed, so one commit");
+    gated.go.send(()).unwrap();
+    for (n, waiting) in (0..).zip(waiting) {
+        let receipt = waiting.recv().unwrap().unwrap();
+        assert_eq!((receipt.at.ledger, receipt.at.seq), (ledger::end(n + 2), 1 + 2 * (n + 1)));
+        assert_eq!(receipt.ids.len(), 2);
+    }
+    assert_eq!(all(&gated.store, "b"), (0..100).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_sound(&gated.store);
+}
+
+#[test]
+fn two_of_one_key_in_one_batch_are_one() {
+    let scratch = Scratch::new();
+    let gated = Gated::start(&scratch);
+    let waiting = gated.batch(vec![
+        once(1, 1, vec![draft("a", "x")]),
+        once(1, 1, vec![draft("a", "other")]),
+        once(1, 2, vec![draft("a", "x")]),
+    ]);
+    gated.go.send(()).unwrap();
+    let answers: Vec<_> = waiting.into_iter().map(|waiting| waiting.recv().unwrap()).collect();
+    let first = answers[0].clone().unwrap();
+    assert!(!first.repeated && first.at.epoch == EPOCH);
+    assert_eq!(answers[1], Ok(Receipt { repeated: true, ..first }));
+    assert_eq!(answers[2].clone().unwrap_err().code, Code::KeyReused);
+    assert_eq!(all(&gated.store, "a"), ["x"]);
+    assert_sound(&gated.store);
+}
+
+#[test]
+fn a_repeat_finds_its_first_answer_also_after_a_restart() {
+    let scratch = Scratch::new();
+    let store = scratch.start();
+    let publish = || once(9, 9, vec![draft("a", "x"), draft("b", "y")]);
+    let first = submit_and_wait(&store, publish()).unwrap();
+    put(&store, "a", "later");
+    let check = |store: &Store| {
+        let again = submit_and_wait(store, publish()).unwrap();
+        assert_eq!((&again.ids, again.repeated), (&first.ids, true));
+        assert_eq!(again.at, Position::start(Epoch(0), first.at.ledger, first.at.ledger_check));
+        let other = submit_and_wait(store, once(9, 8, vec![draft("a", "z")]));
+        assert_eq!(other.unwrap_err().code, Code::KeyReused);
+    };
+    check(&store);
+    store.close().unwrap();
+    let store = scratch.start();
+    check(&store);
+    assert_eq!(all(&store, "a"), ["x", "later"]);
+    assert_eq!(put(&store, "a", "next").at.ledger, ledger::end(3));
+}
+
+#[test]
+fn a_key_is_another_one_in_another_app_and_after_its_time() {
+    let scratch = Scratch::new();
+    let store = scratch.start();
+    let first = || once(1, 1, vec![draft("a", "x")]);
+    submit_and_wait(&store, first()).unwrap();
+    let in_time = Publish { now: NOW + IDEMPOTENCY - 1, ..first() };
+    assert!(submit_and_wait(&store, in_time).unwrap().repeated);
+    let too_late = Publish { now: NOW + IDEMPOTENCY, ..first() };
+    assert!(!submit_and_wait(&store, too_late).unwrap().repeated);
+    store.close().unwrap();
+
+    let opened = scratch.open();
+    let other = Arc::new(Mutex::new(Log::new(EPOCH, 0, 0, Classes::default())));
+    let store = opened.start(feed(other)).unwrap();
+    let elsewhere = Publish { app: AppId(2), ..first() };
+    let receipt = submit_and_wait(&store, elsewhere).unwrap();
+    assert!(!receipt.repeated);
+    assert_eq!(receipt.at.ledger, ledger::end(1), "every app counts its own rows");
+    assert_sound(&store);
+}
+
+#[test]
+fn one_that_cannot_be_written_takes_no_other_with_it() {
+    let scratch = Scratch::new();
+    let gated = Gated::start(&scratch);
+    // A key whose row is missing: the file is damaged there and nowhere else.
+    let connection = schema::connect(&scratch.data().join("deskbell.db")).unwrap();
+    let damage = "INSERT INTO keys VALUES (1001, ?1, 5, 4711, ?2)";
+    connection.execute(damage, (5_u128.to_be_bytes(), NOW.cast_signed())).unwrap();
+    let waiting = gated.batch(vec![
+        publish(vec![draft("a", "1")]),
+        once(5, 5, vec![draft("a", "2")]),
+        publish(vec![draft("a", "3")]),
+    ]);
+    gated.go.send(()).unwrap();
+    gated.go.send(()).unwrap();
+    let answers: Vec<_> = waiting.into_iter().map(|waiting| waiting.recv().unwrap()).collect();
+    assert_eq!(answers[0].as_ref().unwrap().at.ledger, ledger::end(2));
+    assert_eq!(answers[1].as_ref().unwrap_err().code, Code::Unavailable);
+    assert_eq!(answers[2].as_ref().unwrap().at.ledger, ledger::end(3), "no position is skipped");
+    assert_eq!(all(&gated.store, "a"), ["1", "3"]);
+}
+
+#[test]
+fn a_full_lane_refuses_at_once_and_a_drain_answers_all_that_waits() {
+    let scratch = Scratch::new();
+    let gated = Gated::start(&scratch);
+    let mut waiting = vec![submit(&gated.store, publish(vec![draft("a", "first")]))];
+    gated.entered.recv().unwrap();
+    for n in 0..crate::store::WRITES {
+        waiting.push(submit(&gated.store, publish(vec![draft("a", &n.to_string())])));
+    }
+    let refused = submit_and_wait(&gated.store, publish(vec![draft("a", "x")])).unwrap_err();
+    assert_eq!(refused.code, Code::Unavailable);
+    assert!(refused.message.contains("try again"), "{refused}");
+    drop(gated.go);
+    gated.store.drain();
+    for waiting in waiting {
+        waiting.try_recv().expect("a drain returns when everybody is answered").unwrap();
+    }
+    let after = submit_and_wait(&gated.store, publish(vec![draft("a", "x")])).unwrap_err();
+    assert_eq!(after.code, Code::Draining);
+    assert_eq!(all(&gated.store, "a").len(), crate::store::WRITES + 1, "pages are still read");
+}
+
+#[test]
+fn a_writer_that_panics_leaves_nobody_waiting() {
+    let scratch = Scratch::new();
+    let store = scratch.open().start(Box::new(|_, _| panic!("planted by the test"))).unwrap();
+    let waiting: Vec<_> =
+        (0..10).map(|n| submit(&store, publish(vec![draft("a", &n.to_string())]))).collect();
+    for waiting in waiting {
+        let code = waiting.recv().unwrap().unwrap_err().code;
+        assert!(matches!(code, Code::Unavailable | Code::Draining), "{code:?}");
+    }
+    // The thread is on its way out; who comes after it must not wait for it.
+    while store.is_writing() {
+        std::thread::yield_now();
+    }
+    submit_and_wait(&store, publish(vec![draft("a", "late")])).unwrap_err();
+    store.close().unwrap();
+    assert!(!scratch.open().was_clean(), "the log does not have what the file has");
+}
+
+#[test]
+fn a_row_has_as_many_events_as_coordinates_can_tell_apart() {
+    let scratch = Scratch::new();
+    let store = scratch.start();
+    assert!(store.is_writing());
+    let many = |count: usize| publish((0..count).map(|n| draft("a", &n.to_string())).collect());
+    assert_eq!(submit_and_wait(&store, many(0)).unwrap_err().code, Code::LimitReached);
+    assert_eq!(submit_and_wait(&store, many(4_096)).unwrap_err().code, Code::LimitReached);
+    assert_eq!(submit_and_wait(&store, many(4_095)).unwrap().at.ledger, ledger::end(1));
+    put(&store, "a", "next");
+    assert_eq!(all(&store, "a").len(), 4_096);
+    assert_sound(&store);
+}
