@@ -17,6 +17,7 @@ pub mod limiter;
 pub mod log;
 pub mod logging;
 pub mod metrics;
+pub mod open_files;
 pub mod run;
 pub mod shard;
 pub mod store;

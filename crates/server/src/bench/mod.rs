@@ -30,7 +30,7 @@ pub use report::Report;
 /// Runs one benchmark from the first connection to the last late delivery.
 pub fn run(options: Options) -> std::io::Result<Report> {
     options.check()?;
-    process::raise_open_files();
+    crate::open_files::raise();
     let mut generator = generator::Generator::new(options)?;
     let idle = phases::connect(&mut generator)?;
     let published = if generator.options.resume {

@@ -122,6 +122,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         websocket: WebSocketSettings {
             origins: values.texts("websocket.origins"),
             compression: values.is("websocket.compression"),
+            echo: values.is("websocket.echo"),
         },
         session: SessionSettings {
             resume_window_ms: values.number("session.resume_window"),

@@ -209,6 +209,8 @@ pub struct WebSocketSettings {
     pub origins: Vec<String>,
     /// Whether compression is offered.
     pub compression: bool,
+    /// Whether `/echo` is there, for conformance suites.
+    pub echo: bool,
 }
 
 /// Sessions and presence.

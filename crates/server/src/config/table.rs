@@ -358,6 +358,12 @@ const BROWSERS: &[Opt] = &[
          small ones.",
     )
     .live(Group::Rules),
+    Opt::switch(
+        "websocket.echo",
+        false,
+        "Whether `/echo` sends every WebSocket message back, up to 16 MiB and without a rate limit. Only for \
+         conformance suites: never switch it on where others can connect.",
+    ),
 ];
 
 const METRICS: &[Opt] = &[

@@ -178,7 +178,7 @@ impl Door {
         if kind == Route::Http {
             return (Knocked::Http(bytes), Some(stream));
         }
-        let peer = hub.front.load().peer(address, secure, |name| head.header(name).map(str::to_owned));
+        let peer = hub.front.load().peer(address, secure, |name| peer::joined(head.headers().named(name)));
         match admit::admit(hub, own, &head, kind, &peer).await {
             Ok(admitted) => {
                 let greeting = admitted.greeting.clone();
@@ -247,8 +247,9 @@ impl Door {
         address: SocketAddr,
         secure: bool,
     ) -> Response<Body> {
-        let header =
-            |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let header = |name: &str| {
+            peer::joined(request.headers().get_all(name).iter().map(http::HeaderValue::as_bytes))
+        };
         let peer = self.hub.front.load().peer(address, secure, header);
         if let Some(upgrade) = request.headers().get(http::header::UPGRADE)
             && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")

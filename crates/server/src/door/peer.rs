@@ -65,11 +65,13 @@ impl Front {
         if !self.trusts(own) {
             return Peer { address: own, secure, loopback: own.is_loopback(), proxied: false };
         }
-        let (chain, scheme) = match header("forwarded") {
-            Some(forwarded) => forwarded_chain(&forwarded),
-            None => (
-                header("x-forwarded-for").map(|list| addresses(list.split(','))).unwrap_or_default(),
-                header("x-forwarded-proto"),
+        // Most proxies add to `X-Forwarded-For` and pass on whatever `Forwarded` a client made up, so
+        // the former counts where both are there.
+        let (chain, scheme) = match (header("x-forwarded-for"), header("forwarded")) {
+            (None, Some(forwarded)) => forwarded_chain(&forwarded),
+            (list, _) => (
+                list.map(|list| addresses(list.split(','))).unwrap_or_default(),
+                header("x-forwarded-proto").and_then(|list| list.rsplit(',').next().map(str::to_owned)),
             ),
         };
         let told = !chain.is_empty();
@@ -84,6 +86,12 @@ impl Front {
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|net| net.contains(&address))
     }
+}
+
+/// All lines of one header as one list: a proxy may add a line of its own behind those that came.
+pub fn joined<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    let lines: Vec<_> = lines.map(String::from_utf8_lossy).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
 }
 
 /// Addresses of a list; `None` where a hop hides its name.
@@ -129,7 +137,8 @@ mod tests {
     }
 
     fn seen(socket: &str, headers: &[(&str, &str)]) -> Peer {
-        let header = |name: &str| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let header =
+            |name: &str| joined(headers.iter().filter(|(n, _)| *n == name).map(|(_, v)| v.as_bytes()));
         front().peer(socket.parse().unwrap(), false, header)
     }
 
@@ -146,6 +155,22 @@ mod tests {
             ("127.0.0.1:9", vec![("forwarded", "for=\"[2001:db8::1]:47\";proto=https")], "2001:db8::1"),
             ("127.0.0.1:9", vec![("forwarded", "for=203.0.113.7, for=10.0.0.9")], "203.0.113.7"),
             ("127.0.0.1:9", vec![], "127.0.0.1"),
+            // The proxy has added a line of its own behind the client's.
+            (
+                "127.0.0.1:9",
+                vec![("x-forwarded-for", "1.2.3.4"), ("x-forwarded-for", "203.0.113.7")],
+                "203.0.113.7",
+            ),
+            (
+                "127.0.0.1:9",
+                vec![("forwarded", "for=1.2.3.4"), ("x-forwarded-for", "203.0.113.7")],
+                "203.0.113.7",
+            ),
+            (
+                "127.0.0.1:9",
+                vec![("forwarded", "for=1.2.3.4"), ("forwarded", "for=203.0.113.7")],
+                "203.0.113.7",
+            ),
         ];
         for (socket, headers, expected) in table {
             assert_eq!(seen(socket, &headers).address.to_string(), expected, "{socket} {headers:?}");
@@ -157,6 +182,10 @@ mod tests {
         assert!(seen("127.0.0.1:9", &[("x-forwarded-proto", "https")]).secure);
         assert!(!seen("198.51.100.1:9", &[("x-forwarded-proto", "https")]).secure);
         assert!(seen("127.0.0.1:9", &[("forwarded", "for=1.2.3.4;proto=https")]).secure);
+        // The client says it, the proxy does not.
+        assert!(
+            !seen("127.0.0.1:9", &[("x-forwarded-proto", "https"), ("x-forwarded-proto", "http")]).secure
+        );
     }
 
     #[test]

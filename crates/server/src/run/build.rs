@@ -338,7 +338,7 @@ pub fn front(settings: &Settings) -> Front {
         metrics_public: settings.metrics.public,
         dev: settings.dev,
         compression: settings.websocket.compression,
-        echo: std::env::var_os("DESKBELL_TEST_ECHO").is_some(),
+        echo: settings.websocket.echo,
         connections: limits.connections,
         connections_per_address: limits.connections_per_address,
         connect_rate: limits.connect_rate_per_address as u32,

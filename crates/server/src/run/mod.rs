@@ -56,6 +56,7 @@ struct Running {
 /// Runs the server until it is told to stop.
 pub fn serve(settings: Settings) -> Result<(), StartError> {
     let logging = logging::start(&settings.log).map_err(StartError::new)?;
+    crate::open_files::raise();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.clamp(1, 4))

@@ -19,7 +19,7 @@ use deskbell_wire::native::Reference;
 
 use super::client::{Catching, Client, LateRead, Whose};
 use super::mailbox::{Handle, Letter};
-use super::session::{Start, Sub};
+use super::session::{MemberList, Start, Sub};
 use super::subscribe::compare;
 use super::{PAGES_PER_TURN, Shard, flag};
 use crate::store::{LedgerPage, LedgerRead, LedgerWant};
@@ -102,7 +102,7 @@ impl Shard {
         self.write_resets(slot, &turn, &page);
         for (channel, members) in &rosters {
             let cursor = self.cursor(slot);
-            self.note_start(slot, channel, |start| start.presence_after = Some(head.seq));
+            self.note_start(slot, channel, |start| start.members = Some(MemberList::Sent(head.seq)));
             self.say(slot, &Notice::Members { channel, members, cursor: &cursor }, &Reference::none());
         }
         self.flush(slot);
@@ -131,12 +131,15 @@ impl Shard {
             let start = sub.start.as_deref();
             match turn {
                 Turn::All => {
-                    let presence = start.and_then(|start| start.presence_after);
-                    owed.extend((presence == Some(0)).then(|| name.clone()));
+                    let members = start.and_then(|start| start.members);
+                    owed.extend((members == Some(MemberList::Owed)).then(|| name.clone()));
                     wants.push(Want {
                         channel: name.clone(),
                         after: start.and_then(|start| start.after),
-                        presence_after: presence.filter(|seen| *seen != 0),
+                        presence_after: match members {
+                            Some(MemberList::Sent(seen)) => Some(seen),
+                            Some(MemberList::Owed) | None => None,
+                        },
                     });
                 }
                 // What is late starts at its own older place; presence stays with the connection.
@@ -224,7 +227,7 @@ impl Shard {
             start
                 .after
                 .is_some_and(|start| compare(&start, &here, durable(), here.epoch) == Ordering::Greater)
-                || start.presence_after.is_some_and(|seen| seen > here.seq)
+                || matches!(start.members, Some(MemberList::Sent(seen)) if seen > here.seq)
         };
         !here.covers(&catching.at) || client.session.subs.iter().any(later)
     }
@@ -235,7 +238,7 @@ impl Shard {
         client.catching = None;
         for sub in &mut client.session.subs {
             // Live entries are all later than these starts, and deltas go on from the list.
-            sub.start = sub.start.take().filter(|start| start.presence_after.is_some());
+            sub.start = sub.start.take().filter(|start| start.members.is_some());
             if let Some(start) = &mut sub.start {
                 start.after = None;
             }

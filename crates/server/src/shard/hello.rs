@@ -13,7 +13,7 @@ use deskbell_wire::native::Reference;
 
 use super::client::Whose;
 use super::mailbox::{Claim, Handle, Letter};
-use super::session::{Moved, Start};
+use super::session::{MemberList, Moved, Start};
 use super::subscribe::{Begin, place_of};
 use super::waiting::{Answer, Waiting};
 use super::{Shard, flag};
@@ -216,13 +216,12 @@ impl Shard {
             _ => Whose::Latest,
         };
         let recovered = self.start_sub(slot, channel, begin, from, whose);
-        if let (Some(seen), Some(cursor)) = (start.presence_after, cursor)
-            && seen != 0
+        if let (Some(MemberList::Sent(seen)), Some(cursor)) = (start.members, cursor)
             && cursor.at.whole_seq() > seen
         {
             // It has something that was sent behind its member list, so the list goes on by its changes.
-            let list = Some(cursor.at.whole_seq());
-            self.note_start(slot, channel, |start| start.presence_after = list);
+            let members = Some(MemberList::Sent(cursor.at.whole_seq()));
+            self.note_start(slot, channel, |start| start.members = members);
         }
         Confirmed::Subscribed { recovered }
     }

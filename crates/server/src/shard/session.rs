@@ -46,8 +46,17 @@ pub struct Sub {
 pub struct Start {
     /// Earlier events are not for this reader.
     pub after: Option<Position>,
-    /// The member list that was sent holds everything up to this `seq`.
-    pub presence_after: Option<u64>,
+    /// What the client has of who is here, where it may see that.
+    pub members: Option<MemberList>,
+}
+
+/// What a client has of who is in a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberList {
+    /// Nothing that is proven: the whole list is owed.
+    Owed,
+    /// A list that was sent and holds every change up to this `seq`.
+    Sent(u64),
 }
 
 /// One presence of a session.

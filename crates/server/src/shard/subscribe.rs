@@ -14,7 +14,7 @@ use deskbell_wire::native::Reference;
 
 use super::channels::Listeners;
 use super::client::Whose;
-use super::session::{Start, Sub};
+use super::session::{MemberList, Start, Sub};
 use super::{Shard, flag};
 
 /// Where a subscription begins.
@@ -170,8 +170,8 @@ impl Shard {
             Begin::Now | Begin::Unreadable => {}
         }
         if self.watches(slot, channel) {
-            let list = Some(self.list_of(slot, begin, here.epoch));
-            self.note_start(slot, channel, |start| start.presence_after = list);
+            let members = Some(self.list_of(slot, begin, here.epoch));
+            self.note_start(slot, channel, |start| start.members = members);
             self.fall_behind_if_live(slot, stands);
         }
         match begin {
@@ -180,13 +180,15 @@ impl Shard {
         }
     }
 
-    /// The `seq` up to which the client's member list goes; 0 where it has none.
-    fn list_of(&self, slot: u32, begin: Begin, epoch: Epoch) -> u64 {
+    /// What a client has of the members by where it begins.
+    fn list_of(&self, slot: u32, begin: Begin, epoch: Epoch) -> MemberList {
         match begin {
             // A poll's answer holds a list and the cursor behind it together. Elsewhere a cut may have
             // come between the two, so a cursor alone proves no list.
-            Begin::After(at) if self.flagged(slot, flag::POLL) && at.epoch == epoch => at.whole_seq().max(1),
-            _ => 0,
+            Begin::After(at) if self.flagged(slot, flag::POLL) && at.epoch == epoch => {
+                MemberList::Sent(at.whole_seq())
+            }
+            _ => MemberList::Owed,
         }
     }
 
@@ -291,7 +293,7 @@ impl Shard {
             sub.place = Some(self.views[app].channels.list(number, kind, slot));
         }
         if let Some(start) = &mut sub.start {
-            start.presence_after = None;
+            start.members = None;
         }
         if let Some(client) = self.clients.get_mut(slot) {
             client.session.subs.push(sub);

@@ -487,10 +487,9 @@ fn frames_behind_the_upgrade_in_the_same_segment_are_not_lost() {
         }
         let answer = conn.answer();
         assert_eq!(answer.status, 101, "{answer:?}");
-        let mut text = Vec::new();
+        let mut text = conn.rest();
         while !String::from_utf8_lossy(&text).contains("\"subscribed\"") {
             let mut bytes = [0; 4_096];
-            text.extend(conn.rest());
             let n = std::io::Read::read(&mut conn, &mut bytes).unwrap();
             assert!(n > 0, "the connection ended: {}", String::from_utf8_lossy(&text));
             text.extend_from_slice(&bytes[..n]);

@@ -3,10 +3,14 @@
 mod harness;
 
 mod bad_input;
+mod crash;
+mod drain;
 mod durable;
 mod first_steps;
+mod herd;
 mod identity;
 mod matrix;
 mod presence;
 mod races;
 mod sessions;
+mod transcripts;

@@ -133,7 +133,8 @@ fn after_a_crash_memory_channels_are_reset_once_and_durable_ones_go_on() {
     let mut server = server();
     for transport in Transport::ALL {
         let mut reader = Reader::open(&server, transport, &["lobby", "kept"], None);
-        server.send_all(&[("kept", 1), ("lobby", 2)]);
+        server.send("kept", 1);
+        server.send("lobby", 2);
         assert_eq!((reader.event(), reader.event()), (json!(1), json!(2)));
         let cursor = reader.cursor.clone();
         server.send("kept", 3);
@@ -149,7 +150,8 @@ fn after_a_crash_memory_channels_are_reset_once_and_durable_ones_go_on() {
         );
         assert!(frames.iter().any(|frame| frame["data"] == 3), "{transport:?} {frames:?}");
         let mut reader = reader.switch(transport);
-        server.send_all(&[("lobby", 4), ("kept", 5)]);
+        server.send("lobby", 4);
+        server.send("kept", 5);
         assert_eq!((reader.event(), reader.event()), (json!(4), json!(5)), "no second reset: {transport:?}");
     }
 }
@@ -166,8 +168,7 @@ impl Dice {
 
 #[test]
 fn a_stream_that_changes_its_transport_all_the_time_loses_and_doubles_nothing() {
-    let full = std::env::var_os("DESKBELL_TEST_FULL").is_some();
-    let switches = if full { 1_000 } else { 200 };
+    let switches = count(200, 1_000);
     let server = server();
     let mut dice = Dice(20_261_120);
     // Each permit is one event on each channel; they are taken while the reader reads and switches.

@@ -170,7 +170,8 @@ fn a_session_that_changes_its_user_or_drops_the_channel_leaves_no_ghost() {
     // Another user of the same browser takes the session over.
     let mut bob = server.ws();
     bob.send(&json!({"type": "hello", "token": user("bob"), "resume": key, "cursor": cursor}));
-    assert_eq!(bob.expect("welcome")["resumed"], true);
+    bob.welcome = bob.expect("welcome");
+    assert_eq!(bob.welcome["resumed"], true);
     bob.expect("subscribed");
     expect_member(&mut watcher, "left", "ann");
     expect_member(&mut watcher, "joined", "bob");

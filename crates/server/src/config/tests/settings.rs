@@ -31,7 +31,12 @@ fn the_defaults_are_those_of_the_design() {
     assert_eq!(settings.history.durable_age_ms, 2_592_000_000);
     assert_eq!((settings.auth.leeway_ms, settings.auth.user_claim.as_str()), (30_000, "sub"));
     assert_eq!(settings.tls, TlsSettings::Off);
-    assert!(!settings.dev && !settings.websocket.compression && settings.warnings.is_empty());
+    assert!(
+        !settings.dev
+            && !settings.websocket.compression
+            && !settings.websocket.echo
+            && settings.warnings.is_empty()
+    );
 }
 
 #[test]

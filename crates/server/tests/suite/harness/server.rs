@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
@@ -72,21 +72,28 @@ impl Server {
         Self::spawn(start, data, "127.0.0.1:0")
     }
 
-    fn spawn(start: Start, data: PathBuf, listen: &str) -> Self {
-        let config = data.join("deskbell.toml");
-        std::fs::write(&config, &start.config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_deskbell"));
-        command
-            .arg("serve")
-            .arg("--config")
-            .arg(&config)
-            .arg("--data")
-            .arg(&data)
-            .arg("--listen")
-            .arg(listen);
+    /// Tries to start a server that must refuse to; gives its exit code and what it said.
+    pub fn refusal(start: &Start, data: &Path, listen: &str) -> (Option<i32>, String) {
+        let mut command = Self::command(start, data, listen, Path::new(env!("CARGO_BIN_EXE_deskbell")));
+        let output = command.output().expect("the binary starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// The command line of a server.
+    pub fn command(start: &Start, data: &Path, listen: &str, binary: &Path) -> Command {
+        let mut command = Command::new(binary);
+        command.arg("serve").arg("--data").arg(data).arg("--listen").arg(listen);
         command.args(&start.flags).env("DESKBELL_APP_ID", "1001").env("DESKBELL_APP_KEY", "test-key");
         command.env("DESKBELL_APP_SECRET", SECRET).envs(start.env.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+
+    fn spawn(start: Start, data: PathBuf, listen: &str) -> Self {
+        let config = data.join("deskbell.toml");
+        std::fs::write(&config, &start.config).unwrap();
+        let mut command = Self::command(&start, &data, listen, Path::new(env!("CARGO_BIN_EXE_deskbell")));
+        command.arg("--config").arg(&config);
         let mut child = command.spawn().expect("the binary starts");
         let stderr = child.stderr.take().unwrap();
         let (sender, lines) = mpsc::channel();
@@ -175,7 +182,15 @@ impl Server {
         assert!(status.success(), "{status}:\n{}", self.log.lock().unwrap().join("\n"));
     }
 
-    fn restarted(mut self) -> Self {
+    /// Has the process ended by itself? If so, it must have been content.
+    pub fn has_ended(&mut self) -> bool {
+        let Some(status) = self.child.try_wait().unwrap() else { return false };
+        assert!(status.success(), "{status}:\n{}", self.log.lock().unwrap().join("\n"));
+        true
+    }
+
+    /// Starts an ended process again on the same data and port.
+    pub fn restarted(mut self) -> Self {
         self.keep = true;
         Self::spawn(self.start.clone(), self.data.clone(), &self.address.to_string())
     }

@@ -170,6 +170,11 @@ impl Ws {
         }
     }
 
+    /// Puts a frame back, to be taken again.
+    pub fn put_back(&mut self, frame: Value) {
+        self.inbox.push_front(frame);
+    }
+
     /// The next frame, which must be of this type.
     pub fn expect(&mut self, kind: &str) -> Value {
         let frame = self.next();

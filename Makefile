@@ -1,0 +1,106 @@
+# One list of commands. On a fresh machine with Rust, Node, Python and make, `make run` and `make test` are all
+# that needs to be known.
+
+# The binary that the conformance suites drive. Any path does; `make soak` takes the faster build.
+DEBUG   := target/debug/deskbell
+QUICK   := target/quick/deskbell
+BIN     ?= $(DEBUG)
+PYTHON  ?= python3
+# Seconds that each fuzz target runs: in `make test`, and in `make fuzz`.
+FUZZ_SHORT ?= 3
+FUZZ_TIME  ?= 600
+# Where the suites keep what they install and write; never committed.
+WORK    := .work
+
+export DESKBELL_BIN = $(abspath $(BIN))
+
+.PHONY: help run build release fmt lint setup deps test check unit bench-test tally-test conformance autobahn clients \
+	browser fuzz-short docs-test deny fuzz soak bench
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+run: ## Start Deskbell on 127.0.0.1:8080 without any configuration; everything it writes is in deskbell-data.
+	cargo run --locked --profile quick --bin deskbell -- serve
+
+release: ## Build the binary as it is shipped. Needs neither Node nor Python.
+	cargo build --release --locked --bin deskbell
+
+fmt: ## Format the code.
+	cargo fmt --all
+	cd fuzz && cargo fmt
+
+lint: ## Look for what the compiler lets pass.
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# --- Tests ------------------------------------------------------------------------------------------------------
+
+test: ## Everything that every change must pass, in a quarter of an hour on two cores.
+test: setup check lint unit bench-test tally-test conformance fuzz-short docs-test deny
+
+setup: ## Install the programs that the tests run beside Deskbell, where they are missing.
+	./setup.sh
+	conformance/setup.sh
+
+check: ## Is the code formatted?
+	cargo fmt --all --check
+	cd fuzz && cargo fmt --check
+
+unit: ## Every Rust test, the house rules (tests/tidy.rs) included.
+	cargo test --locked --workspace --no-fail-fast
+
+bench-test: ## Are the verdicts of the measurements right?
+	cd bench && $(PYTHON) -m unittest 2>&1
+
+tally-test: ## Does the count at the end of a run count right?
+	cd conformance && $(PYTHON) -m unittest 2>&1
+
+conformance: ## Programs that others wrote, against our binary.
+conformance: autobahn clients browser
+
+autobahn: build ## The Autobahn suite for WebSocket servers, its quick part.
+	$(PYTHON) conformance/autobahn/run.py quick
+
+clients: build ## WebSocket and EventSource clients from npm and PyPI.
+	$(WORK)/python/bin/python conformance/clients/run.py
+	node --test --test-reporter=tap conformance/clients/*.test.mjs
+
+browser: build ## The start page and the browser's own transports, in Chromium.
+	node --test --test-reporter=tap --test-concurrency=1 conformance/browser/*.test.mjs
+
+fuzz-short: ## Every fuzz target for a few seconds, from its committed seeds.
+	CARGO_TARGET_DIR=$(abspath target) cargo run --locked --manifest-path fuzz/Cargo.toml --bin short -- $(FUZZ_SHORT)
+
+docs-test: build ## Every marked command of README.md and docs/ runs as written.
+	$(PYTHON) docs/run.py
+
+deny: ## Licences, sources and doubled crates, where cargo-deny is installed.
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check bans licenses sources; \
+	elif [ -n "$$CI_DENY" ]; then cargo install cargo-deny --locked && cargo deny --locked check bans licenses sources; \
+	else echo "deny: cargo-deny is not installed; CI_DENY=1 installs it"; fi
+
+build: $(if $(filter $(QUICK),$(BIN)),build-quick,build-debug)
+
+.PHONY: build-debug build-quick
+build-debug:
+	cargo build --locked --bin deskbell
+
+build-quick:
+	cargo build --locked --profile quick --bin deskbell
+
+# --- Long runs --------------------------------------------------------------------------------------------------
+
+soak: ## The same tests with their full counts; takes hours.
+	$(MAKE) BIN=$(QUICK) setup build-quick
+	$(MAKE) BIN=$(QUICK) autobahn-full
+	$(MAKE) BIN=$(QUICK) fuzz
+
+.PHONY: autobahn-full
+autobahn-full: build
+	$(PYTHON) conformance/autobahn/run.py full
+
+fuzz: ## Every fuzz target for FUZZ_TIME seconds, guided by coverage.
+	fuzz/run.sh $(FUZZ_TIME)
+
+bench: ## Measure, and fail when a target is missed.
+	$(PYTHON) bench/run.py
