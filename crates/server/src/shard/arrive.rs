@@ -9,6 +9,7 @@ use mio::{Interest, Token};
 
 use super::client::Client;
 use super::frames::Variant;
+use super::hello::Keys;
 use super::mailbox::{Arrival, Ask, Way};
 use super::session::Session;
 use super::sink::{PollAnswer, Sink, Socket};
@@ -117,7 +118,7 @@ impl Shard {
             return;
         }
         let hello = Hello { token: None, resume: ask.resume, cursor: ask.cursor, channels: ask.channels };
-        self.hello(slot, hello, Reference::none());
+        self.hello(slot, hello, Reference::none(), Keys::Known);
         self.flush(slot);
     }
 

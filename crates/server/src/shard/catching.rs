@@ -165,7 +165,9 @@ impl Shard {
         let before = self.cursor(slot);
         self.stand_at(slot, turn, page.at);
         for (place, reset) in page.resets.iter().enumerate() {
-            self.note_start(slot, &reset.channel, |start| start.after = Some(reset.after));
+            self.note_start(slot, &reset.channel, |start| {
+                (start.after, start.asked) = (Some(reset.after), false)
+            });
             if let Turn::Late(LateRead { whose: Whose::Channel(_), .. }) = turn {
                 self.stand_at(slot, turn, reset.after);
             }

@@ -46,6 +46,9 @@ pub struct Sub {
 pub struct Start {
     /// Earlier events are not for this reader.
     pub after: Option<Position>,
+    /// The client itself has asked for that start. One that follows a reset holds only for this
+    /// connection: after a cut nobody knows whether the reset has arrived.
+    pub asked: bool,
     /// What the client has of who is here, where it may see that.
     pub members: Option<MemberList>,
 }

@@ -9,6 +9,7 @@ mod durable;
 mod first_steps;
 mod herd;
 mod identity;
+mod key_sets;
 mod matrix;
 mod presence;
 mod races;

@@ -94,7 +94,11 @@ impl<'a> Reader<'a> {
                 }
                 Link::Poll(_, inbox) => match inbox.pop_front() {
                     Some(frame) => {
-                        self.cursor = frame["cursor"].as_str().map(str::to_owned).or(self.cursor.take());
+                        // Behind its last frame the reader has the whole answer, whose cursor is the last.
+                        let end = inbox.pop_front_if(|end| end["type"] == "pong");
+                        for place in [&frame, end.as_ref().unwrap_or(&frame)] {
+                            self.cursor = place["cursor"].as_str().map(str::to_owned).or(self.cursor.take());
+                        }
                         frame
                     }
                     None => {
@@ -127,9 +131,13 @@ impl<'a> Reader<'a> {
         let answer = conn.get(&format!("/v1/poll?channels={}&wait={wait}{cursor}", self.channels), &[]);
         assert_eq!(answer.status, 200, "{}", answer.text());
         let answer = answer.json();
-        // A reset stands before the events that follow it.
-        inbox.extend(answer["reset"].as_array().unwrap().iter().cloned());
+        // A reset stands before the events that follow it, and then only the answer as a whole has a place.
+        let resets = answer["reset"].as_array().unwrap();
+        inbox.extend(resets.iter().cloned());
         inbox.extend(answer["events"].as_array().unwrap().iter().cloned());
+        if !resets.is_empty() {
+            inbox.iter_mut().for_each(|frame| frame["cursor"] = Value::Null);
+        }
         inbox.push_back(json!({"type": "pong", "cursor": answer["cursor"]}));
     }
 }
