@@ -62,7 +62,7 @@ autobahn: build ## The Autobahn suite for WebSocket servers, its quick part.
 	$(PYTHON) conformance/autobahn/run.py quick
 
 clients: build ## WebSocket and EventSource clients from npm and PyPI.
-	$(WORK)/python/bin/python conformance/clients/run.py
+	cd conformance/clients && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
 	node --test --test-reporter=tap conformance/clients/*.test.mjs
 
 browser: build ## The start page and the browser's own transports, in Chromium.

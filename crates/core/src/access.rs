@@ -283,6 +283,22 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_is_stronger_than_a_grant_and_a_grant_opens_only_what_it_names() {
+        let grant = Grant {
+            pattern: Pattern::parse("public-{user}").unwrap(),
+            allow: vec![Action::Subscribe],
+            from: Some("cursor".into()),
+        };
+        let identity = Identity { grants: vec![grant], ..user("7") };
+        let own = channel("public-7");
+        assert_eq!(default_rules().decide(&identity, Action::Subscribe, &own, 0).unwrap().from, None);
+        let closed = Rules::default();
+        assert!(closed.decide(&identity, Action::Subscribe, &own, 0).unwrap().from.is_some());
+        assert_eq!(closed.decide(&identity, Action::Publish, &own, 0).unwrap_err().code, Code::Denied);
+        assert!(closed.decide(&identity, Action::Subscribe, &channel("public-8"), 0).is_err());
+    }
+
+    #[test]
     fn an_expired_identity_may_nothing() {
         let identity = Identity { expires_at: Some(1_000), ..user("7") };
         let at = |now| dev_rules().decide(&identity, Action::Subscribe, &channel("x"), now);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::limits::{self, Millis};
 use crate::pattern::Pattern;
+use crate::position::fnv;
 
 /// What is owed to a reader of the channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,13 +66,36 @@ impl Class {
 pub struct Classes {
     rules: Vec<(Pattern, Arc<Class>)>,
     otherwise: Arc<Class>,
+    longest: [Millis; 2],
 }
 
 impl Classes {
     /// Rules in order, and the class of every channel that none of them names.
     pub fn new(rules: Vec<(Pattern, Class)>, otherwise: Class) -> Self {
+        let longest = [Shape::Stream, Shape::Latest].map(|shape| {
+            let all = rules.iter().map(|(_, class)| class).chain([&otherwise]);
+            let of_shape = all.filter(|class| class.shape == shape && !class.durable);
+            of_shape.map(|class| class.retention.age).max().unwrap_or(0)
+        });
         let rules = rules.into_iter().map(|(pattern, class)| (pattern, Arc::new(class))).collect();
-        Self { rules, otherwise: Arc::new(otherwise) }
+        Self { rules, otherwise: Arc::new(otherwise), longest }
+    }
+
+    /// Says which channels are kept how (not how much of them), as a number that also a later start
+    /// can compare.
+    pub fn kinds(&self) -> u64 {
+        let kind = |name: &str, class: &Class| format!("{name} {:?} {}\n", class.shape, class.durable);
+        let rules = self.rules.iter().map(|(pattern, class)| kind(pattern.as_str(), class));
+        fnv(rules.chain([kind("", &self.otherwise)]).collect::<String>().as_bytes())
+    }
+
+    /// The longest age that any memory channel of this shape keeps.
+    pub fn longest_age(&self, shape: Shape) -> Millis {
+        match shape {
+            Shape::Stream => self.longest[0],
+            Shape::Latest => self.longest[1],
+            Shape::Ephemeral => 0,
+        }
     }
 
     /// The class of a channel.

@@ -134,6 +134,18 @@ impl Entry {
         check_of(&self.event.id)
     }
 
+    /// Where a reader stands who was at `before` and has the first `sent` frames of this entry.
+    ///
+    /// A place within an event is told by its `seq`. Where that would lie behind the reader, or
+    /// there is none, the answer is `before`, and the whole event comes again.
+    pub fn partly(&self, before: &Position, sent: u16) -> Position {
+        let ahead = self.seq > before.seq || self.seq == before.seq && before.part != 0;
+        if sent == 0 || self.seq == 0 || self.epoch != before.epoch || !ahead {
+            return *before;
+        }
+        Position { seq: self.seq, part: sent, check: self.check(), ..*before }
+    }
+
     /// Does the log owe this entry to nobody who was not there?
     pub fn is_ephemeral(&self) -> bool {
         self.seq == 0 && self.ledger == 0

@@ -170,3 +170,8 @@ pub const JOIN_GATHER: Millis = 250;
 pub const KEEP_ALIVE: Millis = 75 * SECOND;
 /// Time for the other side to end its direction after our goodbye.
 pub const LINGER: Millis = 2 * SECOND;
+/// Bytes of the members whom one gathered join names; more of them make a second one.
+pub const JOIN_BYTES: usize = 64 * 1024;
+/// Events and ledger rows of which the log knows the check value: 4 bytes each. It is how far back
+/// a log that was rolled back and grew again is told from the one that a cursor came from.
+pub const CHECKS: usize = 65_536;

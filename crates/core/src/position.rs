@@ -1,16 +1,18 @@
 //! Where a reader stands in an app's log.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::EventId;
 
 /// One life of a log. A log that may have lost something takes a new epoch, never the old one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Epoch(pub u64);
 
 /// "Everything visible to me up to here has reached me."
 ///
 /// Memory channels are compared by `(epoch, seq)`, durable ones by `ledger`, so that the end of an
 /// epoch takes nothing from a durable channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The life of the log in which `seq` counts.
     pub epoch: Epoch,
@@ -39,17 +41,38 @@ impl Position {
     }
 
     /// Moves to a place that was reached by reading in order; neither coordinate ever falls.
+    ///
+    /// A place in another epoch moves only the ledger coordinate: from one life of the log to the
+    /// next there is no way but through a read, which says what was lost on it. The same holds for
+    /// an event that was read from the ledger, whose place has no `seq`.
     pub fn advance(&mut self, to: &Position) {
-        if to.epoch != self.epoch || to.seq >= self.seq {
-            self.epoch = to.epoch;
-            self.seq = to.seq;
-            self.part = to.part;
-            self.check = to.check;
+        if to.epoch == self.epoch && to.progress() >= self.progress() {
+            let known = if to.progress() == self.progress() { self.check } else { 0 };
+            (self.seq, self.part) = (to.seq, to.part);
+            self.check = if to.check == 0 { known } else { to.check };
         }
         if to.ledger >= self.ledger {
+            let known = if to.ledger == self.ledger { self.ledger_check } else { 0 };
             self.ledger = to.ledger;
-            self.ledger_check = to.ledger_check;
+            self.ledger_check = if to.ledger_check == 0 { known } else { to.ledger_check };
         }
+    }
+
+    /// This place or that one, in each coordinate the earlier of the two.
+    pub fn no_further_than(&self, end: &Position) -> Position {
+        let mut at = *self;
+        if end.epoch == at.epoch && end.progress() < at.progress() {
+            (at.seq, at.part, at.check) = (end.seq, end.part, end.check);
+        }
+        if end.ledger < at.ledger {
+            (at.ledger, at.ledger_check) = (end.ledger, end.ledger_check);
+        }
+        at
+    }
+
+    /// The memory coordinate as one rising value: half an event comes before all of it.
+    fn progress(&self) -> (u64, u32) {
+        (self.seq, if self.part == 0 { u32::MAX } else { u32::from(self.part) })
     }
 
     /// Has a reader who stands here seen all that a reader at `other` has seen?
@@ -63,7 +86,12 @@ impl Position {
 /// A cursor carries it, so that a log which was rolled back and grew again under the same numbers
 /// is noticed (`diverged`) instead of being read on in silence.
 pub fn check_of(id: &EventId) -> u32 {
-    let hash = fnv(id.as_str().as_bytes());
+    check_of_text(id.as_str())
+}
+
+/// The same of any text that nothing else has: a ledger row's change id.
+pub fn check_of_text(text: &str) -> u32 {
+    let hash = fnv(text.as_bytes());
     ((hash >> 32) as u32 ^ hash as u32).max(1)
 }
 
@@ -105,5 +133,47 @@ pub mod ledger {
     /// ```
     pub const fn whole_row(at: u64) -> u64 {
         if at == end(row(at)) { row(at) } else { row(at).saturating_sub(1) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seq: u64, part: u16, ledger: u64) -> Position {
+        Position { epoch: Epoch(1), seq, part, ledger, check: 9, ledger_check: 8 }
+    }
+
+    #[test]
+    fn no_coordinate_ever_falls() {
+        let table = [
+            (at(5, 0, 10), at(5, 1, 10), at(5, 0, 10)),
+            (at(5, 2, 10), at(5, 1, 10), at(5, 2, 10)),
+            (at(5, 2, 10), at(5, 0, 10), at(5, 0, 10)),
+            (at(5, 2, 10), at(6, 1, 10), at(6, 1, 10)),
+            (at(5, 0, 10), at(4, 0, 12), at(5, 0, 12)),
+            (at(5, 0, 10), at(7, 0, 9), at(7, 0, 10)),
+        ];
+        for (mut from, to, expected) in table {
+            let before = from;
+            from.advance(&to);
+            assert_eq!(from, expected, "{before:?} to {to:?}");
+        }
+    }
+
+    #[test]
+    fn another_epoch_moves_only_the_ledger() {
+        let mut from = at(50, 0, 10);
+        from.advance(&Position { epoch: Epoch(2), ..at(3, 0, 12) });
+        assert_eq!(from, at(50, 0, 12));
+    }
+
+    #[test]
+    fn an_unknown_check_does_not_hide_a_known_one() {
+        let mut from = at(5, 0, 10);
+        from.advance(&Position { check: 0, ledger_check: 0, ..at(5, 0, 10) });
+        assert_eq!(from, at(5, 0, 10));
+        from.advance(&Position { check: 0, ledger_check: 0, ..at(6, 0, 11) });
+        assert_eq!((from.check, from.ledger_check), (0, 0));
     }
 }

@@ -40,50 +40,99 @@ pub enum Change {
     Updated,
     /// The member's last session went.
     Left,
+    /// A member came while joins are gathered: the others see it when they are announced.
+    Gathered,
+}
+
+impl Member {
+    /// Takes a session in, unless it is an older life of one that is here.
+    fn hold(&mut self, holder: Holder) -> bool {
+        match self.holders.iter_mut().find(|h| h.session == holder.session) {
+            Some(known) if known.generation > holder.generation => return false,
+            Some(known) => *known = holder,
+            None => self.holders.push(holder),
+        }
+        true
+    }
+
+    /// Lets a session go, unless a newer life of it is here. Is nobody left?
+    fn release(&mut self, holder: Holder) -> bool {
+        self.holders.retain(|h| h.session != holder.session || h.generation > holder.generation);
+        self.holders.is_empty()
+    }
 }
 
 /// The members of one channel.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Presence {
     members: BTreeMap<Arc<str>, Member>,
+    /// Members of whom the others have not been told yet. They are in no list, so that whoever
+    /// goes again before that was never there.
+    coming: BTreeMap<Arc<str>, Member>,
 }
 
 impl Presence {
     /// A session enters, returns under a new generation, or changes what it shows.
     pub fn enter(&mut self, id: &str, holder: Holder, data: Bytes) -> Result<Change, Refusal> {
+        self.enter_as(id, holder, data, Change::Joined)
+    }
+
+    /// The same while joins are gathered: a new member is seen from [`Presence::announce`] on.
+    pub fn enter_gathered(&mut self, id: &str, holder: Holder, data: Bytes) -> Result<Change, Refusal> {
+        self.enter_as(id, holder, data, Change::Gathered)
+    }
+
+    fn enter_as(&mut self, id: &str, holder: Holder, data: Bytes, new: Change) -> Result<Change, Refusal> {
         if let Some(member) = self.members.get_mut(id) {
-            match member.holders.iter_mut().find(|h| h.session == holder.session) {
-                Some(known) if known.generation > holder.generation => return Ok(Change::None),
-                Some(known) => *known = holder,
-                None => member.holders.push(holder),
-            }
-            if member.data == data {
+            if !member.hold(holder) || member.data == data {
                 return Ok(Change::None);
             }
             member.data = data;
             return Ok(Change::Updated);
         }
-        if self.members.len() >= limits::PRESENCE_MEMBERS {
+        if let Some(member) = self.coming.get_mut(id) {
+            if member.hold(holder) {
+                member.data = data;
+            }
+            return Ok(Change::None);
+        }
+        if self.members.len() + self.coming.len() >= limits::PRESENCE_MEMBERS {
             return Err(Refusal::new(
                 Code::LimitReached,
                 "this channel's presence is full; spread the members over several channels",
             ));
         }
-        self.members.insert(Arc::from(id), Member { data, holders: vec![holder] });
-        Ok(Change::Joined)
+        let map = if new == Change::Gathered { &mut self.coming } else { &mut self.members };
+        map.insert(Arc::from(id), Member { data, holders: vec![holder] });
+        Ok(new)
     }
 
     /// A session goes: at once when it says so, or when its grace is over.
     pub fn leave(&mut self, id: &str, holder: Holder) -> Change {
-        let Some(member) = self.members.get_mut(id) else { return Change::None };
-        let before = member.holders.len();
-        member.holders.retain(|h| h.session != holder.session || h.generation > holder.generation);
-        if member.holders.is_empty() {
-            self.members.remove(id);
-            return Change::Left;
+        if let Some(member) = self.members.get_mut(id) {
+            if member.release(holder) {
+                self.members.remove(id);
+                return Change::Left;
+            }
+        } else if let Some(member) = self.coming.get_mut(id)
+            && member.release(holder)
+        {
+            self.coming.remove(id);
         }
-        debug_assert!(member.holders.len() <= before);
         Change::None
+    }
+
+    /// Lets everybody who is coming be seen, and says who and what they show.
+    pub fn announce(&mut self) -> Vec<(Arc<str>, Bytes)> {
+        let coming = std::mem::take(&mut self.coming);
+        let announced = coming.iter().map(|(id, member)| (id.clone(), member.data.clone())).collect();
+        self.members.extend(coming);
+        announced
+    }
+
+    /// Everybody of whom the others have not been told yet, by id.
+    pub fn coming(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Member)> {
+        self.coming.iter()
     }
 
     /// Everybody who is here, by id.
@@ -96,14 +145,14 @@ impl Presence {
         self.members.get(id)
     }
 
-    /// How many members are here.
+    /// How many members the others see.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Is nobody here?
+    /// Is nobody here, nor coming?
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.members.is_empty() && self.coming.is_empty()
     }
 }
 
@@ -139,6 +188,16 @@ mod tests {
         assert_eq!(presence.leave("ann", holder(1, 2)), Change::Left);
     }
 
+    #[test]
+    fn an_older_generation_changes_nothing_when_it_enters_late() {
+        let mut presence = Presence::default();
+        presence.enter("ann", holder(1, 2), Bytes::from_static(b"2")).unwrap();
+        assert_eq!(presence.enter("ann", holder(1, 1), Bytes::from_static(b"1")), Ok(Change::None));
+        assert_eq!(presence.get("ann").unwrap().data, "2");
+        assert_eq!(presence.leave("ann", holder(1, 1)), Change::None);
+        assert_eq!(presence.len(), 1);
+    }
+
     proptest! {
         /// The visible changes alone rebuild the member list, whatever the order of tabs.
         #[test]
@@ -158,7 +217,7 @@ mod tests {
                 match change {
                     Change::Joined => prop_assert!(seen.insert(id)),
                     Change::Left => prop_assert!(seen.remove(&id)),
-                    Change::None | Change::Updated => {}
+                    Change::None | Change::Updated | Change::Gathered => {}
                 }
             }
             let expected: BTreeSet<String> = truth.iter().map(|(member, _)| member.to_string()).collect();

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::ids::{ChannelName, Principal, PublicId};
 use crate::limits;
+use crate::log::Members;
 use crate::mac;
 use crate::position::Position;
 
@@ -97,8 +98,8 @@ pub struct Subscription {
     /// The channel's own start, where it is later than the session's position: a grant's `from`, a
     /// `since` that is ahead, or the place after a reset.
     pub after: Option<Position>,
-    /// The member list that was sent holds everything up to this `seq`.
-    pub presence_after: Option<u64>,
+    /// What the client knows of who is in the channel.
+    pub members: Members,
 }
 
 /// The public ids of a session, newest last, so that `except` still holds after a reconnect.

@@ -1,30 +1,36 @@
 //! The one total order of an app's events, and its recent past.
 //!
 //! One act orders an event and remembers it: [`Log::append`] for memory channels,
-//! [`Log::append_if`] for rows of the ledger. Shards follow the [`Ring`]; everybody who is behind
-//! uses [`Log::read`], which answers with every event or says why it cannot.
+//! [`Log::append_if`] for rows of the ledger. Shards follow the ring by [`Log::pull`]; everybody
+//! who is behind uses [`Log::read`], which answers with every event or says why it cannot.
 
 mod carry;
+mod checks;
+mod members;
 mod once;
 mod read;
 mod record;
+mod recover;
 mod ring;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-pub use carry::{CarriedChannel, CarriedEntry, CarriedMember, Carry};
+pub use carry::{CarriedAnswer, CarriedChannel, CarriedEntry, CarriedMember, Carry};
+pub use members::PresenceNote;
 pub use once::Once;
-pub use read::{Bounds, Page, Reset, ResetReason, Want};
+pub use read::{Bounds, Members, Older, Page, Reset, ResetReason, Want};
+pub use record::Floors;
 pub use ring::Pull;
 
 use crate::class::{Class, Classes, Shape};
-use crate::event::{Draft, Entry, Event, Frames, Kind, SharedEntry};
+use crate::event::{Draft, Entry, Frames, Kind, SharedEntry};
 use crate::ids::{ChannelName, EventId};
 use crate::limits::Millis;
 use crate::position::{Epoch, Position, check_of, ledger};
-use crate::presence::{Change, Holder, Presence};
 use crate::refusal::Refusal;
+use checks::Checks;
+use members::Gather;
 use once::Remembered;
 use record::Record;
 use ring::Ring;
@@ -37,12 +43,14 @@ pub struct Log {
     records: HashMap<ChannelName, Record>,
     /// Every record's name once, in the order in which the sweep looks at them.
     sweep: VecDeque<ChannelName>,
-    /// The floor of every channel without a record.
-    forgotten: u64,
-    /// The same in ledger coordinates.
-    ledger_forgotten: u64,
+    /// The floors of every channel without a record.
+    floors: Floors,
+    /// Check values by `seq`, and by ledger row.
+    seqs: Checks,
+    rows: Checks,
     classes: Classes,
     remembered: Remembered,
+    gather: Gather,
 }
 
 /// What became of a publish.
@@ -61,7 +69,10 @@ pub struct Appended {
 pub struct Row {
     /// The row's dense position.
     pub row: u64,
-    /// What it says, one draft for each audience.
+    /// Its check value as the ledger gives it to whoever asks: a hash of something that no other
+    /// row has, nor one that takes this row's place after a rollback. 0 would say nothing.
+    pub check: u32,
+    /// What it says, one draft for each audience, at most [`ledger::EVENTS_PER_ROW`].
     pub drafts: Vec<Draft>,
 }
 
@@ -72,8 +83,18 @@ pub struct TakenElsewhere {
     pub taken: u64,
 }
 
+/// What the ledger says of an event: its own position, where a reader stands behind it, and the
+/// check value of its row.
+#[derive(Debug, Clone, Copy)]
+struct InRow {
+    own: u64,
+    after: u64,
+    check: u32,
+}
+
 impl Log {
-    /// An empty log in a new epoch, standing at the ledger's head.
+    /// An empty log in a new epoch, standing at the ledger's head. `ledger_check` is the check value
+    /// of that row.
     pub fn new(epoch: Epoch, ledger_row: u64, ledger_check: u32, classes: Classes) -> Self {
         let taken = ledger::end(ledger_row);
         Self {
@@ -81,10 +102,12 @@ impl Log {
             ring: Ring::default(),
             records: HashMap::new(),
             sweep: VecDeque::new(),
-            forgotten: 0,
-            ledger_forgotten: taken,
+            floors: Floors { ledger: taken, ..Floors::default() },
+            seqs: Checks::starting(0, 0),
+            rows: Checks::starting(ledger_row, ledger_check),
             classes,
             remembered: Remembered::default(),
+            gather: Gather::default(),
         }
     }
 
@@ -95,16 +118,27 @@ impl Log {
 
     /// The class of a channel.
     pub fn class(&self, channel: &str) -> Arc<Class> {
-        self.classes.of(channel).clone()
+        self.records
+            .get(channel)
+            .map_or_else(|| self.classes.of(channel).clone(), |record| record.class.clone())
     }
 
     /// Changes the class rules. Channels that have a record keep their class until it is dropped,
     /// because what they hold was kept under it.
+    ///
+    /// Where channels are now kept in another way, the floors of those without a record rise to the
+    /// head, because nobody knows any more what they once held. One way is not safe: events that a
+    /// memory channel held before it became durable are not in the ledger, and a reader who was
+    /// away over both the change and their age is not told.
     pub fn set_classes(&mut self, classes: Classes) {
+        if classes.kinds() != self.classes.kinds() {
+            self.floors = Floors { stream: self.head.seq, latest: self.head.seq, ..self.floors };
+        }
         self.classes = classes;
     }
 
-    /// Takes a memory or ephemeral event in. `once` lets a retry find its first answer.
+    /// Takes a memory or ephemeral event in. `once` lets a retry find its first answer. An event of
+    /// a durable channel must go through the ledger and come as a [`Row`].
     pub fn append(&mut self, draft: Draft, once: Option<Once>, now: Millis) -> Result<Appended, Refusal> {
         if let Some(once) = once
             && let Some(first) = self.remembered.find(once, now)?
@@ -119,39 +153,45 @@ impl Log {
         Ok(appended)
     }
 
-    /// Takes committed ledger rows in, if exactly the rows before them are here already.
+    /// Takes committed ledger rows in, if exactly the rows before them are here already. All of
+    /// them or none.
     pub fn append_if(&mut self, rows: Vec<Row>, now: Millis) -> Result<(), TakenElsewhere> {
         let taken = ledger::row(self.head.ledger);
-        if rows.first().is_some_and(|first| first.row != taken + 1) {
+        if rows.iter().zip(taken + 1..).any(|(row, next)| row.row != next) {
             return Err(TakenElsewhere { taken });
         }
-        for Row { row, drafts } in rows {
+        for Row { row, check, drafts } in rows {
+            assert!(drafts.len() <= ledger::EVENTS_PER_ROW, "a ledger row holds too many events");
             let last = drafts.len().saturating_sub(1);
-            let check = drafts.last().map_or(0, |draft| check_of(&draft.event.id));
             for (place, draft) in drafts.into_iter().enumerate() {
-                let after = if place == last { ledger::end(row) } else { ledger::event(row, place) };
-                self.place(draft, Some((ledger::event(row, place), after, check)), now);
+                let own = ledger::event(row, place);
+                let after = if place == last { ledger::end(row) } else { own };
+                self.place(draft, Some(InRow { own, after, check }), now);
             }
             // A row without events moves the log on all the same, so that positions stay dense.
             self.head.ledger = ledger::end(row);
             self.head.ledger_check = check;
+            self.rows.push(check);
         }
         Ok(())
     }
 
     /// Gives a draft its place, remembers it and hands it to the ring.
-    fn place(&mut self, draft: Draft, row: Option<(u64, u64, u32)>, now: Millis) -> SharedEntry {
-        let class = self.records.get(draft.event.channel.as_str()).map(|record| record.class.clone());
-        let class = class.unwrap_or_else(|| self.class(draft.event.channel.as_str()));
+    fn place(&mut self, draft: Draft, row: Option<InRow>, now: Millis) -> SharedEntry {
+        let class = self.class(draft.event.channel.as_str());
+        debug_assert!(
+            !class.durable || row.is_some() || draft.kind != Kind::Message,
+            "an event of a durable channel came past the ledger"
+        );
         let ephemeral = class.shape == Shape::Ephemeral && draft.kind == Kind::Message && row.is_none();
         if !ephemeral {
             self.head.seq += 1;
-            self.head.part = 0;
             self.head.check = check_of(&draft.event.id);
+            self.seqs.push(self.head.check);
         }
-        if let Some((_, after, check)) = row {
-            self.head.ledger = after;
-            self.head.ledger_check = check;
+        if let Some(row) = row {
+            self.head.ledger = row.after;
+            self.head.ledger_check = row.check;
         }
         let entry = Arc::new(Entry {
             event: draft.event,
@@ -160,7 +200,7 @@ impl Log {
             except: draft.except,
             epoch: self.head.epoch,
             seq: if ephemeral { 0 } else { self.head.seq },
-            ledger: row.map_or(0, |(own, _, _)| own),
+            ledger: row.map_or(0, |row| row.own),
             after: self.head,
             frames: Frames::default(),
         });
@@ -172,9 +212,12 @@ impl Log {
     }
 
     fn record(&mut self, channel: &ChannelName, class: Arc<Class>) -> &mut Record {
+        self.record_above(channel, class, self.floors)
+    }
+
+    fn record_above(&mut self, channel: &ChannelName, class: Arc<Class>, floors: Floors) -> &mut Record {
         if !self.records.contains_key(channel.as_str()) {
-            let record = Record::new(class, self.forgotten, self.ledger_forgotten);
-            self.records.insert(channel.clone(), record);
+            self.records.insert(channel.clone(), Record::new(class, &floors));
             self.sweep.push_back(channel.clone());
         }
         self.records.get_mut(channel.as_str()).expect("the record was made in the line above")
@@ -187,9 +230,9 @@ impl Log {
             let Some(channel) = self.sweep.pop_front() else { return };
             let Some(record) = self.records.get_mut(channel.as_str()) else { continue };
             record.trim(now);
-            if record.is_silent() {
-                self.forgotten = self.forgotten.max(record.last_seq);
-                self.ledger_forgotten = self.ledger_forgotten.max(record.last_ledger);
+            if record.is_silent(&self.classes, now) {
+                self.floors.raise(&record.class, record.last);
+                self.floors.changes = self.floors.changes.max(record.changes_floor);
                 self.records.remove(channel.as_str());
             } else {
                 self.sweep.push_back(channel);
@@ -207,86 +250,13 @@ impl Log {
         self.ring.pull(from, most, into)
     }
 
-    /// A session enters a channel's presence, or shows other data there.
-    pub fn enter(
-        &mut self,
-        channel: &ChannelName,
-        member: &str,
-        holder: Holder,
-        data: bytes::Bytes,
-        note: PresenceNote,
-    ) -> Result<Change, Refusal> {
-        let class = self.class(channel.as_str());
-        let record = self.record(channel, class);
-        let change = record.presence.enter(member, holder, data)?;
-        self.note(channel, member, change, note);
-        Ok(change)
-    }
-
-    /// A session leaves a channel's presence; an older generation changes nothing.
-    pub fn leave(
-        &mut self,
-        channel: &ChannelName,
-        member: &str,
-        holder: Holder,
-        note: PresenceNote,
-    ) -> Change {
-        let Some(record) = self.records.get_mut(channel.as_str()) else { return Change::None };
-        let change = record.presence.leave(member, holder);
-        self.note(channel, member, change, note);
-        change
-    }
-
-    /// Writes what the others see of a change.
-    fn note(&mut self, channel: &ChannelName, member: &str, change: Change, note: PresenceNote) {
-        let (kind, name) = match change {
-            Change::None => return,
-            Change::Joined => (Kind::Joined, "joined"),
-            Change::Updated => (Kind::Updated, "updated"),
-            Change::Left => (Kind::Left, "left"),
-        };
-        let data = self.presence(channel.as_str()).and_then(|p| p.get(member)).map(|m| m.data.clone());
-        let event = Event {
-            id: note.id,
-            channel: channel.clone(),
-            name: crate::ids::EventName::parse(name).expect("the built-in names are well formed"),
-            data: crate::event::Data::json(record::member_json(member, data.as_deref())),
-            at: note.now,
-        };
-        self.place(Draft { event, kind, key: None, except: None }, None, note.now);
-    }
-
-    /// Who is in a channel now.
-    pub fn presence(&self, channel: &str) -> Option<&Presence> {
-        self.records.get(channel).map(|record| &record.presence)
-    }
-
     /// How many entries of a channel are kept.
     pub fn kept(&self, channel: &str) -> usize {
         self.records.get(channel).map_or(0, |record| record.history.len())
-    }
-
-    /// Where a reader of this channel begins who wants everything that is kept: with what the ledger
-    /// has of it, and with what memory has.
-    pub fn beginnings(&self, channel: &str) -> (Position, Position) {
-        let record = self.records.get(channel).map(|record| &record.history);
-        let seq = record.map_or(self.forgotten, |history| history.floor);
-        let ledger = record.map_or(self.ledger_forgotten, |history| history.ledger_floor);
-        let memory = Position { seq, check: 0, ledger, ledger_check: 0, ..self.head };
-        (Position { ledger: 0, ..memory }, memory)
     }
 
     /// Channels that have a record, with how many entries each keeps.
     pub fn channels(&self) -> impl Iterator<Item = (&ChannelName, usize)> {
         self.records.iter().map(|(name, record)| (name, record.history.len()))
     }
-}
-
-/// The id and time of the entry that a presence change may make.
-#[derive(Debug, Clone)]
-pub struct PresenceNote {
-    /// The entry's id.
-    pub id: EventId,
-    /// The time.
-    pub now: Millis,
 }

@@ -47,9 +47,17 @@ impl Remembered {
         self.expire(now);
     }
 
+    /// Every answer with its key, its body's hash and its time, oldest first.
+    pub(super) fn answers(&self) -> impl Iterator<Item = (Once, &Appended, Millis)> {
+        self.order.iter().filter_map(|(key, _)| {
+            let (body, appended, at) = self.answers.get(key)?;
+            Some((Once { key: *key, body: *body }, appended, *at))
+        })
+    }
+
     pub(super) fn expire(&mut self, now: Millis) {
         while let Some((key, at)) = self.order.front().copied() {
-            if self.order.len() <= limits::MEMORY_IDS && at + limits::MEMORY_ID_AGE >= now {
+            if self.order.len() <= limits::MEMORY_IDS && at.saturating_add(limits::MEMORY_ID_AGE) >= now {
                 break;
             }
             self.order.pop_front();

@@ -2,15 +2,18 @@
 //!
 //! Reconnect, slow reader, poll, SSE resume, transport switch and a shard that fell behind all
 //! come here. An answer is never partial in silence and never a guess.
+//!
+//! A caller reads page after page until one is complete. Of each page it first tells the resets and
+//! takes over what they say; it serves `older` from the ledger; it sends the entries and stands at
+//! `at`; and last it sends the rosters.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::iter::Peekable;
 
 use super::Log;
-use super::record::Record;
-use crate::class::{Class, Shape};
+use super::recover::{Found, Settling, Standing, Told};
 use crate::event::SharedEntry;
+use crate::history::Entries;
 use crate::ids::ChannelName;
 use crate::position::Position;
 
@@ -21,7 +24,9 @@ pub enum ResetReason {
     Expired,
     /// The log began a new life since.
     Epoch,
-    /// The position is newer than the log: something was rolled back.
+    /// The position is newer than the log: something was rolled back. Or the log has not yet taken
+    /// in what the ledger holds, and a snapshot or another node has: a caller to whom a durable
+    /// channel is reset with this reason first takes those rows in and reads again.
     Ahead,
     /// The log has another event at that position: it was rolled back and grew again.
     Diverged,
@@ -54,20 +59,35 @@ impl ResetReason {
 pub struct Want {
     /// Which channel.
     pub channel: ChannelName,
-    /// Where this channel starts, if later than the reader's own position.
+    /// Where this channel starts, if later than the reader's own position: a grant's `from`, a
+    /// `since` that is ahead, or the place after a reset.
     pub after: Option<Position>,
-    /// The reader sees who is here: changes after this `seq`.
-    pub presence_after: Option<u64>,
+    /// What the reader knows of who is in the channel.
+    pub members: Members,
 }
 
 impl Want {
     /// A channel read from the reader's own position, without presence.
     pub fn plain(channel: ChannelName) -> Self {
-        Self { channel, after: None, presence_after: None }
+        Self { channel, after: None, members: Members::Ignored }
     }
 }
 
-/// How much one page may hold.
+/// What a reader knows of who is in a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Members {
+    /// It does not ask.
+    #[default]
+    Ignored,
+    /// It asks and has no list: the whole one is owed.
+    Unknown,
+    /// It has a list with every change up to this position, or up to its own where that is later:
+    /// the changes since are owed, or the whole list where they are gone. A reader of whom only the
+    /// cursor is known has a list up to there, or [`Members::Unknown`].
+    Listed(Position),
+}
+
+/// How much one page may hold. A page holds at least one event, however large it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// Events.
@@ -83,193 +103,239 @@ pub struct Reset {
     pub channel: ChannelName,
     /// Why.
     pub reason: ResetReason,
-    /// From here on the channel is complete again.
+    /// The channel's own place from now on, see [`Want::after`]: from here it is complete again. A
+    /// stream goes on at the head, `latest` with all its values.
     pub after: Position,
+}
+
+/// A durable channel whose past memory does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Older {
+    /// Which channel.
+    pub channel: ChannelName,
+    /// The ledger position after which its events are owed.
+    pub after: u64,
+    /// What the reader's position says of the row there, or 0: if the ledger has another check value
+    /// for it, it was rolled back, and the answer is [`Log::read_without_ledger`].
+    pub check: u32,
 }
 
 /// An answer of the one read.
 #[derive(Debug)]
 pub struct Page {
-    /// Events in log order, all of them up to `at`.
+    /// Events in log order, all of them up to `at`. A reader who was cut behind one of them goes on
+    /// from its own position, advanced by the `after` of each that it got.
     pub entries: Vec<SharedEntry>,
-    /// Channels that cannot go on; the caller takes each `after` over and reads again.
+    /// Channels that cannot go on; the caller takes each `after` over and reads again. No entries
+    /// come with them. They belong together: until the last of them is told, the reader stands
+    /// where it stood before this page.
     pub resets: Vec<Reset>,
-    /// Channels whose whole member list is owed, because the changes since are not kept.
+    /// Channels whose whole member list is owed, so that their want becomes [`Members::Unknown`]. The
+    /// list is sent on the complete page, when everything else has come: as [`Log::presence`] gives
+    /// it under the same lock, and the want becomes [`Members::Listed`] at [`Log::head`].
     pub rosters: Vec<ChannelName>,
-    /// Durable channels whose past memory does not hold: the ledger must be read first, each
-    /// after its coordinate. No entries come with it.
-    pub older: Vec<(ChannelName, u64)>,
+    /// Where memory does not hold the past of a durable channel: all wanted durable channels, since
+    /// one coordinate counts for all of them. The ledger must be read first, in its own order over
+    /// all of them and no further than the log's head. No entries come with it.
+    pub older: Vec<Older>,
     /// Where the reader stands after this page.
     pub at: Position,
     /// The reader has reached `until`, or the head.
     pub complete: bool,
 }
 
-impl Log {
-    /// Reads the wanted channels after a position, up to `until` or the head.
-    pub fn read(&self, at: &Position, wants: &[Want], until: Option<&Position>, bounds: Bounds) -> Page {
-        let until = until.copied().unwrap_or(self.head);
-        let mut page = Page {
+impl Page {
+    fn at(at: Position) -> Self {
+        Self {
             entries: Vec::new(),
             resets: Vec::new(),
             rosters: Vec::new(),
             older: Vec::new(),
-            at: *at,
+            at,
             complete: false,
-        };
-        let mut sources = Vec::new();
-        for want in wants {
-            let record = self.records.get(want.channel.as_str());
-            let class = record.map_or_else(|| self.classes.of(want.channel.as_str()), |r| &r.class);
-            match self.recover(class, record, at, want) {
-                Found::After(place) => sources.extend(record.map(|r| messages(r, class, place, &until))),
-                Found::Older(place) => page.older.push((want.channel.clone(), place)),
-                Found::Reset(reason) => page.resets.push(self.reset(&want.channel, class, at, reason)),
-                Found::Nothing => {}
-            }
-            if let (Some(seen), Some(record)) = (want.presence_after, record) {
-                let seen = seen.max(if at.epoch == self.head.epoch { at.whole_seq() } else { 0 });
-                if at.epoch != self.head.epoch && want.presence_after == Some(0)
-                    || seen < record.changes_floor
-                {
-                    page.rosters.push(want.channel.clone());
-                } else {
-                    sources.push(changes(record, seen, &until));
-                }
-            }
         }
-        self.settle_epoch(&mut page, wants);
-        if page.older.is_empty() {
-            merge(sources, bounds, &until, &mut page);
-        }
-        page
     }
+}
 
-    /// The decision for one channel.
-    fn recover(&self, class: &Class, record: Option<&Record>, at: &Position, want: &Want) -> Found {
-        let own = want.after.as_ref();
-        if class.shape == Shape::Ephemeral {
-            return Found::Nothing;
-        }
-        if class.durable {
-            let after = own.map_or(at.ledger, |own| own.ledger.max(at.ledger));
-            let strict = own.filter(|own| own.ledger >= at.ledger).unwrap_or(at);
-            return self.recover_durable(record, after, strict.ledger_check);
-        }
-        let from = own.filter(|own| {
-            own.epoch == self.head.epoch && (at.epoch != own.epoch || own.whole_seq() >= at.whole_seq())
-        });
-        self.recover_memory(class, record, from.unwrap_or(at))
-    }
-
-    fn recover_memory(&self, class: &Class, record: Option<&Record>, after: &Position) -> Found {
-        if after.epoch != self.head.epoch {
-            return Found::Reset(ResetReason::Epoch);
-        }
-        if after.seq > self.head.seq {
-            return Found::Reset(ResetReason::Ahead);
-        }
-        let check = self.ring.at_seq(after.seq).map_or(0, |entry| entry.check());
-        if after.check != 0 && check != 0 && after.check != check {
-            return Found::Reset(ResetReason::Diverged);
-        }
-        let place = after.whole_seq();
-        // A `latest` reader who starts at zero is owed the values that are there, not the past.
-        let from_nothing = class.shape == Shape::Latest && after.seq == 0;
-        let floor = record.map_or(self.forgotten, |record| record.history.floor);
-        if place < floor && !from_nothing {
-            return Found::Reset(ResetReason::Expired);
-        }
-        Found::After(place)
-    }
-
-    fn recover_durable(&self, record: Option<&Record>, after: u64, check: u32) -> Found {
-        if after > self.head.ledger {
-            return Found::Reset(ResetReason::Ahead);
-        }
-        let known = if after == self.head.ledger {
-            self.head.ledger_check
-        } else {
-            self.ring.at_ledger(after).map_or(0, |entry| entry.after.ledger_check)
-        };
-        if check != 0 && known != 0 && check != known {
-            return Found::Reset(ResetReason::Diverged);
-        }
-        let floor = record.map_or(self.ledger_forgotten, |record| record.history.ledger_floor);
-        if after < floor { Found::Older(after) } else { Found::After(after) }
-    }
-
-    /// Where a channel goes on after its reset: a stream at the head, `latest` with all its values.
-    fn reset(&self, channel: &ChannelName, class: &Class, at: &Position, reason: ResetReason) -> Reset {
-        let mut after = self.head;
-        if class.shape == Shape::Latest && !class.durable {
-            after = Position::start(self.head.epoch, at.ledger, at.ledger_check);
-        }
-        Reset { channel: channel.clone(), reason, after }
-    }
-
-    /// A reader from another life, or from beyond the head, takes its place in this one.
+impl Log {
+    /// Reads the wanted channels after a position, up to `until` or the head.
     ///
-    /// Its memory streams were all reset to the head. Only where `latest` values are still owed
-    /// does it stay at the beginning, so that a cut before they arrive loses none of them.
-    fn settle_epoch(&self, page: &mut Page, wants: &[Want]) {
-        let broken = page.at.epoch != self.head.epoch || page.at.seq > self.head.seq;
-        let diverged = page.resets.iter().any(|reset| reset.reason == ResetReason::Diverged);
-        if !broken && !diverged {
-            return;
-        }
-        let owed = wants.iter().any(|want| {
-            let class = self.classes.of(want.channel.as_str());
-            class.shape == Shape::Latest && !class.durable
-        });
-        let (own, check) = (page.at.ledger.min(self.head.ledger), page.at.ledger_check);
-        page.at = if owed { Position::start(self.head.epoch, 0, 0) } else { self.head };
-        (page.at.ledger, page.at.ledger_check) = (own, if own == page.at.ledger { check } else { 0 });
+    /// With `until` the wanted channels are those that catch up with a connection which stands
+    /// there; an entry's `after` then counts only in the coordinate of those channels.
+    ///
+    /// A reader at the head costs one look at each want and none at its channel.
+    pub fn read(&self, at: &Position, wants: &[Want], until: Option<&Position>, bounds: Bounds) -> Page {
+        Reading::new(self, *at, until, self.standing(at)).page(wants, bounds)
+    }
+
+    /// The page of a reader whose token says nothing: every channel is reset.
+    pub fn read_nowhere(&self, wants: &[Want], reason: ResetReason) -> Page {
+        let at = Position::start(self.head.epoch, 0, 0);
+        let standing = Standing::worthless(reason);
+        Reading::new(self, at, None, standing).page(wants, Bounds { events: 0, bytes: 0 })
+    }
+
+    /// The page of a reader to whom the ledger itself cannot give what [`Page::older`] asked of it,
+    /// because the rows are gone (`expired`) or others (`diverged`): the durable channels are reset.
+    pub fn read_without_ledger(&self, at: &Position, wants: &[Want], reason: ResetReason) -> Page {
+        let standing = self.standing(at).ledger_says(reason);
+        Reading::new(self, *at, None, standing).page(wants, Bounds { events: 0, bytes: 0 })
+    }
+
+    /// The end of a read: where it was asked to end, but never beyond the head.
+    fn end_of(&self, until: Option<&Position>) -> Position {
+        until.map_or(self.head, |until| self.head.no_further_than(until))
     }
 }
 
-enum Found {
-    After(u64),
-    Older(u64),
-    Reset(ResetReason),
-    Nothing,
+/// A read on its way over the wants.
+struct Reading<'a> {
+    log: &'a Log,
+    at: Position,
+    end: Position,
+    standing: Standing,
+    at_head: bool,
+    settling: Settling,
+    sources: Vec<Source<'a>>,
+    durable: Vec<Older>,
+    from_ledger: bool,
+    page: Page,
 }
 
-type Source<'a> = Peekable<Box<dyn Iterator<Item = &'a SharedEntry> + 'a>>;
+impl<'a> Reading<'a> {
+    fn new(log: &'a Log, at: Position, until: Option<&Position>, standing: Standing) -> Self {
+        Self {
+            at_head: standing.is_sound() && at.covers(&log.head),
+            log,
+            at,
+            end: log.end_of(until),
+            standing,
+            settling: Settling::default(),
+            sources: Vec::new(),
+            durable: Vec::new(),
+            from_ledger: false,
+            page: Page::at(at),
+        }
+    }
 
-fn messages<'a>(record: &'a Record, class: &Class, place: u64, until: &Position) -> Source<'a> {
-    let (durable, seq, ledger) = (class.durable, until.whole_seq(), until.ledger);
-    let within = move |e: &&SharedEntry| if durable { e.ledger <= ledger } else { e.seq <= seq };
-    let entries: Box<dyn Iterator<Item = &SharedEntry>> =
-        Box::new(record.history.after(place, durable).take_while(within));
-    entries.peekable()
+    /// Is there certainly nothing for this want?
+    fn has_all(&self, want: &Want) -> bool {
+        let knows = match want.members {
+            Members::Ignored => true,
+            Members::Unknown => false,
+            Members::Listed(list) => self.log.memory_standing(&list).is_none(),
+        };
+        self.at_head && knows && want.after.is_none_or(|own| self.at.covers(&own))
+    }
+
+    fn take(&mut self, want: &Want) {
+        let log = self.log;
+        let record = log.records.get(want.channel.as_str());
+        let class = record.map_or_else(|| log.classes.of(want.channel.as_str()), |record| &record.class);
+        let found = log.recover(class, record, &self.at, self.standing, want);
+        match found {
+            Found::After(place, by) => {
+                self.settling.keep(class, by);
+                let last = if class.durable { self.end.ledger } else { self.end.whole_seq() };
+                let entries = record.map(|record| record.history.after(place));
+                self.sources.extend(entries.and_then(|it| Source::new(it, last, class.durable)));
+            }
+            Found::Older(by) => {
+                self.settling.keep(class, by);
+                // Whoever ends before the ledger is needed does not need it.
+                self.from_ledger |= by.ledger < self.end.ledger;
+            }
+            Found::Reset(reason) => {
+                let after = log.after_reset(class, record, &self.at);
+                self.settling.keep(class, after);
+                self.page.resets.push(Reset { channel: want.channel.clone(), reason, after });
+            }
+            Found::Nothing => {}
+        }
+        if let (true, Found::After(_, by) | Found::Older(by)) = (class.durable, found) {
+            let (after, check) = (by.ledger, by.ledger_check);
+            self.durable.push(Older { channel: want.channel.clone(), after, check });
+        }
+        match log.told(record, &self.at, self.standing, want.members) {
+            Told::Nothing => {}
+            Told::List => self.page.rosters.push(want.channel.clone()),
+            Told::Changes(seen) => {
+                let entries = record.map(|record| record.changes_after(seen));
+                let last = self.end.whole_seq();
+                self.sources.extend(entries.and_then(|it| Source::new(it, last, false)));
+            }
+        }
+    }
+
+    fn page(mut self, wants: &[Want], bounds: Bounds) -> Page {
+        for want in wants {
+            if !self.has_all(want) {
+                self.take(want);
+            }
+        }
+        self.log.settle(&mut self.page.at, self.standing, &self.settling);
+        if self.from_ledger {
+            self.page.older = self.durable;
+        }
+        if self.page.resets.is_empty() && self.page.older.is_empty() {
+            merge(self.sources, bounds, &self.end, &mut self.page);
+        }
+        self.page
+    }
 }
 
-fn changes<'a>(record: &'a Record, seen: u64, until: &Position) -> Source<'a> {
-    let seq = until.whole_seq();
-    let first = record.changes.partition_point(|entry| entry.seq <= seen);
-    let entries: Box<dyn Iterator<Item = &SharedEntry>> =
-        Box::new(record.changes.range(first..).take_while(move |entry| entry.seq <= seq));
-    entries.peekable()
+/// The entries of one channel that a page may take, in log order.
+struct Source<'a> {
+    next: &'a SharedEntry,
+    rest: Entries<'a>,
+    last: u64,
+    durable: bool,
+}
+
+impl<'a> Source<'a> {
+    /// The entries up to a last place, if there is any.
+    fn new(mut entries: Entries<'a>, last: u64, durable: bool) -> Option<Self> {
+        let next = entries.next()?;
+        let source = Self { next, rest: entries, last, durable };
+        source.allows(next).then_some(source)
+    }
+
+    fn allows(&self, entry: &SharedEntry) -> bool {
+        let place = if self.durable { entry.ledger } else { entry.seq };
+        place <= self.last
+    }
+
+    /// Goes on to the next entry, if there is one.
+    fn step(&mut self) -> bool {
+        match self.rest.next() {
+            Some(next) if self.allows(next) => {
+                self.next = next;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Takes entries of all sources in log order until a bound is reached.
-fn merge(mut sources: Vec<Source<'_>>, bounds: Bounds, until: &Position, page: &mut Page) {
-    let mut next: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
-    for (place, source) in sources.iter_mut().enumerate() {
-        next.extend(source.peek().map(|entry| Reverse((entry.seq, place))));
-    }
+fn merge(mut sources: Vec<Source<'_>>, bounds: Bounds, end: &Position, page: &mut Page) {
+    let order = |(place, source): (usize, &Source<'_>)| Reverse((source.next.seq, place));
+    let mut next: BinaryHeap<_> = sources.iter().enumerate().map(order).collect();
     let mut bytes = 0;
     while let Some(Reverse((_, place))) = next.pop() {
-        let Some(entry) = sources[place].next() else { continue };
-        if page.entries.len() >= bounds.events || (bytes > 0 && bytes + entry.weight() > bounds.bytes) {
+        let source = &mut sources[place];
+        let weight = source.next.weight();
+        let full = page.entries.len() >= bounds.events || bytes + weight > bounds.bytes;
+        if full && !page.entries.is_empty() {
             return;
         }
-        bytes += entry.weight();
-        page.at.advance(&entry.after);
-        page.entries.push(entry.clone());
-        next.extend(sources[place].peek().map(|entry| Reverse((entry.seq, place))));
+        bytes += weight;
+        page.at.advance(&source.next.after.no_further_than(end));
+        page.entries.push(source.next.clone());
+        if source.step() {
+            next.push(Reverse((source.next.seq, place)));
+        }
     }
-    page.at.advance(until);
+    page.at.advance(end);
     page.complete = true;
 }

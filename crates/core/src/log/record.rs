@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 
-use crate::class::Class;
+use crate::class::{Class, Classes, Shape};
 use crate::event::{Kind, SharedEntry};
-use crate::history::History;
+use crate::history::{Entries, History};
 use crate::limits::{self, Millis};
 use crate::presence::Presence;
 
@@ -20,30 +20,67 @@ pub(super) struct Record {
     pub(super) changes: VecDeque<SharedEntry>,
     /// The highest `seq` of a dropped presence change: an older reader gets the whole list.
     pub(super) changes_floor: u64,
-    pub(super) last_seq: u64,
-    pub(super) last_ledger: u64,
+    /// The place of the newest message, in the channel's own coordinate.
+    pub(super) last: u64,
+    /// When it came.
+    pub(super) last_at: Millis,
+}
+
+/// The floors of every channel without a record: what the dropped records had seen. Streams and
+/// `latest` channels stand apart because their ages differ by far, and messages apart from
+/// presence, so that nobody loads a channel anew because of something that was never owed to it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Floors {
+    /// Of memory streams, a `seq`.
+    pub stream: u64,
+    /// Of memory `latest` channels, a `seq`.
+    pub latest: u64,
+    /// Of durable channels, a ledger position.
+    pub ledger: u64,
+    /// Of presence changes, a `seq`.
+    pub changes: u64,
+}
+
+impl Floors {
+    pub(super) fn of(&self, class: &Class) -> u64 {
+        match class.shape {
+            _ if class.durable => self.ledger,
+            Shape::Latest => self.latest,
+            Shape::Stream | Shape::Ephemeral => self.stream,
+        }
+    }
+
+    pub(super) fn raise(&mut self, class: &Class, to: u64) {
+        let floor = match class.shape {
+            _ if class.durable => &mut self.ledger,
+            Shape::Latest => &mut self.latest,
+            Shape::Stream | Shape::Ephemeral => &mut self.stream,
+        };
+        *floor = (*floor).max(to);
+    }
 }
 
 /// Presence changes that one channel keeps; more than this is no cheaper than the whole list.
 const CHANGES: usize = 1_000;
 
 impl Record {
-    pub(super) fn new(class: Arc<Class>, floor: u64, ledger_floor: u64) -> Self {
+    pub(super) fn new(class: Arc<Class>, floors: &Floors) -> Self {
+        let floor = floors.of(&class);
         Self {
-            history: History::new(class.shape, floor, ledger_floor),
+            history: History::new(&class, floor),
             class,
             presence: Presence::default(),
             changes: VecDeque::new(),
-            changes_floor: floor,
-            last_seq: floor,
-            last_ledger: ledger_floor,
+            changes_floor: floors.changes,
+            last: floor,
+            last_at: 0,
         }
     }
 
     pub(super) fn push(&mut self, entry: SharedEntry, now: Millis) {
-        self.last_seq = entry.seq;
         if entry.kind == Kind::Message {
-            self.last_ledger = self.last_ledger.max(entry.ledger);
+            self.last = self.history.place(&entry);
+            self.last_at = self.last_at.max(now);
             self.history.push(entry, &self.class, now);
         } else {
             self.changes.push_back(entry);
@@ -58,7 +95,7 @@ impl Record {
 
     fn trim_changes(&mut self, now: Millis) {
         while let Some(oldest) = self.changes.front() {
-            if self.changes.len() <= CHANGES && oldest.event.at + limits::RESUME_WINDOW >= now {
+            if self.changes.len() <= CHANGES && oldest.event.at.saturating_add(limits::RESUME_WINDOW) >= now {
                 break;
             }
             self.changes_floor = oldest.seq;
@@ -66,20 +103,21 @@ impl Record {
         }
     }
 
-    /// Nothing is kept and nobody is here: the record can go.
-    pub(super) fn is_silent(&self) -> bool {
-        self.history.is_empty() && self.presence.is_empty() && self.changes.is_empty()
+    /// The presence changes after a `seq`, in log order.
+    pub(super) fn changes_after(&self, seen: u64) -> Entries<'_> {
+        let first = self.changes.partition_point(|entry| entry.seq <= seen);
+        Entries::Row(self.changes.range(first..))
     }
-}
 
-/// A JSON array with one member.
-pub(super) fn member_json(id: &str, data: Option<&[u8]>) -> String {
-    #[derive(serde::Serialize)]
-    struct Shown<'a> {
-        id: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        data: Option<&'a RawValue>,
+    /// Nothing is kept and nobody is here: the record can go.
+    ///
+    /// The floor of a dropped memory record counts for all channels without one, so it waits until
+    /// no channel of its shape could still serve a reader from below it.
+    pub(super) fn is_silent(&self, classes: &Classes, now: Millis) -> bool {
+        let age = if self.class.durable { 0 } else { classes.longest_age(self.class.shape) };
+        self.history.is_empty()
+            && self.presence.is_empty()
+            && self.changes.is_empty()
+            && self.last_at.saturating_add(age) < now
     }
-    let data = data.and_then(|bytes| serde_json::from_slice::<&RawValue>(bytes).ok());
-    serde_json::to_string(&[Shown { id, data }]).unwrap_or_else(|_| "[]".to_owned())
 }

@@ -18,7 +18,8 @@ pub(super) struct Ring {
 pub enum Pull {
     /// The next place to pull from; whoever has it has seen everything before.
     Next(u64),
-    /// The reader is behind the oldest entry: it must read from history.
+    /// The reader is behind the oldest entry, or its place is of another ring: it must read from
+    /// history.
     FellOff,
 }
 
@@ -38,22 +39,12 @@ impl Ring {
     }
 
     pub(super) fn pull(&self, from: u64, most: usize, into: &mut Vec<SharedEntry>) -> Pull {
-        let Some(start) = from.checked_sub(self.first) else { return Pull::FellOff };
-        let start = (start as usize).min(self.entries.len());
-        let end = (start + most).min(self.entries.len());
+        if from < self.first || from > self.end() {
+            return Pull::FellOff;
+        }
+        let start = (from - self.first) as usize;
+        let end = start.saturating_add(most).min(self.entries.len());
         into.extend(self.entries.range(start..end).cloned());
         Pull::Next(self.first + end as u64)
-    }
-
-    /// The entry with this `seq`, while the ring has it.
-    pub(super) fn at_seq(&self, seq: u64) -> Option<&SharedEntry> {
-        let place = self.entries.partition_point(|entry| entry.after.seq < seq);
-        self.entries.range(place..).take_while(|entry| entry.after.seq == seq).find(|entry| entry.seq == seq)
-    }
-
-    /// The entry behind which a reader has exactly this ledger coordinate, while the ring has it.
-    pub(super) fn at_ledger(&self, ledger: u64) -> Option<&SharedEntry> {
-        let place = self.entries.partition_point(|entry| entry.after.ledger < ledger);
-        self.entries.get(place).filter(|entry| entry.after.ledger == ledger)
     }
 }

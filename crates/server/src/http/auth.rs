@@ -29,11 +29,11 @@ pub enum Proof<'a> {
 
 /// Reads the proof of a request that needs one.
 pub fn proof<'a>(apps: &[App], headers: &'a HeaderMap, query: &Query) -> Result<Proof<'a>, Refusal> {
-    if let Some(bearer) = bearer(headers)? {
+    if let Some(bearer) = bearer(headers) {
         return of_bearer(apps, query, bearer);
     }
     if query.get("auth_signature").is_none() {
-        return Err(no("send `Authorization: Bearer` with the app's secret, or sign the request"));
+        return Err(no("send `Authorization: Bearer` with the app's secret or a token, or sign the request"));
     }
     let app = apps.iter().find(|app| Some(app.key.as_str()) == query.get("auth_key"));
     let app =
@@ -66,13 +66,12 @@ fn named<'a>(apps: &'a [App], query: &Query) -> Result<Option<&'a App>, Refusal>
     found.map(Some).ok_or_else(missing)
 }
 
-/// What stands behind `Bearer` in the `Authorization` header.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default();
-    let found = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let bearer = found.map(|(_, bearer)| bearer.trim()).filter(|bearer| !bearer.is_empty());
-    bearer.map(Some).ok_or_else(|| no("`Authorization` must be `Bearer` with the app's secret or a token"))
+/// What stands behind `Bearer` in the `Authorization` header. Other schemes are none of ours: a
+/// site behind a password has its browsers send theirs with every request.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, bearer) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(bearer.trim()).filter(|bearer| !bearer.is_empty())
 }
 
 /// Is the request signed with the app's secret?
@@ -117,11 +116,7 @@ pub struct Guest {
 /// Finds out who reads: by a token that was sent on purpose, the site's cookie, or the visitor's.
 pub async fn guest(hub: &Hub, parts: &Parts, query: &Query) -> Result<Guest, Problem> {
     let known = |app, identity| Guest { app, identity, cookie: None, doubt: None };
-    let sent = match bearer(&parts.headers) {
-        Ok(Some(bearer)) => of_bearer(&hub.apps, query, bearer).map(Some),
-        Ok(None) => Ok(None),
-        Err(refusal) => Err(refusal),
-    };
+    let sent = bearer(&parts.headers).map(|bearer| of_bearer(&hub.apps, query, bearer)).transpose();
     if let Ok(Some(Proof::Secret(app))) = sent {
         return Ok(known(app, Identity::backend()));
     }

@@ -31,6 +31,12 @@ struct Facts {
     channel: String,
     class: &'static str,
     durable: bool,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+#[derive(Clone, Copy, Default, Serialize)]
+struct Counts {
     events: usize,
     subscribers: usize,
     presence: usize,
@@ -65,20 +71,13 @@ struct Member<'a> {
 }
 
 impl Facts {
-    fn new(channel: &str, class: &Class, events: usize, presence: usize) -> Self {
+    fn new(channel: String, class: &Class, counts: Counts) -> Self {
         let word = match class.shape {
             Shape::Stream => "stream",
             Shape::Latest => "latest",
             Shape::Ephemeral => "ephemeral",
         };
-        Self {
-            channel: channel.to_owned(),
-            class: word,
-            durable: class.durable,
-            events,
-            subscribers: 0,
-            presence,
-        }
+        Self { channel, class: word, durable: class.durable, counts }
     }
 }
 
@@ -91,26 +90,29 @@ pub async fn list(State(hub): State<Arc<Hub>>, asked: Backend) -> Result<Respons
     let fits = |name: &str| name.starts_with(prefix) && name > after;
     let app = asked.app(&hub);
     let occupied = occupancy(&hub, app, fits).await?;
-    let mut found: BTreeMap<String, Facts> = kept(app, fits);
+    let mut found: BTreeMap<String, Counts> =
+        kept(app, fits).into_iter().map(|(name, counts)| (name.to_string(), counts)).collect();
     for (name, subscribers) in occupied {
-        let class = || app.log.with(|log| log.class(&name));
-        let facts = found.entry(name.clone()).or_insert_with(|| Facts::new(&name, &class(), 0, 0));
-        facts.subscribers += subscribers;
+        found.entry(name).or_default().subscribers += subscribers;
     }
     let more = found.len() > limit;
-    let channels: Vec<Facts> = found.into_values().take(limit).collect();
+    let channels: Vec<Facts> = app.log.with(|log| {
+        let facts = |(name, counts): (String, Counts)| Facts::new(name.clone(), &log.class(&name), counts);
+        found.into_iter().take(limit).map(facts).collect()
+    });
     let next = channels.last().filter(|_| more).map(|last| last.channel.clone());
     Ok(answer::of(&Channels { channels, next }))
 }
 
-fn kept(app: &App, fits: impl Fn(&str) -> bool) -> BTreeMap<String, Facts> {
+/// Channels that hold something. The log is locked meanwhile, so nothing is made of them here.
+fn kept(app: &App, fits: impl Fn(&str) -> bool) -> Vec<(ChannelName, Counts)> {
     app.log.with(|log| {
         let fitting = log.channels().filter(|(name, _)| fits(name.as_str()));
-        let facts = fitting.map(|(name, events)| {
+        let counts = fitting.map(|(name, events)| {
             let presence = log.presence(name.as_str()).map_or(0, Presence::len);
-            (name.to_string(), Facts::new(name.as_str(), &log.class(name.as_str()), events, presence))
+            (name.clone(), Counts { events, presence, subscribers: 0 })
         });
-        facts.collect()
+        counts.collect()
     })
 }
 
@@ -124,12 +126,13 @@ pub async fn one(
     let channel = ChannelName::parse(&channel)?;
     let app = asked.app(&hub);
     let occupied = occupancy(&hub, app, |name| name == channel.as_str()).await?;
-    let (mut facts, head) = app.log.with(|log| {
+    let subscribers = occupied.into_iter().map(|(_, subscribers)| subscribers).sum();
+    let (facts, head) = app.log.with(|log| {
         let name = channel.as_str();
         let presence = log.presence(name).map_or(0, Presence::len);
-        (Facts::new(name, &log.class(name), log.kept(name), presence), log.head())
+        let counts = Counts { events: log.kept(name), subscribers, presence };
+        (Facts::new(name.to_owned(), &log.class(name), counts), log.head())
     });
-    facts.subscribers = occupied.into_iter().map(|(_, subscribers)| subscribers).sum();
     Ok(answer::of(&Channel { facts, cursor: app.seal(head) }))
 }
 

@@ -40,7 +40,7 @@ pub async fn publish(State(hub): State<Arc<Hub>>, asked: Asked) -> Result<Respon
             publish.id = id(&asked.headers, publish.id)?;
             admit(&hub, app, &asked, &publish, now)?;
             let published = settled(start(&hub, app, &asked.identity, publish, now)).await?;
-            hub.metrics.published.inc();
+            hub.metrics.published.inc_by(u64::from(!published.repeated));
             let mut out = Vec::with_capacity(192);
             write_published(app, &published, &mut out);
             Ok(answer::json(out))
@@ -86,7 +86,8 @@ fn answer_list(hub: &Hub, app: &App, outcomes: Vec<Outcome>) -> Result<Response,
     {
         return Err(refusal.clone().into());
     }
-    hub.metrics.published.inc_by(taken.len() as u64);
+    let new = taken.iter().filter(|published| !published.repeated).count();
+    hub.metrics.published.inc_by(new as u64);
     // All positions are of one log, so the furthest one covers the others. What an earlier request
     // had published may be known by its ledger half only, and stands behind.
     let furthest =

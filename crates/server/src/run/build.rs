@@ -113,7 +113,14 @@ fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, 
     });
     Ok(match carry {
         Some(carry) => Log::resume(carry, row, check, classes, clock::now_ms()),
-        None => Log::new(Epoch(clock::random_u64()), row, check, classes),
+        None => {
+            let mut log = Log::new(Epoch(clock::random_u64()), row, check, classes);
+            if !opened.is_first_start() {
+                // After a crash everybody comes back at once, and nobody wants to hear of each.
+                log.gather_joins(clock::now_ms() + settings.session.presence_grace_ms);
+            }
+            log
+        }
     })
 }
 
@@ -316,6 +323,7 @@ pub fn tuning(settings: &Settings) -> Tuning {
         heartbeat: settings.heartbeat_ms,
         sse_rotation: limits.sse_rotation_ms,
         silence: limits.idle_ms,
+        stalled: limits.stalled_ms,
     }
 }
 

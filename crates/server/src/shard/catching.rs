@@ -9,9 +9,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
+use deskbell_core::event::SharedEntry;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::limits;
-use deskbell_core::log::{Bounds, Page, Reset, ResetReason, Want};
+use deskbell_core::log::{Bounds, Members, Page, Reset, ResetReason, Want};
 use deskbell_core::position::Position;
 use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::Notice;
@@ -19,7 +20,7 @@ use deskbell_wire::native::Reference;
 
 use super::client::{Catching, Client, LateRead, Whose};
 use super::mailbox::{Handle, Letter};
-use super::session::{MemberList, Start, Sub};
+use super::session::{Start, Sub};
 use super::subscribe::compare;
 use super::{PAGES_PER_TURN, Shard, flag};
 use crate::store::{LedgerPage, LedgerRead, LedgerWant};
@@ -84,12 +85,12 @@ impl Shard {
             Some(late) => (Turn::Late(late.clone()), late.at, catching.at),
             None => (Turn::All, catching.at, self.views[app].at),
         };
-        let (wants, owed) = self.wants(slot, &turn);
+        let wants = self.wants(slot, &turn);
         let hub = self.hub.clone();
         let (page, rosters, head) = hub.apps[app].log.with(|log| {
             let page = log.read(&at, &wants, Some(&until), PAGE);
             // The whole list stands behind the events before it, so the last page brings it.
-            let owed = owed.iter().chain(&page.rosters).filter(|_| page.complete && page.older.is_empty());
+            let owed = page.rosters.iter().filter(|_| page.complete);
             let list = |c: &ChannelName| (c.clone(), log.presence(c.as_str()).cloned().unwrap_or_default());
             let rosters: Vec<_> = owed.map(list).collect();
             (page, rosters, log.head())
@@ -98,11 +99,14 @@ impl Shard {
             self.ask_ledger(slot, &page, until);
             return;
         }
+        for channel in &page.rosters {
+            self.note_start(slot, channel, |start| start.members = Members::Unknown);
+        }
         self.write_page(slot, &turn, &page);
         self.write_resets(slot, &turn, &page);
         for (channel, members) in &rosters {
             let cursor = self.cursor(slot);
-            self.note_start(slot, channel, |start| start.members = Some(MemberList::Sent(head.seq)));
+            self.note_start(slot, channel, |start| start.members = Members::Listed(head));
             self.say(slot, &Notice::Members { channel, members, cursor: &cursor }, &Reference::none());
         }
         self.flush(slot);
@@ -120,34 +124,25 @@ impl Shard {
         }
     }
 
-    /// What a client wants to read, with each subscription's own start; and the channels whose whole
-    /// member list it is owed, because it has none.
-    fn wants(&self, slot: u32, turn: &Turn) -> (Vec<Want>, Vec<ChannelName>) {
-        let (mut wants, mut owed) = (Vec::new(), Vec::new());
-        let Some(client) = self.clients.get(slot) else { return (wants, owed) };
+    /// What a client wants to read, with each subscription's own start.
+    fn wants(&self, slot: u32, turn: &Turn) -> Vec<Want> {
+        let mut wants = Vec::new();
+        let Some(client) = self.clients.get(slot) else { return wants };
         let app = usize::from(client.app);
         for sub in &client.session.subs {
-            let name = &self.views[app].channels.get(sub.channel).name;
-            let start = sub.start.as_deref();
+            let channel = self.views[app].channels.get(sub.channel).name.clone();
+            let start = sub.start.as_deref().cloned().unwrap_or_default();
             match turn {
-                Turn::All => {
-                    let members = start.and_then(|start| start.members);
-                    owed.extend((members == Some(MemberList::Owed)).then(|| name.clone()));
-                    wants.push(Want {
-                        channel: name.clone(),
-                        after: start.and_then(|start| start.after),
-                        presence_after: match members {
-                            Some(MemberList::Sent(seen)) => Some(seen),
-                            Some(MemberList::Owed) | None => None,
-                        },
-                    });
-                }
+                Turn::All => wants.push(Want { channel, after: start.after, members: start.members }),
                 // What is late starts at its own older place; presence stays with the connection.
-                Turn::Late(late) if self.is_of(app, late, name) => wants.push(Want::plain(name.clone())),
+                Turn::Late(late) if self.is_of(app, late, &channel) => {
+                    let after = start.after.filter(|_| late.whose == Whose::Latest);
+                    wants.push(Want { after, ..Want::plain(channel) });
+                }
                 Turn::Late(_) => {}
             }
         }
-        (wants, owed)
+        wants
     }
 
     fn is_of(&self, app: usize, late: &LateRead, name: &ChannelName) -> bool {
@@ -229,7 +224,7 @@ impl Shard {
             start
                 .after
                 .is_some_and(|start| compare(&start, &here, durable(), here.epoch) == Ordering::Greater)
-                || matches!(start.members, Some(MemberList::Sent(seen)) if seen > here.seq)
+                || matches!(start.members, Members::Listed(list) if list.epoch == here.epoch && list.seq > here.seq)
         };
         !here.covers(&catching.at) || client.session.subs.iter().any(later)
     }
@@ -240,10 +235,13 @@ impl Shard {
         client.catching = None;
         for sub in &mut client.session.subs {
             // Live entries are all later than these starts, and deltas go on from the list.
-            sub.start = sub.start.take().filter(|start| start.members.is_some());
+            sub.start = sub.start.take().filter(|start| start.members != Members::Ignored);
             if let Some(start) = &mut sub.start {
                 start.after = None;
             }
+        }
+        if self.flagged(slot, flag::POLL) {
+            self.poll_is_live(slot);
         }
     }
 
@@ -294,9 +292,13 @@ impl Shard {
         catching.asked = true;
         let at = catching.late.as_ref().map_or(catching.at, |late| late.at);
         let app = &self.hub.apps[usize::from(client.app)];
-        let wants = page.older.iter().map(|(channel, after)| {
-            let class = app.log.with(|log| log.class(channel.as_str()));
-            LedgerWant { channel: channel.clone(), after: *after, latest: class.shape == Shape::Latest }
+        let wants = page.older.iter().map(|older| {
+            let class = app.log.with(|log| log.class(older.channel.as_str()));
+            LedgerWant {
+                channel: older.channel.clone(),
+                after: older.after,
+                latest: class.shape == Shape::Latest,
+            }
         });
         let read = LedgerRead { app: app.id, at, wants: wants.collect(), until: until.ledger, bounds: PAGE };
         let mailbox = self.mailbox.clone();
@@ -328,27 +330,34 @@ impl Shard {
                 return;
             }
         };
-        for entry in &page.entries {
-            at.advance(&entry.after);
-        }
-        if page.at_ledger > at.ledger {
-            (at.ledger, at.ledger_check) = (page.at_ledger, 0);
-        }
-        let after = self.clients.get(slot).map_or(at, |client| self.views[usize::from(client.app)].at);
-        let resets = page.resets.into_iter().map(|(channel, reason)| Reset { channel, reason, after });
-        // The rest, memory's part among it, is read by the next page, so this one is never complete.
-        let page = Page {
-            entries: page.entries,
-            resets: resets.collect(),
-            rosters: Vec::new(),
-            older: Vec::new(),
-            at,
-            complete: false,
+        let page = match page.resets.first() {
+            // What the ledger cannot give, nobody can: its channels begin anew.
+            Some((_, reason)) => self.without_ledger(slot, &turn, &at, *reason),
+            None => {
+                for entry in &page.entries {
+                    at.advance(&entry.after);
+                }
+                if page.at_ledger > at.ledger {
+                    (at.ledger, at.ledger_check) = (page.at_ledger, 0);
+                }
+                // A right may have been lost while the file was read.
+                let kept = |entry: &SharedEntry| self.is_subscribed(slot, &entry.event.channel);
+                let entries = page.entries.into_iter().filter(kept).collect();
+                // Memory's part is read by the next page, so this one is never complete.
+                let (resets, rosters, older) = (Vec::new(), Vec::new(), Vec::new());
+                Page { entries, resets, rosters, older, at, complete: false }
+            }
         };
         self.write_page(slot, &turn, &page);
         self.write_resets(slot, &turn, &page);
         self.flush(slot);
         self.serve_again(slot);
+    }
+
+    fn without_ledger(&self, slot: u32, turn: &Turn, at: &Position, reason: ResetReason) -> Page {
+        let wants = self.wants(slot, turn);
+        let app = self.clients.get(slot).map_or(0, |client| usize::from(client.app));
+        self.hub.apps[app].log.with(|log| log.read_without_ledger(at, &wants, reason))
     }
 
     /// The cursor of a frame that is no event: where the connection stands now.

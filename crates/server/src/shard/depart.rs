@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::client::Client;
 use super::frames::Variant;
-use super::mailbox::{Claim, Handle, SessionFacts, Whom};
+use super::mailbox::{Claim, SessionFacts, Whom};
 use super::session::{CarriedIdentity, CarriedSession, Entered, Moved, Session, Start, Sub};
 use super::sink::Sink;
 use super::timers::What;

@@ -6,14 +6,14 @@ use deskbell_core::access::{Action, Identity};
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::{ChannelName, Principal};
-use deskbell_core::log::ResetReason;
+use deskbell_core::log::{Members, ResetReason};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::{Command, Hello, Notice};
 use deskbell_wire::native::Reference;
 
 use super::client::Whose;
 use super::mailbox::{Claim, Handle, Letter};
-use super::session::{MemberList, Moved, Start};
+use super::session::{Moved, Start};
 use super::subscribe::{Begin, place_of};
 use super::waiting::{Answer, Waiting};
 use super::{Shard, flag};
@@ -227,12 +227,12 @@ impl Shard {
             _ => Whose::Latest,
         };
         let recovered = self.start_sub(slot, channel, begin, from, whose);
-        if let (Some(MemberList::Sent(seen)), Some(cursor)) = (start.members, cursor)
-            && cursor.at.whole_seq() > seen
+        if let (Members::Listed(list), Some(Cursor { at, .. })) = (start.members, cursor)
+            && at.epoch == list.epoch
+            && at.whole_seq() > list.whole_seq()
         {
             // It has something that was sent behind its member list, so the list goes on by its changes.
-            let members = Some(MemberList::Sent(cursor.at.whole_seq()));
-            self.note_start(slot, channel, |start| start.members = members);
+            self.note_start(slot, channel, |start| start.members = Members::Listed(at));
         }
         Confirmed::Subscribed { recovered }
     }

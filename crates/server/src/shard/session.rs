@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use deskbell_core::access::{Action, Grant, Identity};
 use deskbell_core::ids::{ChannelName, Principal, PublicId, UserId};
+use deskbell_core::log::Members;
 use deskbell_core::pattern::Pattern;
 use deskbell_core::position::Position;
 use deskbell_core::presence::Holder;
@@ -49,17 +50,8 @@ pub struct Start {
     /// The client itself has asked for that start. One that follows a reset holds only for this
     /// connection: after a cut nobody knows whether the reset has arrived.
     pub asked: bool,
-    /// What the client has of who is here, where it may see that.
-    pub members: Option<MemberList>,
-}
-
-/// What a client has of who is in a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MemberList {
-    /// Nothing that is proven: the whole list is owed.
-    Owed,
-    /// A list that was sent and holds every change up to this `seq`.
-    Sent(u64),
+    /// What the reader knows of who is in the channel.
+    pub members: Members,
 }
 
 /// One presence of a session.

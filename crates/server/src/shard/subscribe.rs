@@ -6,7 +6,7 @@ use deskbell_core::access::Action;
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::ChannelName;
-use deskbell_core::log::{ResetReason, Want};
+use deskbell_core::log::{Members, ResetReason, Want};
 use deskbell_core::position::{Epoch, Position};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Notice;
@@ -14,7 +14,7 @@ use deskbell_wire::native::Reference;
 
 use super::channels::Listeners;
 use super::client::Whose;
-use super::session::{MemberList, Start, Sub};
+use super::session::{Start, Sub};
 use super::{Shard, flag};
 
 /// Where a subscription begins.
@@ -162,6 +162,8 @@ impl Shard {
                 }
             },
             Begin::Now | Begin::Unreadable if values => {
+                let first = self.hub.apps[app].log.with(|log| log.start_of(channel.as_str()));
+                self.note_start(slot, channel, |start| start.after = Some(first));
                 self.fall_behind_on(slot, whose, Position::start(here.epoch, 0, 0));
             }
             Begin::Now | Begin::Unreadable if stands != here => {
@@ -170,7 +172,7 @@ impl Shard {
             Begin::Now | Begin::Unreadable => {}
         }
         if self.watches(slot, channel) {
-            let members = Some(self.list_of(slot, begin, here.epoch));
+            let members = self.list_of(slot, begin, here.epoch);
             self.note_start(slot, channel, |start| start.members = members);
             self.fall_behind_if_live(slot, stands);
         }
@@ -180,15 +182,13 @@ impl Shard {
         }
     }
 
-    /// What a client has of the members by where it begins.
-    fn list_of(&self, slot: u32, begin: Begin, epoch: Epoch) -> MemberList {
+    /// How far the client's member list goes.
+    fn list_of(&self, slot: u32, begin: Begin, epoch: Epoch) -> Members {
         match begin {
             // A poll's answer holds a list and the cursor behind it together. Elsewhere a cut may have
             // come between the two, so a cursor alone proves no list.
-            Begin::After(at) if self.flagged(slot, flag::POLL) && at.epoch == epoch => {
-                MemberList::Sent(at.whole_seq())
-            }
-            _ => MemberList::Owed,
+            Begin::After(at) if self.flagged(slot, flag::POLL) && at.epoch == epoch => Members::Listed(at),
+            _ => Members::Unknown,
         }
     }
 
@@ -293,7 +293,7 @@ impl Shard {
             sub.place = Some(self.views[app].channels.list(number, kind, slot));
         }
         if let Some(start) = &mut sub.start {
-            start.members = None;
+            start.members = Members::Ignored;
         }
         if let Some(client) = self.clients.get_mut(slot) {
             client.session.subs.push(sub);

@@ -14,6 +14,7 @@ use deskbell_core::refusal::Refusal;
 use rusqlite::Connection;
 
 use super::checkpoint::Checkpointer;
+use super::codec;
 use super::expiry::Expiry;
 use super::failure::Failure;
 use super::lane::{Lane, Taken};
@@ -153,7 +154,7 @@ impl Writer {
         for ((publish, answer), outcome) in batch.into_iter().zip(outcomes) {
             let due = Due::new(&publish, outcome);
             if let Ok(Due { row, repeated: false, .. }) = due {
-                let row = Row { row, drafts: publish.drafts };
+                let row = Row { row, check: codec::drafts_check(&publish.drafts), drafts: publish.drafts };
                 match rows.iter_mut().find(|(app, _)| *app == publish.app) {
                     Some((_, rows)) => rows.push(row),
                     None => rows.push((publish.app, vec![row])),

@@ -108,6 +108,10 @@ fn after_a_crash_each_memory_channel_is_reset_exactly_once() {
     let mut ws = server.ws();
     let names = ["a", "b", "kept", "kept-2"];
     ws.send(&json!({"type": "hello", "channels": names}));
+    ws.expect("welcome");
+    for _ in names {
+        ws.expect("subscribed");
+    }
     for n in 0..5 {
         server.send_all(&names.map(|name| (name, n)));
     }
@@ -140,6 +144,10 @@ fn a_clean_restart_resets_no_mixed_subscription() {
     let names = ["a", "kept", "state"];
     let mut ws = server.ws();
     ws.send(&json!({"type": "hello", "channels": names}));
+    ws.expect("welcome");
+    for _ in names {
+        ws.expect("subscribed");
+    }
     server.send_all(&names.map(|name| (name, 1)));
     let mut got = Got::default();
     got.read(&mut ws, |got| names.iter().all(|name| got.of(name).len() == 1));

@@ -205,6 +205,30 @@ async fn history_comes_in_pages_and_says_what_it_has_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn latest_values_are_owed_after_a_reset() {
+    let server = Server::start();
+    for channel in ["latest-a", "kept-a"] {
+        for (key, n) in [("x", 1), ("y", 2), ("x", 3)] {
+            let body = format!(r#"{{"channel":"{channel}","name":"n","key":"{key}","data":{n}}}"#);
+            assert_eq!(server.post("/v1/publish", &body).await.status, 200);
+        }
+        let reset = server.get(&format!("/v1/channels/{channel}/events?cursor=nonsense")).await;
+        assert_eq!(
+            (data(&reset.json["events"]), &reset.json["more"]),
+            (vec![], &Value::Bool(true)),
+            "{channel}"
+        );
+        let cursor = reset.text_of("cursor");
+        let page = server.get(&format!("/v1/channels/{channel}/events?cursor={cursor}")).await;
+        assert_eq!(
+            (data(&page.json["events"]), &page.json["more"]),
+            (vec![2, 3], &Value::Bool(false)),
+            "{channel}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_too_large_or_no_json_is_refused() {
     let server = Server::with(&[("limit.body", "1KiB")]);
     let body = format!(r#"{{"channel":"a","name":"n","data":"{}"}}"#, "x".repeat(1_024));

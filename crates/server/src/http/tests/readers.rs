@@ -132,6 +132,9 @@ async fn a_visitor_is_the_same_with_the_cookie() {
     let bare = cookie.split(';').next().unwrap();
     let again = Request::get("/v1/poll?channels=public-a").header("cookie", bare);
     assert_eq!(server.send(again.body(Body::empty()).unwrap()).await.header("set-cookie"), "");
+    // The password that a site's proxy asks for is not for us.
+    let basic = Request::get("/v1/poll?channels=public-a").header("authorization", "Basic YTpi");
+    assert_eq!(server.send(basic.body(Body::empty()).unwrap()).await.status, 200);
     let forged = Request::get("/v1/poll?channels=public-a").header("cookie", "deskbell_visitor=AAAA");
     assert_ne!(server.send(forged.body(Body::empty()).unwrap()).await.header("set-cookie"), "");
     let mut secure = Request::get("/v1/poll?channels=public-a").body(Body::empty()).unwrap();

@@ -44,7 +44,8 @@ pub struct Member {
     head: Vec<u8>,
     unsent: Vec<u8>,
     stage: Stage,
-    channels: Vec<String>,
+    /// What it subscribes to.
+    pub channels: Vec<String>,
     receive_buffer: Option<usize>,
     /// It does not read by itself.
     pub paused: bool,

@@ -1,0 +1,13 @@
+//! The rules of core from outside, as one test binary.
+#![allow(clippy::unwrap_used, reason = "a test that meets what cannot be has failed")]
+
+mod carry;
+mod expiry;
+mod followed;
+mod members;
+mod once;
+mod reader;
+mod recover;
+mod replay;
+mod ring;
+mod world;
