@@ -72,7 +72,7 @@ fuzz-short: ## Every fuzz target for a few seconds, from its committed seeds.
 	CARGO_TARGET_DIR=$(abspath target) cargo run --locked --manifest-path fuzz/Cargo.toml --bin short -- $(FUZZ_SHORT)
 
 docs-test: build ## Every marked command of README.md and docs/ runs as written.
-	$(PYTHON) docs/run.py
+	$(PYTHON) conformance/documents/run.py
 
 deny: ## Licences, sources and doubled crates, where cargo-deny is installed.
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check bans licenses sources; \

@@ -115,7 +115,7 @@ fn whoever_comes_in_while_the_drain_begins_is_closed_like_the_others() {
         let mut server = Server::start(Start::with(CONFIG).flag("--dev").flag("--set").flag("drain=500ms"));
         let mut swarm = Swarm::new(server.address);
         swarm.comes_back = false;
-        (0..400).for_each(|_| drop(swarm.join(&["memory1"])));
+        (0..400).for_each(|_| _ = swarm.join(&["memory1"]));
         swarm.until("some are there", |swarm| swarm.live() > 20);
         server.signal("TERM");
         let began = monotonic_us();

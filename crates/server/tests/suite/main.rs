@@ -15,6 +15,7 @@ mod matrix;
 mod options;
 mod origin;
 mod presence;
+mod outside;
 mod promises;
 mod proxies;
 mod races;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -86,6 +87,14 @@ impl Server {
         command.args(&start.flags).env("DESKBELL_APP_ID", "1001").env("DESKBELL_APP_KEY", "test-key");
         command.env("DESKBELL_APP_SECRET", SECRET).envs(start.env.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // SAFETY: between fork and exec only an async-signal-safe call is made. A write beyond the
+        // file size limit then fails like one on a full disk, instead of ending the process.
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+                Ok(())
+            });
+        }
         command
     }
 
@@ -212,9 +221,23 @@ impl Server {
         answer.json()
     }
 
-    /// What `/v1/stats` counts.
-    pub fn stats(&self) -> Value {
-        self.api("GET", "/v1/stats", None).json()
+    /// Bounds the size of the files that the process may write, as a full disk would; `None` ends it.
+    #[cfg(target_os = "linux")]
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit =
+            libc::rlimit { rlim_cur: bytes.unwrap_or(libc::RLIM_INFINITY), rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: the call reads one struct and writes none.
+        let done = unsafe {
+            libc::prlimit(self.pid() as i32, libc::RLIMIT_FSIZE, &raw const limit, std::ptr::null_mut())
+        };
+        assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+    }
+
+    /// The size of the largest file in the data directory.
+    #[cfg(target_os = "linux")]
+    pub fn largest_file(&self) -> u64 {
+        let files = std::fs::read_dir(&self.data).unwrap();
+        files.map(|file| file.unwrap().metadata().unwrap().len()).max().unwrap_or(0)
     }
 
     /// Memory that the process has now, in bytes.
@@ -227,6 +250,11 @@ impl Server {
     /// Publishes one event on a channel.
     pub fn send(&self, channel: &str, data: impl Into<Value>) -> Value {
         self.publish(&serde_json::json!({"channel": channel, "name": "e", "data": data.into()}))
+    }
+
+    /// What `/v1/stats` counts.
+    pub fn stats(&self) -> Value {
+        self.api("GET", "/v1/stats", None).json()
     }
 
     /// How often something was refused with this code.
