@@ -167,7 +167,7 @@ impl Shard {
                 Ordering::Less => self.fall_behind_on(slot, whose, at),
                 Ordering::Greater => {
                     // It waits there until everybody has come as far.
-                    self.note_start(slot, channel, |start| start.after = Some(at));
+                    self.note_start(slot, channel, |start| (start.after, start.asked) = (Some(at), true));
                     self.fall_behind_if_live(slot, stands);
                 }
             },
@@ -177,7 +177,7 @@ impl Shard {
                 self.fall_behind_on(slot, whose, Position::start(here.epoch, 0, 0));
             }
             Begin::Now | Begin::Unreadable if stands != here => {
-                self.note_start(slot, channel, |start| start.after = Some(here));
+                self.note_start(slot, channel, |start| (start.after, start.asked) = (Some(here), true));
             }
             Begin::Now | Begin::Unreadable => {}
         }
