@@ -171,7 +171,7 @@ fn carried_sessions(opened: &mut Opened, apps: &[App]) -> Result<Vec<CarriedSess
             match serde_json::from_str::<Vec<CarriedSession>>(&json) {
                 Ok(list) => sessions.extend(list),
                 Err(error) => {
-                    tracing::warn!(%error, "the sessions of the last run cannot be read; clients resume by cursor")
+                    tracing::warn!(%error, "the sessions of the last run cannot be read; clients resume by cursor");
                 }
             }
         }
@@ -265,7 +265,7 @@ fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
 /// What proves users of an app.
 pub fn auth(settings: &Settings, app_secret: &str) -> Result<identity::Settings, StartError> {
     let auth = &settings.auth;
-    let secrets = auth.jwt_secret.as_ref().map(|secret| secret.expose()).into_iter().chain([app_secret]);
+    let secrets = auth.jwt_secret.iter().map(|secret| secret.expose()).chain([app_secret]);
     let secrets = secrets
         .map(|s| identity::keys::Secret::new(s.as_bytes()))
         .collect::<Result<_, _>>()
