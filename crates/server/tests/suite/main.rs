@@ -7,6 +7,7 @@ mod crash;
 mod drain;
 mod first_steps;
 mod herd;
+mod http_api;
 mod identity;
 mod races;
 mod sessions;
