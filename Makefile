@@ -62,7 +62,7 @@ autobahn: build ## The Autobahn suite for WebSocket servers, its quick part.
 	$(PYTHON) conformance/autobahn/run.py quick
 
 clients: build ## WebSocket and EventSource clients from npm and PyPI.
-	$(WORK)/python/bin/python conformance/clients/run.py
+	cd conformance/clients && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
 	node --test --test-reporter=tap conformance/clients/*.test.mjs
 
 browser: build ## The start page and the browser's own transports, in Chromium.
@@ -72,7 +72,7 @@ fuzz-short: ## Every fuzz target for a few seconds, from its committed seeds.
 	CARGO_TARGET_DIR=$(abspath target) cargo run --locked --manifest-path fuzz/Cargo.toml --bin short -- $(FUZZ_SHORT)
 
 docs-test: build ## Every marked command of README.md and docs/ runs as written.
-	$(PYTHON) docs/run.py
+	$(PYTHON) conformance/documents/run.py
 
 deny: ## Licences, sources and doubled crates, where cargo-deny is installed.
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check bans licenses sources; \

@@ -103,6 +103,12 @@ pub struct CarriedAnswer {
 }
 
 impl Log {
+    /// Takes no publish any more, so that what is written down next is all that was acknowledged.
+    /// A retry still finds its answer.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
     /// Writes down what memory holds.
     pub fn carry(&self) -> Carry {
         Carry {

@@ -28,7 +28,7 @@ use crate::event::{Draft, Entry, Frames, Kind, SharedEntry};
 use crate::ids::{ChannelName, EventId};
 use crate::limits::Millis;
 use crate::position::{Epoch, Position, check_of, ledger};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use checks::Checks;
 use members::Gather;
 use once::Remembered;
@@ -51,6 +51,8 @@ pub struct Log {
     classes: Classes,
     remembered: Remembered,
     gather: Gather,
+    /// What it holds was written down, so nothing more may come.
+    closed: bool,
 }
 
 /// What became of a publish.
@@ -108,6 +110,7 @@ impl Log {
             classes,
             remembered: Remembered::default(),
             gather: Gather::default(),
+            closed: false,
         }
     }
 
@@ -144,6 +147,12 @@ impl Log {
             && let Some(first) = self.remembered.find(once, now)?
         {
             return Ok(Appended { repeated: true, ..first });
+        }
+        if self.closed {
+            return Err(Refusal::new(
+                Code::Draining,
+                "the server is shutting down; connect again and repeat with the same id",
+            ));
         }
         let entry = self.place(draft, None, now);
         let appended = Appended { id: entry.event.id.clone(), at: entry.after, repeated: false };

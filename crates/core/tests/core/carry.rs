@@ -3,9 +3,10 @@
 use deskbell_core::class::{Class, Classes, Shape};
 use deskbell_core::event::{Data, Draft, Event, Form};
 use deskbell_core::ids::{ChannelName, EventId, EventName, Key, PublicId};
-use deskbell_core::log::{Bounds, Carry, Log, ResetReason, Want};
+use deskbell_core::log::{Bounds, Carry, Log, Once, ResetReason, Want};
 use deskbell_core::pattern::Pattern;
 use deskbell_core::position::{Epoch, Position};
+use deskbell_core::refusal::Code;
 
 const WIDE: Bounds = Bounds { events: 100, bytes: 1 << 20 };
 
@@ -136,4 +137,17 @@ fn rows_are_taken_in_whole_or_not_at_all() {
     log.append_if(vec![], 5).unwrap();
     log.append_if(vec![row(5), row(6)], 5).unwrap();
     assert_eq!(log.head().seq, 2);
+}
+
+#[test]
+fn a_closed_log_takes_nothing_that_it_would_not_carry() {
+    let mut log = Log::new(Epoch(1), 3, 4, classes(Shape::Stream, false));
+    let once = Once { key: 1, body: 2 };
+    let first = log.append(draft("a", Form::Json, "1"), Some(once), 5).unwrap();
+    log.close();
+    let refused = log.append(draft("b", Form::Json, "2"), Some(Once { key: 3, body: 4 }), 6).unwrap_err();
+    assert_eq!(refused.code, Code::Draining);
+    let again = log.append(draft("a", Form::Json, "1"), Some(once), 6).unwrap();
+    assert_eq!((again.id, again.at, again.repeated), (first.id, first.at, true), "an answer is still given");
+    assert_eq!(log.carry().head, first.at);
 }

@@ -277,5 +277,6 @@ fn limits(values: &Values) -> LimitSettings {
         sse_rotation_ms: values.number("limit.sse_rotation"),
         header_time_ms: values.number("limit.header_time"),
         idle_ms: values.number("limit.idle"),
+        stalled_ms: values.number("limit.stalled"),
     }
 }

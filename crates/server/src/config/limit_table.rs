@@ -175,7 +175,7 @@ pub const LIMITS: &[Opt] = &[
     Opt::time(
         "limit.sse_rotation",
         limits::SSE_ROTATION,
-        within(10 * SECOND, DAY),
+        within(SECOND, DAY),
         "When an event stream is ended so that the client opens a new one, spread by a fifth to both sides: \
          some proxies cut at 10 min.",
     )
@@ -193,6 +193,14 @@ pub const LIMITS: &[Opt] = &[
         within(2 * SECOND, DAY),
         "When a connection from which nothing came, not even the answer to a heartbeat, is closed: three \
          heartbeats. It rises with `heartbeat`.",
+    )
+    .live(Group::Limits),
+    Opt::time(
+        "limit.stalled",
+        MINUTE,
+        within(SECOND, HOUR),
+        "When a connection that takes nothing of what waits for it is closed, so that it comes back and \
+         resumes: longer than any handover between networks. Looked at with each heartbeat.",
     )
     .live(Group::Limits),
 ];

@@ -274,6 +274,8 @@ pub struct LimitSettings {
     pub header_time_ms: u64,
     /// Time after which a dead connection is closed.
     pub idle_ms: u64,
+    /// Time in which a slow reader must take something.
+    pub stalled_ms: u64,
 }
 
 /// The metrics page.

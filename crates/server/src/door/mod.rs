@@ -247,9 +247,8 @@ impl Door {
         address: SocketAddr,
         secure: bool,
     ) -> Response<Body> {
-        let header = |name: &str| {
-            peer::joined(request.headers().get_all(name).iter().map(http::HeaderValue::as_bytes))
-        };
+        let header =
+            |name: &str| peer::joined(request.headers().get_all(name).iter().map(HeaderValue::as_bytes));
         let peer = self.hub.front.load().peer(address, secure, header);
         if let Some(upgrade) = request.headers().get(http::header::UPGRADE)
             && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")

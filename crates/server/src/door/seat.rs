@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
 
 use crate::clock;
@@ -25,10 +26,16 @@ pub struct Seat {
     address: IpAddr,
 }
 
+/// Sockets of an address in the front door, for so many clients (0 is no limit).
+fn visits(clients: usize) -> usize {
+    if clients == 0 { 0 } else { clients.saturating_add(limits::VISITS) }
+}
+
 impl Hub {
     /// Lets a socket into the front door, as many of an address and in all as there may be clients.
     /// Without this, sockets that say nothing would use up the process's files. A proxy is not one
-    /// address: it brings everybody.
+    /// address: it brings everybody. There is room for some more than may become clients, so that
+    /// who is one too many hears why.
     pub fn visit(self: &Arc<Self>, socket: IpAddr) -> Option<Visit> {
         let front = self.front.load();
         if front.connections != 0 && self.metrics.visits.get() >= front.connections as i64 {
@@ -37,7 +44,7 @@ impl Hub {
         let own = socket.to_canonical();
         let address = (!front.trusts(own)).then_some(own);
         if let Some(address) = address
-            && !self.limiter.connect(Purpose::Visit, address, front.connections_per_address)
+            && !self.limiter.connect(Purpose::Visit, address, visits(front.connections_per_address))
         {
             return None;
         }

@@ -323,6 +323,7 @@ pub fn tuning(settings: &Settings) -> Tuning {
         heartbeat: settings.heartbeat_ms,
         sse_rotation: limits.sse_rotation_ms,
         silence: limits.idle_ms,
+        stalled: limits.stalled_ms,
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use deskbell_core::ids::EventId;
 use deskbell_core::limits;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::clock;
@@ -66,8 +66,9 @@ pub fn serve(settings: Settings) -> Result<(), StartError> {
         .build()
         .map_err(StartError::new)?;
     runtime.block_on(async {
+        let signals = Signals::listen().map_err(StartError::new)?;
         let running = start(settings, logging).await?;
-        until_stopped(running).await
+        until_stopped(running, signals).await
     })
 }
 
@@ -169,22 +170,45 @@ async fn flush_joins(hub: Arc<Hub>) {
     }
 }
 
-async fn until_stopped(mut running: Running) -> Result<(), StartError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::new)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::new)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(StartError::new)?;
+/// The signals that steer the server. They are listened to before the first port is open, so that
+/// whoever sees the server listening can stop it cleanly.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn until_stopped(mut running: Running, mut signals: Signals) -> Result<(), StartError> {
     loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hangup.recv() => reload::reload(&mut running),
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => reload::reload(&mut running),
         }
     }
     tracing::info!("stopping: connections are closed over {} ms", running.settings.drain_ms);
     // A second signal means: now.
     tokio::select! {
         stopped = stop::stop(running) => stopped,
-        _ = terminate.recv() => Err(StartError::new("stopped at once by a second signal; clients will resume by cursor")),
-        _ = interrupt.recv() => Err(StartError::new("stopped at once by a second signal; clients will resume by cursor")),
+        () = signals.stop() => {
+            Err(StartError::new("stopped at once by a second signal; clients will resume by cursor"))
+        }
     }
 }

@@ -38,7 +38,7 @@ impl Shard {
     }
 
     fn check_life(&mut self, slot: u32) {
-        if self.is_stuck(slot, limits::STALLED) {
+        if self.is_stuck(slot, self.tuning.stalled) {
             self.hub.metrics.slow_closed.inc();
             // A goodbye would only queue behind what it does not read.
             self.doom(slot);

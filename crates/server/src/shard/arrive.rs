@@ -31,6 +31,10 @@ impl Shard {
         self.flags[slot as usize] = 0;
         self.live += 1;
         self.enter_session(slot);
+        if self.is_draining() {
+            // It was let in before the door knew; it goes with the last of the others.
+            self.set_alarm(slot, 0, What::Drain);
+        }
         match arrival.way {
             Way::WebSocket { socket, greeting, read, .. } => {
                 self.out = greeting;

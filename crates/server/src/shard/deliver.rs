@@ -110,7 +110,13 @@ impl Shard {
     fn gather(&self, app: usize, entries: &[SharedEntry]) -> Chunk {
         let channels = &self.views[app].channels;
         let mut chunk = Chunk { dirty: Vec::new(), bits: Vec::new(), excluded: Vec::new() };
+        let mut bytes = 0;
         for (place, entry) in entries.iter().enumerate() {
+            // What is joined is also what a slow sink may have to keep at once.
+            if bytes >= limits::PAGE_BYTES {
+                break;
+            }
+            bytes += entry.weight();
             let number = channels.find(entry.event.channel.as_str());
             let dirty = number.map(|number| Dirty { number, presence: entry.kind != Kind::Message });
             let bit = match dirty {

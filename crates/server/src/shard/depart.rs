@@ -1,5 +1,6 @@
 //! Connections end; their sessions are parked, taken over, forgotten, or carried to the next run.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use deskbell_core::ids::{ChannelName, Principal, PublicId};
@@ -128,7 +129,7 @@ impl Shard {
         self.parked_count += 1;
         let of_address = self.parked_by_address.entry(peer).or_default();
         *of_address += 1;
-        // Sessions of the run before have no address, and must not crowd each other out.
+        // Sessions of an earlier version's run have no address, and must not crowd each other out.
         if *of_address > self.tuning.parked_per_address && !peer.is_unspecified() {
             let oldest = self.parked.iter().copied().find(|place| {
                 self.is_parked(*place) && self.clients.get(place.0).is_some_and(|client| client.peer == peer)
@@ -198,7 +199,8 @@ impl Shard {
         let client = self.clients.get_mut(slot)?;
         let session = &mut client.session;
         let moved = Moved {
-            app: claim.app,
+            app: usize::from(client.app),
+            peer: client.peer,
             id: session.id,
             generation: session.generation.wrapping_add(1),
             public: session.public.clone(),
@@ -215,9 +217,9 @@ impl Shard {
         Some(moved)
     }
 
-    /// A session without a connection waits here for its client. Its address is not known.
+    /// A session without a connection waits here for its client.
     pub(super) fn park_moved(&mut self, moved: Moved) {
-        let (app, peer) = (moved.app, std::net::IpAddr::from([0, 0, 0, 0]));
+        let (app, peer) = (moved.app, moved.peer);
         let mut session = Session::new(moved.id, PublicId(0), moved.identity);
         session.public = moved.public;
         session.generation = moved.generation;
@@ -258,6 +260,7 @@ impl Shard {
             let name = |text: &String| ChannelName::parse(text).ok();
             let moved = Moved {
                 app,
+                peer: carried.peer.unwrap_or(IpAddr::from([0, 0, 0, 0])),
                 id: SessionId(carried.id),
                 generation: carried.generation.wrapping_add(1),
                 public,
@@ -339,6 +342,11 @@ impl Shard {
         }
     }
 
+    /// Is everybody being closed?
+    pub(super) fn is_draining(&self) -> bool {
+        self.drain.is_some()
+    }
+
     /// It is this client's turn to go.
     pub(super) fn drain_client(&mut self, slot: u32) {
         if self.flagged(slot, flag::POLL) {
@@ -370,6 +378,7 @@ impl Shard {
             app: self.hub.apps[usize::from(client.app)].id.0,
             id: client.session.id.0,
             generation: client.session.generation,
+            peer: Some(client.peer),
             public: client.session.public.as_slice().iter().map(|id| id.0).collect(),
             identity: CarriedIdentity::of(&client.session.identity)?,
             subs: self.sub_list(slot).into_iter().map(|(name, _)| name.to_string()).collect(),

@@ -109,7 +109,13 @@ impl Shard {
         while !self.is_held(slot) {
             match feed.next_item() {
                 Ok(Some(item)) if echo => self.echo(slot, &item),
-                Ok(Some(item)) => self.take_item(slot, item),
+                Ok(Some(item)) => {
+                    self.take_item(slot, item);
+                    if self.out.len() >= limits::READ_PER_TURN {
+                        // Small questions can have large answers: whoever does not take these gets no more.
+                        self.flush(slot);
+                    }
+                }
                 Ok(None) => break,
                 Err(violation) => self.violated(slot, violation),
             }

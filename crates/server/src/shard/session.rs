@@ -1,5 +1,6 @@
 //! A session as its shard holds it, and the forms in which it moves or is carried over.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -89,6 +90,8 @@ impl Session {
 pub struct Moved {
     /// The app's index.
     pub app: usize,
+    /// From where its client was connected.
+    pub peer: IpAddr,
     /// The secret number.
     pub id: SessionId,
     /// The generation that its new connection has.
@@ -112,6 +115,9 @@ pub struct CarriedSession {
     pub id: u64,
     /// The generation.
     pub generation: u32,
+    /// From where its client was connected; earlier versions did not write it down.
+    #[serde(default)]
+    pub peer: Option<IpAddr>,
     /// The public ids.
     pub public: Vec<u64>,
     /// Who.

@@ -30,6 +30,8 @@ pub struct Tuning {
     pub heartbeat: Millis,
     /// Time without any sign of life after which a connection is closed.
     pub silence: Millis,
+    /// Time in which a slow reader must take something.
+    pub stalled: Millis,
     /// Time after which an SSE stream ends.
     pub sse_rotation: Millis,
 }
@@ -49,6 +51,7 @@ impl Default for Tuning {
             presence_grace: limits::PRESENCE_GRACE,
             heartbeat: limits::HEARTBEAT,
             silence: limits::SILENCE,
+            stalled: limits::STALLED,
             sse_rotation: limits::SSE_ROTATION,
         }
     }

@@ -181,6 +181,8 @@ impl Shard {
             return;
         }
         self.flags[slot as usize] |= flag::CLOSING;
+        // Whoever does not read does not get its goodbye either, and is not waited for.
+        self.set_alarm(slot, limits::LINGER, What::Linger);
         if !self.flagged(slot, flag::BLOCKED) {
             self.hang_up(slot);
         }
@@ -190,7 +192,6 @@ impl Shard {
     /// because closing over unread bytes would be a reset, which can destroy the goodbye on its way.
     fn hang_up(&mut self, slot: u32) {
         if self.sinks[slot as usize].end() {
-            self.set_alarm(slot, limits::LINGER, What::Linger);
             self.ready.push_back(slot);
         } else {
             self.doom(slot);

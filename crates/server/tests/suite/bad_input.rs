@@ -496,3 +496,42 @@ fn frames_behind_the_upgrade_in_the_same_segment_are_not_lost() {
         }
     }
 }
+
+#[test]
+fn tokens_hold_within_the_leeway_of_both_clocks_and_not_beyond() {
+    let mut scene = Scene::with("auth.leeway = \"30s\"");
+    let other = "another secret that is just as long as it should be";
+    for (secret, claims, code) in [
+        (SECRET, json!({"sub": "7", "exp": 60}), None),
+        (SECRET, json!({"sub": "7", "exp": -20}), None),
+        (SECRET, json!({"sub": "7", "exp": -40}), Some("token_expired")),
+        (SECRET, json!({"sub": "7", "exp": 60, "nbf": 20}), None),
+        (SECRET, json!({"sub": "7", "exp": 60, "nbf": 40}), Some("unauthorized")),
+        (SECRET, json!({"sub": "7", "exp": 60, "iat": 20}), None),
+        (SECRET, json!({"sub": "7", "exp": 60, "iat": 40}), Some("unauthorized")),
+        (other, json!({"sub": "7", "exp": 60}), Some("unauthorized")),
+        (SECRET, json!({"exp": 60}), Some("unauthorized")),
+    ] {
+        let mut timed = claims.clone();
+        for name in ["exp", "nbf", "iat"] {
+            if let Some(after) = claims[name].as_i64() {
+                timed[name] = json!(in_seconds(after));
+            }
+        }
+        let token = token_signed(&timed, secret);
+        let mut ws = scene.server.ws();
+        let frame = ws.ask(json!({"type": "authenticate", "token": token}));
+        assert_eq!(frame["type"], if code.is_some() { "error" } else { "ok" }, "{claims}: {frame}");
+        assert!(code.is_none_or(|code| frame["code"] == code), "{claims}: {frame}");
+        ws.expect_nothing();
+        let upgrade =
+            Ws::open_with(&scene.server, "/v1/ws", &[("Authorization", &format!("Bearer {token}"))]);
+        assert_eq!(upgrade.is_ok(), code.is_none(), "{claims}");
+        if let (Err(answer), Some(code)) = (upgrade, code) {
+            assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains(code), "{claims}: {answer}");
+        }
+        let poll = get(&scene.server, &format!("/v1/poll?channels=lobby&token={token}"));
+        assert_eq!(poll.status, if code.is_some() { 401 } else { 200 }, "{claims}: {}", poll.text());
+    }
+    scene.undisturbed();
+}

@@ -249,11 +249,8 @@ fn a_dropped_record_resets_who_stands_below_it_and_nobody_at_its_floor() {
         let subscribed = ws.expect("subscribed");
         let next = ws.next();
         if next["type"] == "reset" {
-            assert_eq!(
-                (&next["reason"], &subscribed["recovered"]),
-                (&json!("expired"), &json!(false)),
-                "{next}"
-            );
+            // The sweep may come by between the answer and the page; the reset is told all the same.
+            assert_eq!(next["reason"], "expired", "{next}");
             break ws;
         }
         assert_eq!((&next["type"], &subscribed["recovered"]), (&json!("event"), &json!(true)), "{next}");

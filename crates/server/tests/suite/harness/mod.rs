@@ -3,8 +3,10 @@
 //! Nothing here sleeps to wait for something: every wait is for an answer, a line or an end, and
 //! has a deadline.
 
+mod certificate;
 mod conn;
 mod http;
+mod proxy;
 mod publisher;
 mod server;
 mod sse;
@@ -13,8 +15,10 @@ mod tally;
 mod token;
 mod ws;
 
+pub use certificate::Certificate;
 pub use conn::Conn;
 pub use http::{Answer, get, post, request};
+pub use proxy::Proxy;
 pub use publisher::{Backend, Publisher, numbered};
 pub use server::{SECRET, Server, Start};
 pub use sse::{Sse, SseEvent};
@@ -27,6 +31,14 @@ use std::time::Duration;
 
 /// How long any single thing may take before the test fails: generous, because the machine is shared.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Asks again and again until something holds that is on its way.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < DEADLINE, "it never came about that {what}");
+    }
+}
 
 /// The full counts are run on demand; the short ones always.
 pub fn count(short: usize, full: usize) -> usize {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -86,6 +87,14 @@ impl Server {
         command.args(&start.flags).env("DESKBELL_APP_ID", "1001").env("DESKBELL_APP_KEY", "test-key");
         command.env("DESKBELL_APP_SECRET", SECRET).envs(start.env.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // SAFETY: between fork and exec only an async-signal-safe call is made. A write beyond the
+        // file size limit then fails like one on a full disk, instead of ending the process.
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+                Ok(())
+            });
+        }
         command
     }
 
@@ -146,9 +155,14 @@ impl Server {
             match self.lines.get_mut().unwrap().recv_timeout(DEADLINE) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(_) => {}
-                Err(_) => panic!("no line with {text:?} in:\n{}", self.log.lock().unwrap().join("\n")),
+                Err(_) => panic!("no line with {text:?} in:\n{}", self.logged().join("\n")),
             }
         }
+    }
+
+    /// Everything it has logged so far.
+    pub fn logged(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// The process's id.
@@ -179,13 +193,13 @@ impl Server {
     pub fn stop(&mut self) {
         self.signal("TERM");
         let status = self.child.wait().unwrap();
-        assert!(status.success(), "{status}:\n{}", self.log.lock().unwrap().join("\n"));
+        assert!(status.success(), "{status}:\n{}", self.logged().join("\n"));
     }
 
     /// Has the process ended by itself? If so, it must have been content.
     pub fn has_ended(&mut self) -> bool {
         let Some(status) = self.child.try_wait().unwrap() else { return false };
-        assert!(status.success(), "{status}:\n{}", self.log.lock().unwrap().join("\n"));
+        assert!(status.success(), "{status}:\n{}", self.logged().join("\n"));
         true
     }
 
@@ -207,12 +221,38 @@ impl Server {
         answer.json()
     }
 
+    /// Bounds the size of the files that the process may write, as a full disk would; `None` ends it.
+    #[cfg(target_os = "linux")]
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit =
+            libc::rlimit { rlim_cur: bytes.unwrap_or(libc::RLIM_INFINITY), rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: the call reads one struct and writes none.
+        let done = unsafe {
+            libc::prlimit(self.pid() as i32, libc::RLIMIT_FSIZE, &raw const limit, std::ptr::null_mut())
+        };
+        assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+    }
+
+    /// The size of the largest file in the data directory.
+    #[cfg(target_os = "linux")]
+    pub fn largest_file(&self) -> u64 {
+        let files = std::fs::read_dir(&self.data).unwrap();
+        files.map(|file| file.unwrap().metadata().unwrap().len()).max().unwrap_or(0)
+    }
+
+    /// Memory that the process has now, in bytes.
+    pub fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0 kB");
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
+    }
+
     /// Publishes one event on a channel.
     pub fn send(&self, channel: &str, data: impl Into<Value>) -> Value {
         self.publish(&serde_json::json!({"channel": channel, "name": "e", "data": data.into()}))
     }
 
-    /// The counters.
+    /// What `/v1/stats` counts.
     pub fn stats(&self) -> Value {
         self.api("GET", "/v1/stats", None).json()
     }
@@ -244,7 +284,7 @@ impl Drop for Server {
             let _ = std::fs::remove_dir_all(&self.data);
         }
         if std::thread::panicking() {
-            eprintln!("--- log of the server\n{}", self.log.lock().unwrap().join("\n"));
+            eprintln!("--- log of the server\n{}", self.logged().join("\n"));
         }
     }
 }

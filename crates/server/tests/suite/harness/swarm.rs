@@ -44,12 +44,15 @@ pub struct Member {
     head: Vec<u8>,
     unsent: Vec<u8>,
     stage: Stage,
-    channels: Vec<String>,
+    /// What it subscribes to.
+    pub channels: Vec<String>,
     receive_buffer: Option<usize>,
     /// It does not read by itself.
     pub paused: bool,
     /// What it will come back with.
     pub cursor: String,
+    /// Where it began.
+    pub first_cursor: String,
     resume: String,
     /// What it got.
     pub tally: Tally,
@@ -103,6 +106,7 @@ impl Swarm {
             receive_buffer,
             paused: false,
             cursor: String::new(),
+            first_cursor: String::new(),
             resume: String::new(),
             tally: Tally::default(),
         });
@@ -427,6 +431,9 @@ impl Member {
         }
         if let Some(cursor) = frame.cursor.as_deref().filter(|_| !passing && frame.kind != "ok") {
             cursor.clone_into(&mut self.cursor);
+            if self.first_cursor.is_empty() {
+                cursor.clone_into(&mut self.first_cursor);
+            }
         }
         if !matches!(self.stage, Stage::Opening(..)) {
             return false;

@@ -49,8 +49,8 @@ pub struct Reset {
 pub struct Tally {
     /// Events.
     pub events: usize,
-    /// The number with which every channel must begin; 0 stands for 1.
-    pub first: u64,
+    /// The number with which a channel must begin, where that is not 1.
+    pub first: HashMap<String, u64>,
     /// The newest number on each channel; on those whose name begins with `latest` only that is owed.
     pub last: HashMap<String, u64>,
     /// Every break of the order, in words.
@@ -112,7 +112,7 @@ impl Tally {
         let latest = channel.starts_with("latest");
         let Some(last) = self.last.get_mut(channel) else {
             let was_reset = self.all_resets.contains(channel);
-            if !latest && !was_reset && data.n != self.first.max(1) {
+            if !latest && !was_reset && data.n != self.first.get(channel).copied().unwrap_or(1) {
                 self.wrong.push(format!("{channel}: begins with {}", data.n));
             }
             self.last.insert(channel.to_owned(), data.n);

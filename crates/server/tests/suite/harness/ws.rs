@@ -33,6 +33,8 @@ pub struct Ws {
     pub welcome: Value,
     /// The cursor of the last frame that had one: what a client would come back with.
     pub cursor: String,
+    /// It does not answer pings.
+    pub mute: bool,
     /// The headers of the 101 answer.
     pub greeting: String,
 }
@@ -72,6 +74,7 @@ impl Ws {
             closed: None,
             welcome: Value::Null,
             cursor: String::new(),
+            mute: false,
             greeting,
         };
         let mut first = bytes[rest..].to_vec();
@@ -223,6 +226,14 @@ impl Ws {
         self.cursor
     }
 
+    /// Closes politely and waits for the end.
+    pub fn close(mut self) {
+        let mut frame = Vec::new();
+        masked_frame_into(&mut frame, Opcode::Close, &1000_u16.to_be_bytes(), [1, 2, 3, 4]);
+        self.send_bytes(&frame);
+        self.until_closed();
+    }
+
     /// The underlying stream.
     pub fn stream(&self) -> &TcpStream {
         self.stream.tcp()
@@ -255,6 +266,8 @@ impl Ws {
                 Item::Binary(_) | Item::Pong(_) => {}
             }
         }
-        self.send_bytes(&pongs);
+        if !self.mute {
+            self.send_bytes(&pongs);
+        }
     }
 }

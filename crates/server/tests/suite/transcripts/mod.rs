@@ -57,3 +57,8 @@ fn play(file: &str, at_least: usize) {
 fn the_protocol_is_as_documented() {
     play("docs/protocol.md", 10);
 }
+
+#[test]
+fn the_api_is_as_documented() {
+    play("docs/api.md", 4);
+}

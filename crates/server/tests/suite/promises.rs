@@ -1,0 +1,63 @@
+//! Every promise of docs/guarantees.md names tests that exist, and every close code is documented.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// What stands in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// Is there a test of this name?
+fn is_test(source: &str, name: &str) -> bool {
+    let Some((before, _)) = source.split_once(&format!("fn {name}(")) else { return false };
+    // Attributes stand right in front: behind the last line that ends something.
+    let own = before.rsplit_once("\n\n").map_or(before, |(_, own)| own);
+    own.contains("#[test]") || own.contains("#[tokio::test")
+}
+
+#[test]
+fn each_promise_is_proven_by_tests_that_exist() {
+    let page = read("docs/guarantees.md");
+    let promises: Vec<&str> = page.split("\n## ").skip(1).collect();
+    assert_eq!(promises.len(), 8, "a promise was added or taken back: is the readme still right?");
+    let mut wrong = Vec::new();
+    for promise in promises {
+        let title = promise.lines().next().unwrap_or_default();
+        let mut proofs = 0;
+        for (file, names) in promise.lines().filter_map(|line| line.strip_prefix("* `")?.split_once("`: ")) {
+            let source = std::fs::read_to_string(root().join(file)).unwrap_or_default();
+            for name in quoted(names) {
+                proofs += 1;
+                if !is_test(&source, name) {
+                    wrong.push(format!("{title}: there is no test {name} in {file}"));
+                }
+            }
+        }
+        if proofs == 0 {
+            wrong.push(format!("{title}: nothing proves it"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_close_code_is_in_the_protocol() {
+    let page = read("docs/protocol.md");
+    let table = page.split("\n## Close codes").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let table = table.expect("the protocol has a table of close codes");
+    let source = read("crates/server/src/shard/depart.rs");
+    let codes: Vec<&str> =
+        source.lines().filter_map(|line| line.split_once(": u16 = ")?.1.strip_suffix(';')).collect();
+    assert!(codes.len() >= 7, "the codes stand elsewhere now: {codes:?}");
+    for code in codes {
+        assert!(table.contains(&format!("\n| {code} |")), "{code} is not in docs/protocol.md");
+    }
+}

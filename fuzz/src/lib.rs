@@ -1,0 +1,24 @@
+//! What must hold for every input. Each target is a function that panics when something does not.
+//!
+//! `short` runs all of them for seconds, from the committed seeds; `run.sh` runs each for minutes, guided by
+//! coverage. See docs/decisions/0005-fuzzing.md.
+
+pub mod config;
+pub mod cursor;
+pub mod http_head;
+pub mod native;
+pub mod query;
+pub mod websocket;
+
+/// One target: its name, which is also the folder of its seeds, and what it checks.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    ("config", config::check),
+    ("cursor", cursor::check),
+    ("http_head", http_head::check),
+    ("native", native::check),
+    ("query", query::check),
+    ("websocket", websocket::check),
+];
