@@ -2,6 +2,7 @@
 
 use deskbell_core::cursor::{Cursor, Late};
 use deskbell_core::ids::ChannelName;
+use deskbell_core::limits;
 
 use super::*;
 
@@ -232,6 +233,27 @@ async fn latest_values_are_owed_after_a_reset() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_oldest_is_what_is_left_when_the_disk_has_forgotten_too() {
+    let server = Server::start();
+    for n in 0..5 {
+        server.publish("deep-a", n).await;
+    }
+    server.hub.store.expire(crate::clock::now_ms() + 40 * limits::DAY);
+    // The store forgets bit by bit, behind what it writes.
+    let patience = crate::clock::now_ms() + 20 * limits::SECOND;
+    loop {
+        let page = server.get("/v1/channels/deep-a/events").await;
+        assert_eq!(page.json["reset"], serde_json::json!([]), "nobody can have missed the oldest");
+        let left = data(&page.json["events"]);
+        if left == [3, 4] {
+            break;
+        }
+        assert!(crate::clock::now_ms() < patience, "the store has not forgotten: {left:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_cursor_that_is_behind_on_one_channel_is_behind_there_only() {
     let server = Server::start();
     let app = &server.hub.apps[0];
@@ -248,6 +270,7 @@ async fn a_cursor_that_is_behind_on_one_channel_is_behind_there_only() {
     };
     assert_eq!(read(Late::new(&a, start), "public-a").await, [1]);
     assert_eq!(read(Late::new(&a, start), "public-b").await, [0_i64; 0]);
+    assert_eq!(read(Late::new(&a, start), "latest-a").await, [0_i64; 0]);
     assert_eq!(read(Late::of_latest(start), "latest-a").await, [1]);
     assert_eq!(read(Late::of_latest(start), "public-a").await, [0_i64; 0]);
 }
