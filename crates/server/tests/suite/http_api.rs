@@ -1,7 +1,5 @@
 //! The HTTP API from outside: what only shows with a real disk, real restarts and real sockets.
 
-use std::time::Instant;
-
 use serde_json::Value;
 
 use super::harness::*;
@@ -16,7 +14,8 @@ history_count = 3
 "#;
 
 fn data(page: &Value, member: &str) -> Vec<i64> {
-    page[member].as_array().unwrap().iter().map(|event| event["data"].as_i64().unwrap()).collect()
+    let events = page[member].as_array().expect("a list of frames");
+    events.iter().map(|event| event["data"].as_i64().expect("a number")).collect()
 }
 
 /// Reads a channel's whole past, page by page.
@@ -28,7 +27,7 @@ fn past(server: &Server, channel: &str, limit: usize) -> Vec<Vec<i64>> {
         let page = server.api("GET", &target, None).json();
         assert_eq!(page["reset"], json!([]), "{page}");
         pages.push(data(&page, "events"));
-        page["cursor"].as_str().unwrap().clone_into(&mut cursor);
+        page["cursor"].as_str().expect("a cursor").clone_into(&mut cursor);
         if page["more"] == false {
             return pages;
         }
@@ -85,11 +84,7 @@ fn a_reader_that_leaves_is_not_counted_any_more() {
     let stream = Sse::open(&server, "/v1/stream?channels=lobby", None);
     assert_eq!(server.stats()["connections"], 1);
     drop(stream);
-    let deadline = Instant::now() + DEADLINE;
-    while server.stats()["connections"] != 0 {
-        assert!(Instant::now() < deadline, "the connection still counts");
-        std::thread::yield_now();
-    }
+    eventually("the connection counts no more", || server.stats()["connections"] == 0);
 }
 
 #[test]
