@@ -12,6 +12,7 @@ mod drain;
 mod durable;
 mod first_steps;
 mod herd;
+mod http_api;
 mod identity;
 mod key_sets;
 mod limits;
