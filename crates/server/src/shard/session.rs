@@ -48,6 +48,9 @@ pub struct Sub {
 pub struct Start {
     /// Earlier events are not for this reader.
     pub after: Option<Position>,
+    /// The client itself has asked for that start. One that follows a reset holds only for this
+    /// connection: after a cut nobody knows whether the reset has arrived.
+    pub asked: bool,
     /// What the reader knows of who is in the channel.
     pub members: Members,
 }

@@ -2,15 +2,20 @@
 
 mod harness;
 
+mod bad_http;
 mod bad_input;
 mod crash;
 mod drain;
+mod durable;
 mod first_steps;
 mod herd;
 mod identity;
+mod key_sets;
 mod limits;
+mod matrix;
 mod options;
 mod origin;
+mod presence;
 mod outside;
 mod promises;
 mod proxies;

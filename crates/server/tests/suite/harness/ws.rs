@@ -196,6 +196,18 @@ impl Ws {
         self.closed.clone().unwrap()
     }
 
+    /// A frame that came before the answer to a question now, and was not read yet.
+    pub fn pending(&mut self) -> Option<Value> {
+        if self.inbox.is_empty() {
+            self.ask(json!({"type": "ping"}));
+        }
+        let frame = self.inbox.pop_front()?;
+        if let Some(cursor) = frame["cursor"].as_str().filter(|_| frame["type"] != "ok") {
+            cursor.clone_into(&mut self.cursor);
+        }
+        Some(frame)
+    }
+
     /// Proves that nothing is on its way: a ping's answer comes before anything else.
     pub fn expect_nothing(&mut self) {
         self.send(&json!({"type": "ping", "ref": "nothing"}));
