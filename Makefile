@@ -28,7 +28,7 @@ release: ## Build the binary as it is shipped. Needs neither Node nor Python.
 
 fmt: ## Format the code.
 	cargo fmt --all
-	cd fuzz && cargo fmt
+	cargo fmt --manifest-path fuzz/Cargo.toml -p deskbell-fuzz
 
 lint: ## Look for what the compiler lets pass.
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -44,7 +44,7 @@ setup: ## Install the programs that the tests run beside Deskbell, where they ar
 
 check: ## Is the code formatted?
 	cargo fmt --all --check
-	cd fuzz && cargo fmt --check
+	cargo fmt --manifest-path fuzz/Cargo.toml -p deskbell-fuzz --check
 
 unit: ## Every Rust test, the house rules (tests/tidy.rs) included.
 	cargo test --locked --workspace --no-fail-fast
