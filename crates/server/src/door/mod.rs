@@ -145,11 +145,9 @@ impl Door {
             }
         };
         let (hub, own) = (self.hub.clone(), self.app);
-        match Self::answer_door(&hub, own, stream, bytes, most, address, secure).await {
-            (Knocked::Http(read), Some(stream)) => {
-                Box::pin(self.serve_http(stream, read, address, secure, stop)).await;
-            }
-            _ => {}
+        let answered = Self::answer_door(&hub, own, stream, bytes, most, address, secure).await;
+        if let (Knocked::Http(read), Some(stream)) = answered {
+            Box::pin(self.serve_http(stream, read, address, secure, stop)).await;
         }
     }
 

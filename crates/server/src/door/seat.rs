@@ -38,7 +38,7 @@ impl Hub {
     /// who is one too many hears why.
     pub fn visit(self: &Arc<Self>, socket: IpAddr) -> Option<Visit> {
         let front = self.front.load();
-        if front.connections != 0 && self.metrics.visits.get() >= front.connections as i64 {
+        if is_full(self.metrics.visits.get(), front.connections) {
             return None;
         }
         let own = socket.to_canonical();
@@ -63,7 +63,7 @@ impl Hub {
             ));
         }
         let open = self.metrics.connections.get();
-        if front.connections != 0 && open >= front.connections as i64 {
+        if is_full(open, front.connections) {
             return Err(Refusal::new(
                 Code::LimitReached,
                 "the server has all the connections it may have (limit.connections); come back later",
@@ -78,6 +78,11 @@ impl Hub {
         self.metrics.connections.inc();
         Ok(Seat { hub: self.clone(), address })
     }
+}
+
+/// 0 means no limit.
+fn is_full(open: i64, most: usize) -> bool {
+    most != 0 && usize::try_from(open).is_ok_and(|open| open >= most)
 }
 
 impl Drop for Seat {

@@ -120,6 +120,7 @@ impl Shard {
         moved: Option<Moved>,
         reference: &Reference,
     ) {
+        self.come_to_now(slot);
         let resumed = moved.is_some();
         let mut wanted: Vec<(ChannelName, Start)> = self.sub_list(slot);
         for (channel, _) in &wanted {

@@ -50,6 +50,7 @@ impl Shard {
         since: Option<&str>,
         reference: &Reference,
     ) -> Result<(), Refusal> {
+        self.come_to_now(slot);
         let begin = self.begin(slot, channel, since);
         if self.is_subscribed(slot, channel) {
             if begin == Begin::Now {
@@ -68,6 +69,15 @@ impl Shard {
             self.say_reset(slot, channel, ResetReason::Foreign, &cursor);
         }
         Ok(())
+    }
+
+    /// Whatever was acknowledged before a client begins "now" lies before its beginning, so the shard
+    /// takes in what the log has by now.
+    pub(super) fn come_to_now(&mut self, slot: u32) {
+        let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
+        // Its replies so far stand before what this hands out.
+        self.flush(slot);
+        self.deliver(app);
     }
 
     fn begin(&self, slot: u32, channel: &ChannelName, since: Option<&str>) -> Begin {

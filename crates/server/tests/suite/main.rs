@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod bad_http;
 mod bad_input;
 mod crash;
 mod drain;
