@@ -43,7 +43,10 @@ pub fn hub(settings: &Settings) -> Result<(Arc<Hub>, Vec<JoinHandle<()>>), Start
 }
 
 /// The hub, what its shards will be made of, and the sessions of the run before.
-pub fn parts(settings: &Settings) -> Result<(Arc<Hub>, Vec<Cradle>, Vec<CarriedSession>), StartError> {
+pub type Parts = (Arc<Hub>, Vec<Cradle>, Vec<CarriedSession>);
+
+/// Builds everything but the shards.
+pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let cradles = (0..settings.shards)
         .map(|_| Cradle::new())
         .collect::<Result<Vec<_>, _>>()
