@@ -36,6 +36,17 @@ use crate::tls::files::CertificateFiles;
 
 /// The hub and the threads of its shards.
 pub fn hub(settings: &Settings) -> Result<(Arc<Hub>, Vec<JoinHandle<()>>), StartError> {
+    let (hub, cradles, sessions) = parts(settings)?;
+    let shards = shards(&hub, cradles)?;
+    adopt(&hub, sessions);
+    Ok((hub, shards))
+}
+
+/// The hub, what its shards will be made of, and the sessions of the run before.
+pub type Parts = (Arc<Hub>, Vec<Cradle>, Vec<CarriedSession>);
+
+/// Builds everything but the shards.
+pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let cradles = (0..settings.shards)
         .map(|_| Cradle::new())
         .collect::<Result<Vec<_>, _>>()
@@ -69,9 +80,7 @@ pub fn hub(settings: &Settings) -> Result<(Arc<Hub>, Vec<JoinHandle<()>>), Start
         draining: AtomicBool::new(false),
         next_shard: AtomicUsize::new(0),
     });
-    let shards = shards(&hub, cradles)?;
-    adopt(&hub, sessions);
-    Ok((hub, shards))
+    Ok((hub, cradles, sessions))
 }
 
 fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<App>, StartError> {
