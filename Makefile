@@ -28,7 +28,7 @@ release: ## Build the binary as it is shipped. Needs neither Node nor Python.
 
 fmt: ## Format the code.
 	cargo fmt --all
-	cd fuzz && cargo fmt
+	cargo fmt --manifest-path fuzz/Cargo.toml -p deskbell-fuzz
 
 lint: ## Look for what the compiler lets pass.
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -44,7 +44,7 @@ setup: ## Install the programs that the tests run beside Deskbell, where they ar
 
 check: ## Is the code formatted?
 	cargo fmt --all --check
-	cd fuzz && cargo fmt --check
+	cargo fmt --manifest-path fuzz/Cargo.toml -p deskbell-fuzz --check
 
 unit: ## Every Rust test, the house rules (tests/tidy.rs) included.
 	cargo test --locked --workspace --no-fail-fast
@@ -62,7 +62,7 @@ autobahn: build ## The Autobahn suite for WebSocket servers, its quick part.
 	$(PYTHON) conformance/autobahn/run.py quick
 
 clients: build ## WebSocket and EventSource clients from npm and PyPI.
-	$(WORK)/python/bin/python conformance/clients/run.py
+	cd conformance/clients && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
 	node --test --test-reporter=tap conformance/clients/*.test.mjs
 
 browser: build ## The start page and the browser's own transports, in Chromium.
@@ -72,7 +72,7 @@ fuzz-short: ## Every fuzz target for a few seconds, from its committed seeds.
 	CARGO_TARGET_DIR=$(abspath target) cargo run --locked --manifest-path fuzz/Cargo.toml --bin short -- $(FUZZ_SHORT)
 
 docs-test: build ## Every marked command of README.md and docs/ runs as written.
-	$(PYTHON) docs/run.py
+	$(PYTHON) conformance/documents/run.py
 
 deny: ## Licences, sources and doubled crates, where cargo-deny is installed.
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check bans licenses sources; \

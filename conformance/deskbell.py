@@ -29,11 +29,12 @@ def server(config="", flags=()):
             [binary(), "serve", "--config", str(file), "--data", data, "--listen", "127.0.0.1:0", *flags],
             env={**os.environ, "DESKBELL_APP_ID": "1001", "DESKBELL_APP_KEY": "key", "DESKBELL_APP_SECRET": SECRET},
             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        log = []
+        log, reader = [], None
         try:
             address = _address(child, log)
             # Whoever does not read a pipe stops the one who writes to it.
-            threading.Thread(target=lambda: log.extend(child.stderr), daemon=True).start()
+            reader = threading.Thread(target=lambda: log.extend(child.stderr))
+            reader.start()
             yield address
         except BaseException:
             print("".join(log[-40:]))
@@ -41,6 +42,9 @@ def server(config="", flags=()):
         finally:
             child.send_signal(signal.SIGKILL)
             child.wait()
+            if reader:
+                reader.join()
+            child.stderr.close()
 
 
 def _address(child, log):

@@ -175,3 +175,5 @@ pub const JOIN_BYTES: usize = 64 * 1024;
 /// Events and ledger rows of which the log knows the check value: 4 bytes each. It is how far back
 /// a log that was rolled back and grew again is told from the one that a cursor came from.
 pub const CHECKS: usize = 65_536;
+/// Sockets that one address may have in the front door beyond those that may become clients.
+pub const VISITS: usize = 16;

@@ -175,7 +175,7 @@ pub const LIMITS: &[Opt] = &[
     Opt::time(
         "limit.sse_rotation",
         limits::SSE_ROTATION,
-        within(10 * SECOND, DAY),
+        within(SECOND, DAY),
         "When an event stream is ended so that the client opens a new one, spread by a fifth to both sides: \
          some proxies cut at 10 min.",
     )

@@ -145,11 +145,9 @@ impl Door {
             }
         };
         let (hub, own) = (self.hub.clone(), self.app);
-        match Self::answer_door(&hub, own, stream, bytes, most, address, secure).await {
-            (Knocked::Http(read), Some(stream)) => {
-                Box::pin(self.serve_http(stream, read, address, secure, stop)).await;
-            }
-            _ => {}
+        let answered = Self::answer_door(&hub, own, stream, bytes, most, address, secure).await;
+        if let (Knocked::Http(read), Some(stream)) = answered {
+            Box::pin(self.serve_http(stream, read, address, secure, stop)).await;
         }
     }
 
@@ -247,9 +245,8 @@ impl Door {
         address: SocketAddr,
         secure: bool,
     ) -> Response<Body> {
-        let header = |name: &str| {
-            peer::joined(request.headers().get_all(name).iter().map(http::HeaderValue::as_bytes))
-        };
+        let header =
+            |name: &str| peer::joined(request.headers().get_all(name).iter().map(HeaderValue::as_bytes));
         let peer = self.hub.front.load().peer(address, secure, header);
         if let Some(upgrade) = request.headers().get(http::header::UPGRADE)
             && upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")

@@ -60,26 +60,35 @@ pub struct Peer {
 impl Front {
     /// Finds out who is at the other end. Headers count only where the socket's own peer is a
     /// trusted proxy; then the last address in the chain that is no trusted proxy is the client.
+    /// `header` gives all lines of a name, joined by commas: some proxies add a line of their own.
     pub fn peer(&self, socket: SocketAddr, secure: bool, header: impl Fn(&str) -> Option<String>) -> Peer {
         let own = socket.ip().to_canonical();
         if !self.trusts(own) {
             return Peer { address: own, secure, loopback: own.is_loopback(), proxied: false };
         }
-        // Most proxies add to `X-Forwarded-For` and pass on whatever `Forwarded` a client made up, so
-        // the former counts where both are there.
-        let (chain, scheme) = match (header("x-forwarded-for"), header("forwarded")) {
-            (None, Some(forwarded)) => forwarded_chain(&forwarded),
-            (list, _) => (
-                list.map(|list| addresses(list.split(','))).unwrap_or_default(),
-                header("x-forwarded-proto").and_then(|list| list.rsplit(',').next().map(str::to_owned)),
-            ),
+        let forwarded = header("forwarded").map(|text| forwarded_chain(&text)).unwrap_or_default();
+        let told = header("x-forwarded-for").map(|list| addresses(list.split(','))).unwrap_or_default();
+        let by_proxy = !forwarded.is_empty() || !told.is_empty();
+        let standard = self.client(&forwarded);
+        // A proxy writes one of the two and passes the other on as its client wrote it. So where they
+        // differ, neither is believed: whoever sends both counts as the proxy's own address.
+        let address = match (self.client(&told), standard) {
+            (Some((one, _)), Some((other, _))) if one != other => own,
+            (Some((client, _)), _) | (None, Some((client, _))) => client,
+            (None, None) => own,
         };
-        let told = !chain.is_empty();
-        // Whatever stands before the first foreign hop was written by that hop itself.
-        let client = chain.iter().rev().copied().find(|hop| hop.is_none_or(|address| !self.trusts(address)));
-        let address = client.flatten().unwrap_or(own);
-        let secure = secure || scheme.is_some_and(|s| s.trim().eq_ignore_ascii_case("https"));
-        Peer { address, secure, loopback: own.is_loopback() && !told, proxied: true }
+        // The last one is the proxy's own word.
+        let scheme = header("x-forwarded-proto").and_then(|list| list.rsplit(',').next().map(str::to_owned));
+        let scheme = scheme.or_else(|| standard.and_then(|(_, proto)| proto.map(str::to_owned)));
+        let secure = secure || scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
+        Peer { address, secure, loopback: own.is_loopback() && !by_proxy, proxied: true }
+    }
+
+    /// The last hop that is no trusted proxy, unless it hides its name, and the scheme that was told
+    /// of it. Whatever stands before it was written by that hop itself.
+    fn client<'a>(&self, chain: &'a [Hop]) -> Option<(IpAddr, Option<&'a str>)> {
+        let hop = chain.iter().rev().find(|hop| hop.address.is_none_or(|address| !self.trusts(address)))?;
+        Some((hop.address?, hop.proto.as_deref()))
     }
 
     /// Is this a proxy whose forwarding headers are believed?
@@ -88,15 +97,21 @@ impl Front {
     }
 }
 
-/// All lines of one header as one list: a proxy may add a line of its own behind those that came.
+/// All lines of one header as one list. One that is no text stays in it: it hides who wrote it.
 pub fn joined<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     let lines: Vec<_> = lines.map(String::from_utf8_lossy).collect();
     (!lines.is_empty()).then(|| lines.join(","))
 }
 
-/// Addresses of a list; `None` where a hop hides its name.
-fn addresses<'a>(list: impl Iterator<Item = &'a str>) -> Vec<Option<IpAddr>> {
-    list.map(|item| address(item.trim())).collect()
+/// One hop of a chain of proxies, as the one behind it saw it.
+struct Hop {
+    /// `None` where it hides its name.
+    address: Option<IpAddr>,
+    proto: Option<String>,
+}
+
+fn addresses<'a>(list: impl Iterator<Item = &'a str>) -> Vec<Hop> {
+    list.map(|item| Hop { address: address(item.trim()), proto: None }).collect()
 }
 
 /// An address with or without port, quotes and brackets.
@@ -107,24 +122,21 @@ fn address(text: &str) -> Option<IpAddr> {
     parsed.ok().map(|address| address.to_canonical())
 }
 
-/// RFC 7239: `for` of every hop, and the first hop's `proto`.
-fn forwarded_chain(text: &str) -> (Vec<Option<IpAddr>>, Option<String>) {
-    let mut chain = Vec::new();
-    let mut scheme = None;
-    for hop in text.split(',') {
-        let mut hop_for = None;
-        for pair in hop.split(';') {
-            let Some((name, value)) = pair.split_once('=') else { continue };
+/// RFC 7239: `for` and `proto` of every hop.
+fn forwarded_chain(text: &str) -> Vec<Hop> {
+    let hop = |text: &str| {
+        let mut hop = Hop { address: None, proto: None };
+        for (name, value) in text.split(';').filter_map(|pair| pair.split_once('=')) {
             let value = value.trim();
             match name.trim().to_ascii_lowercase().as_str() {
-                "for" => hop_for = address(value),
-                "proto" => scheme = scheme.or(Some(value.trim_matches('"').to_owned())),
+                "for" => hop.address = address(value),
+                "proto" => hop.proto = Some(value.trim_matches('"').to_owned()),
                 _ => {}
             }
         }
-        chain.push(hop_for);
-    }
-    (chain, scheme)
+        hop
+    };
+    text.split(',').map(hop).collect()
 }
 
 #[cfg(test)]
@@ -155,6 +167,17 @@ mod tests {
             ("127.0.0.1:9", vec![("forwarded", "for=\"[2001:db8::1]:47\";proto=https")], "2001:db8::1"),
             ("127.0.0.1:9", vec![("forwarded", "for=203.0.113.7, for=10.0.0.9")], "203.0.113.7"),
             ("127.0.0.1:9", vec![], "127.0.0.1"),
+            // What the client wrote into the header that its proxy does not use is not believed.
+            (
+                "127.0.0.1:9",
+                vec![("forwarded", "for=1.2.3.4"), ("x-forwarded-for", "203.0.113.7")],
+                "127.0.0.1",
+            ),
+            (
+                "127.0.0.1:9",
+                vec![("forwarded", "for=203.0.113.7"), ("x-forwarded-for", "203.0.113.7")],
+                "203.0.113.7",
+            ),
             // The proxy has added a line of its own behind the client's.
             (
                 "127.0.0.1:9",
@@ -163,7 +186,7 @@ mod tests {
             ),
             (
                 "127.0.0.1:9",
-                vec![("forwarded", "for=1.2.3.4"), ("x-forwarded-for", "203.0.113.7")],
+                vec![("forwarded", "for=203.0.113.7"), ("x-forwarded-for", "10.1.1.1")],
                 "203.0.113.7",
             ),
             (
@@ -180,6 +203,11 @@ mod tests {
     #[test]
     fn the_scheme_is_believed_from_proxies_only() {
         assert!(seen("127.0.0.1:9", &[("x-forwarded-proto", "https")]).secure);
+        assert!(!seen("127.0.0.1:9", &[("x-forwarded-proto", "https, http")]).secure);
+        let chain = "for=203.0.113.7;proto=https, for=10.0.0.9;proto=http";
+        assert!(seen("127.0.0.1:9", &[("forwarded", chain)]).secure);
+        let forged = "for=1.2.3.4;proto=https, for=203.0.113.7;proto=http";
+        assert!(!seen("127.0.0.1:9", &[("forwarded", forged)]).secure);
         assert!(!seen("198.51.100.1:9", &[("x-forwarded-proto", "https")]).secure);
         assert!(seen("127.0.0.1:9", &[("forwarded", "for=1.2.3.4;proto=https")]).secure);
         // The client says it, the proxy does not.

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
 
 use crate::clock;
@@ -25,19 +26,25 @@ pub struct Seat {
     address: IpAddr,
 }
 
+/// Sockets of an address in the front door, for so many clients (0 is no limit).
+fn visits(clients: usize) -> usize {
+    if clients == 0 { 0 } else { clients.saturating_add(limits::VISITS) }
+}
+
 impl Hub {
     /// Lets a socket into the front door, as many of an address and in all as there may be clients.
     /// Without this, sockets that say nothing would use up the process's files. A proxy is not one
-    /// address: it brings everybody.
+    /// address: it brings everybody. There is room for some more than may become clients, so that
+    /// who is one too many hears why.
     pub fn visit(self: &Arc<Self>, socket: IpAddr) -> Option<Visit> {
         let front = self.front.load();
-        if front.connections != 0 && self.metrics.visits.get() >= front.connections as i64 {
+        if is_full(self.metrics.visits.get(), front.connections) {
             return None;
         }
         let own = socket.to_canonical();
         let address = (!front.trusts(own)).then_some(own);
         if let Some(address) = address
-            && !self.limiter.connect(Purpose::Visit, address, front.connections_per_address)
+            && !self.limiter.connect(Purpose::Visit, address, visits(front.connections_per_address))
         {
             return None;
         }
@@ -56,7 +63,7 @@ impl Hub {
             ));
         }
         let open = self.metrics.connections.get();
-        if front.connections != 0 && open >= front.connections as i64 {
+        if is_full(open, front.connections) {
             return Err(Refusal::new(
                 Code::LimitReached,
                 "the server has all the connections it may have (limit.connections); come back later",
@@ -71,6 +78,11 @@ impl Hub {
         self.metrics.connections.inc();
         Ok(Seat { hub: self.clone(), address })
     }
+}
+
+/// 0 means no limit.
+fn is_full(open: i64, most: usize) -> bool {
+    most != 0 && usize::try_from(open).is_ok_and(|open| open >= most)
 }
 
 impl Drop for Seat {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use deskbell_core::class::Shape;
+use deskbell_core::cursor::Late;
 use deskbell_core::event::SharedEntry;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::limits;
@@ -51,12 +52,11 @@ pub async fn events(
     let opened = query.get("cursor").map(|text| app.cursors.open(text));
     let found = match opened {
         None => oldest(&hub, app, &channel, bounds).await?,
-        Some(None) => {
-            let at = app.log.with(|log| log.head());
-            Found { entries: Vec::new(), reset: Some(ResetReason::Foreign), at, more: false }
-        }
+        Some(None) => from_reset(app, &channel, ResetReason::Foreign),
         Some(Some(cursor)) => {
-            let late = cursor.late.filter(|late| late.is(&channel));
+            let shape = app.log.with(|log| log.class(channel.as_str()).shape);
+            let is_late = |late: &Late| late.is(&channel) || (late.is_of_latest() && shape == Shape::Latest);
+            let late = cursor.late.filter(is_late);
             read(&hub, app, &channel, late.map_or(cursor.at, |late| late.at), bounds).await?
         }
     };
@@ -88,7 +88,7 @@ async fn read(
     let (page, head, shape) = app
         .log
         .with(|log| (log.read(&at, &want, None, bounds), log.head(), log.class(channel.as_str()).shape));
-    let Some(older) = page.older.first() else { return Ok(from_memory(page)) };
+    let Some(older) = page.older.first() else { return Ok(from_memory(page, &head)) };
     let wants =
         vec![LedgerWant { channel: channel.clone(), after: older.after, latest: shape == Shape::Latest }];
     let read = LedgerRead { app: app.id, at, wants, until: head.ledger, bounds };
@@ -96,26 +96,33 @@ async fn read(
     // Whoever asked may have gone; the page is read for nobody then.
     hub.store.read(read, Box::new(move |page| drop(tell.send(page))));
     let stopped = |_| Refusal::new(Code::Draining, "the server is stopping; try again in a moment");
-    Ok(from_store(told.await.map_err(stopped)??, at, head))
+    let page = told.await.map_err(stopped)??;
+    Ok(match page.resets.first() {
+        Some((_, reason)) => from_reset(app, channel, *reason),
+        None => from_store(page, at),
+    })
 }
 
-fn from_memory(page: Page) -> Found {
+/// What a reader gets who cannot go on: the reason, and the place to begin anew. At the head of a
+/// stream nothing is owed; on `latest` all values are.
+fn from_reset(app: &App, channel: &ChannelName, reason: ResetReason) -> Found {
+    let (at, head) = app.log.with(|log| (log.start_of(channel.as_str()), log.head()));
+    Found { entries: Vec::new(), reset: Some(reason), at, more: !at.covers(&head) }
+}
+
+fn from_memory(page: Page, head: &Position) -> Found {
     match page.resets.first() {
-        // `latest` values are still owed after a reset; a stream goes on at the head.
         Some(reset) => Found {
             entries: Vec::new(),
             reset: Some(reset.reason),
             at: reset.after,
-            more: reset.after.seq < page.at.seq,
+            more: !reset.after.covers(head),
         },
         None => Found { entries: page.entries, reset: None, at: page.at, more: !page.complete },
     }
 }
 
-fn from_store(page: LedgerPage, mut at: Position, head: Position) -> Found {
-    if let Some((_, reason)) = page.resets.first() {
-        return Found { entries: Vec::new(), reset: Some(*reason), at: head, more: false };
-    }
+fn from_store(page: LedgerPage, mut at: Position) -> Found {
     for entry in &page.entries {
         at.advance(&entry.after);
     }

@@ -23,7 +23,7 @@ mod cors;
 mod health;
 mod history;
 mod problem;
-mod publish;
+pub mod publish;
 mod query;
 mod sessions;
 mod shards;

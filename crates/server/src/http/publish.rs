@@ -5,7 +5,7 @@
 //! id that was used for another event, a store that cannot write) is told in the event's own place
 //! of the answer; only where every event was refused the first refusal is the answer.
 
-mod body;
+pub mod body;
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use deskbell_core::ids::EventId;
 use deskbell_core::limits;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::clock;
@@ -66,8 +66,9 @@ pub fn serve(settings: Settings) -> Result<(), StartError> {
         .build()
         .map_err(StartError::new)?;
     runtime.block_on(async {
+        let signals = Signals::listen().map_err(StartError::new)?;
         let running = start(settings, logging).await?;
-        until_stopped(running).await
+        until_stopped(running, signals).await
     })
 }
 
@@ -78,7 +79,7 @@ async fn start(settings: Settings, logging: Logging) -> Result<Running, StartErr
     let tls = build::acceptor(&settings)?;
     let mut listeners = Vec::new();
     for listen in &settings.listen {
-        listeners.push((listen.clone(), bind(listen.addr).await?));
+        listeners.push((listen.clone(), bind(listen.addr)?));
     }
     let (hub, shards) = build::hub(&settings)?;
     let (stop, stopped) = watch::channel(false);
@@ -101,7 +102,7 @@ async fn start(settings: Settings, logging: Logging) -> Result<Running, StartErr
     Ok(Running { settings, logging, hub, shards, tls, stop, doors })
 }
 
-async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
+fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
     let bound = || -> std::io::Result<TcpListener> {
         let socket = if address.is_ipv4() {
             tokio::net::TcpSocket::new_v4()?
@@ -149,7 +150,7 @@ async fn keep_house(hub: Arc<Hub>) {
         for app in &hub.apps {
             app.log.with(|log| log.sweep(SWEEP, now));
         }
-        if turns % 60 == 0 {
+        if turns.is_multiple_of(60) {
             hub.store.expire(now);
         }
     }
@@ -162,29 +163,52 @@ async fn flush_joins(hub: Arc<Hub>) {
     while gathering {
         moments.tick().await;
         let id = || EventId::from_random(clock::random_bytes());
-        gathering = hub
-            .apps
-            .iter()
-            .fold(false, |more, app| app.log.with(|log| log.flush_joins(clock::now_ms(), id)) || more);
+        gathering = false;
+        for app in &hub.apps {
+            gathering |= app.log.with(|log| log.flush_joins(clock::now_ms(), id));
+        }
     }
 }
 
-async fn until_stopped(mut running: Running) -> Result<(), StartError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::new)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::new)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(StartError::new)?;
+/// The signals that steer the server. They are listened to before the first port is open, so that
+/// whoever sees the server listening can stop it cleanly.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn until_stopped(mut running: Running, mut signals: Signals) -> Result<(), StartError> {
     loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hangup.recv() => reload::reload(&mut running),
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => reload::reload(&mut running),
         }
     }
     tracing::info!("stopping: connections are closed over {} ms", running.settings.drain_ms);
     // A second signal means: now.
     tokio::select! {
         stopped = stop::stop(running) => stopped,
-        _ = terminate.recv() => Err(StartError::new("stopped at once by a second signal; clients will resume by cursor")),
-        _ = interrupt.recv() => Err(StartError::new("stopped at once by a second signal; clients will resume by cursor")),
+        () = signals.stop() => {
+            Err(StartError::new("stopped at once by a second signal; clients will resume by cursor"))
+        }
     }
 }

@@ -61,7 +61,9 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     }
     if let Some(tls) = &running.tls {
         let warnings = tls.reload(crate::clock::now_ms()).map_err(StartError::new)?;
-        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
     }
     running.logging.reload(&settings.log).map_err(StartError::new)?;
     for (app, news) in hub.apps.iter().zip(news) {

@@ -11,6 +11,7 @@ use deskbell_core::vocabulary::{Command, Notice, Publish};
 use deskbell_wire::native::Reference;
 
 use super::Shard;
+use super::hello::Keys;
 use super::mailbox::{Handle, Letter};
 use super::session::Entered;
 use super::waiting::{Answer, Waiting};
@@ -22,11 +23,11 @@ impl Shard {
     pub(super) fn act(&mut self, slot: u32, command: Command, reference: Reference) {
         let answer = match command {
             Command::Hello(hello) => {
-                self.hello(slot, hello, reference);
+                self.hello(slot, hello, reference, Keys::Known);
                 return;
             }
             Command::Authenticate { token } => {
-                self.authenticate(slot, token, reference);
+                self.authenticate(slot, token, reference, Keys::Known);
                 return;
             }
             Command::Publish(publish) => {
@@ -109,7 +110,13 @@ impl Shard {
             Answer::Keys => {
                 let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());
                 if let Some(Waiting::Keys { command, reference }) = waiting.map(|waiting| *waiting) {
-                    self.act(slot, command, reference);
+                    match command {
+                        Command::Hello(hello) => self.hello(slot, hello, reference, Keys::Fetched),
+                        Command::Authenticate { token } => {
+                            self.authenticate(slot, token, reference, Keys::Fetched);
+                        }
+                        other => self.act(slot, other, reference),
+                    }
                 }
             }
         }
@@ -159,6 +166,8 @@ impl Shard {
     }
 
     /// Leaves a channel's presence.
+    // It answers as the other commands do.
+    #[allow(clippy::unnecessary_wraps)]
     pub(super) fn leave(&mut self, slot: u32, channel: &ChannelName) -> Result<bool, Refusal> {
         let Some(client) = self.clients.get_mut(slot) else { return Ok(false) };
         let Some(entered) = client.session.entered.as_mut() else { return Ok(true) };

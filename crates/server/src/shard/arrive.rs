@@ -9,6 +9,7 @@ use mio::{Interest, Token};
 
 use super::client::Client;
 use super::frames::Variant;
+use super::hello::Keys;
 use super::mailbox::{Arrival, Ask, Way};
 use super::session::Session;
 use super::sink::{PollAnswer, Sink, Socket};
@@ -49,12 +50,13 @@ impl Shard {
                 self.arrive_asking(slot, ask);
             }
             Way::Poll { answer, ask } => {
-                let answer = PollAnswer { to: Some(answer), events: Vec::new(), resets: Vec::new() };
+                // Without a cursor the answer is the head, at once.
+                let at_once = ask.cursor.is_none();
+                let answer = PollAnswer { to: Some(answer), events: Vec::new(), resets: Vec::new(), at_once };
                 self.sinks[slot as usize] = Sink::Poll(Box::new(answer));
                 self.flags[slot as usize] |= flag::POLL;
                 self.set_alarm(slot, ask.wait, What::Poll);
-                if ask.cursor.is_none() {
-                    // Without a cursor the answer is the head, at once.
+                if at_once {
                     self.polls.push(slot);
                 }
                 self.arrive_asking(slot, ask);
@@ -121,7 +123,7 @@ impl Shard {
             return;
         }
         let hello = Hello { token: None, resume: ask.resume, cursor: ask.cursor, channels: ask.channels };
-        self.hello(slot, hello, Reference::none());
+        self.hello(slot, hello, Reference::none(), Keys::Known);
         self.flush(slot);
     }
 
@@ -180,16 +182,24 @@ impl Shard {
     /// Answers the polls that have something, and ends them.
     pub(super) fn answer_polls(&mut self) {
         for slot in std::mem::take(&mut self.polls) {
-            // Its first page is on the way; the answer comes with it.
-            if self.flagged(slot, flag::CATCHING) && !self.has_poll_answer(slot) {
-                continue;
+            // While it reads, only events are worth an answer: behind them stands a cursor that it can
+            // go on from, and behind a reset alone there is none yet.
+            if !self.flagged(slot, flag::CATCHING) || self.has_poll_events(slot) {
+                self.answer_poll(slot);
             }
-            self.answer_poll(slot);
         }
     }
 
-    fn has_poll_answer(&self, slot: u32) -> bool {
-        matches!(&self.sinks[slot as usize], Sink::Poll(answer) if !answer.events.is_empty() || !answer.resets.is_empty())
+    fn has_poll_events(&self, slot: u32) -> bool {
+        matches!(&self.sinks[slot as usize], Sink::Poll(answer) if !answer.events.is_empty())
+    }
+
+    /// A poll has read everything; an answer that has waited for that goes out now.
+    pub(super) fn poll_is_live(&mut self, slot: u32) {
+        if matches!(&self.sinks[slot as usize], Sink::Poll(answer) if answer.at_once || !answer.resets.is_empty())
+        {
+            self.polls.push(slot);
+        }
     }
 
     /// Answers one poll with what it has.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
+use deskbell_core::event::SharedEntry;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::limits;
 use deskbell_core::log::{Bounds, Members, Page, Reset, ResetReason, Want};
@@ -159,7 +160,9 @@ impl Shard {
         let before = self.cursor(slot);
         self.stand_at(slot, turn, page.at);
         for (place, reset) in page.resets.iter().enumerate() {
-            self.note_start(slot, &reset.channel, |start| start.after = Some(reset.after));
+            self.note_start(slot, &reset.channel, |start| {
+                (start.after, start.asked) = (Some(reset.after), false);
+            });
             if let Turn::Late(LateRead { whose: Whose::Channel(_), .. }) = turn {
                 self.stand_at(slot, turn, reset.after);
             }
@@ -236,6 +239,9 @@ impl Shard {
             if let Some(start) = &mut sub.start {
                 start.after = None;
             }
+        }
+        if self.flagged(slot, flag::POLL) {
+            self.poll_is_live(slot);
         }
     }
 
@@ -334,9 +340,12 @@ impl Shard {
                 if page.at_ledger > at.ledger {
                     (at.ledger, at.ledger_check) = (page.at_ledger, 0);
                 }
+                // A right may have been lost while the file was read.
+                let kept = |entry: &SharedEntry| self.is_subscribed(slot, &entry.event.channel);
+                let entries = page.entries.into_iter().filter(kept).collect();
                 // Memory's part is read by the next page, so this one is never complete.
                 let (resets, rosters, older) = (Vec::new(), Vec::new(), Vec::new());
-                Page { entries: page.entries, resets, rosters, older, at, complete: false }
+                Page { entries, resets, rosters, older, at, complete: false }
             }
         };
         self.write_page(slot, &turn, &page);

@@ -30,6 +30,15 @@ enum Confirmed {
     Refused(Refusal),
 }
 
+/// May a token wait for keys?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// Yes, those that are known may be old.
+    Known,
+    /// It has waited: a key that is still not known does not exist.
+    Fetched,
+}
+
 /// How a token was judged.
 enum Judged {
     /// This is who it names.
@@ -42,17 +51,19 @@ enum Judged {
 
 impl Shard {
     /// A `hello`: judged, then brought together with the session that it names.
-    pub(super) fn hello(&mut self, slot: u32, hello: Hello, reference: Reference) {
+    pub(super) fn hello(&mut self, slot: u32, hello: Hello, reference: Reference, keys: Keys) {
         let identity = match &hello.token {
             None => None,
-            Some(token) => match self.judge(slot, token, || Command::Hello(hello.clone()), &reference) {
-                Judged::Known(identity) => Some(identity),
-                Judged::Waits => return,
-                Judged::Refused(refusal) => {
-                    self.say(slot, &Notice::Error(&refusal), &reference);
-                    return;
+            Some(token) => {
+                match self.judge(slot, token, || Command::Hello(hello.clone()), &reference, keys) {
+                    Judged::Known(identity) => Some(identity),
+                    Judged::Waits => return,
+                    Judged::Refused(refusal) => {
+                        self.say(slot, &Notice::Error(&refusal), &reference);
+                        return;
+                    }
                 }
-            },
+            }
         };
         let session = hello.resume.as_deref().and_then(|key| self.hub.seals.open_resume(key));
         let Some(session) = session else {
@@ -109,6 +120,7 @@ impl Shard {
         moved: Option<Moved>,
         reference: &Reference,
     ) {
+        self.come_to_now(slot);
         let resumed = moved.is_some();
         let mut wanted: Vec<(ChannelName, Start)> = self.sub_list(slot);
         for (channel, _) in &wanted {
@@ -118,7 +130,7 @@ impl Shard {
             self.take_identity(slot, identity);
         }
         if let Some(moved) = moved {
-            wanted = moved.subs.clone();
+            wanted.clone_from(&moved.subs);
             self.become_session(slot, moved, identity.is_some());
         }
         if !hello.channels.is_empty() {
@@ -249,9 +261,9 @@ impl Shard {
     }
 
     /// An `authenticate` command.
-    pub(super) fn authenticate(&mut self, slot: u32, token: String, reference: Reference) {
+    pub(super) fn authenticate(&mut self, slot: u32, token: String, reference: Reference, keys: Keys) {
         let again = || Command::Authenticate { token: token.clone() };
-        let refusal = match self.judge(slot, &token, again, &reference) {
+        let refusal = match self.judge(slot, &token, again, &reference, keys) {
             Judged::Waits => return,
             Judged::Refused(refusal) => Some(refusal),
             Judged::Known(identity) if self.may_become(slot, &identity) => {
@@ -303,6 +315,7 @@ impl Shard {
         token: &str,
         again: impl FnOnce() -> Command,
         reference: &Reference,
+        keys: Keys,
     ) -> Judged {
         let handle = self.handle(slot);
         let Some(client) = self.clients.get_mut(slot) else { return Judged::Waits };
@@ -310,6 +323,7 @@ impl Shard {
         match self.hub.apps[app].verifier.check(token, self.now) {
             Verdict::Known(identity) => Judged::Known(Arc::new(identity)),
             Verdict::Unknown(refusal) => Judged::Refused(refusal),
+            Verdict::NeedsKeys { otherwise, .. } if keys == Keys::Fetched => Judged::Refused(otherwise),
             Verdict::NeedsKeys { key_id, .. } => {
                 client.waiting =
                     Some(Box::new(Waiting::Keys { command: again(), reference: reference.clone() }));
@@ -342,7 +356,7 @@ fn begin(
     };
     let place = place_of(&cursor, channel, latest);
     match start.after {
-        Some(after) if place == cursor.at && after.covers(&place) => Begin::After(after),
+        Some(after) if start.asked && place == cursor.at && after.covers(&place) => Begin::After(after),
         _ => Begin::After(place),
     }
 }

@@ -27,6 +27,8 @@ pub struct Session {
     /// What it is subscribed to.
     pub subs: Vec<Sub>,
     /// Where it is present; most sessions are nowhere.
+    // Boxed: hardly any session has it, and every session pays for its size.
+    #[allow(clippy::box_collection)]
     pub entered: Option<Box<Vec<Entered>>>,
 }
 
@@ -48,6 +50,9 @@ pub struct Sub {
 pub struct Start {
     /// Earlier events are not for this reader.
     pub after: Option<Position>,
+    /// The client itself has asked for that start. One that follows a reset holds only for this
+    /// connection: after a cut nobody knows whether the reset has arrived.
+    pub asked: bool,
     /// What the reader knows of who is in the channel.
     pub members: Members,
 }

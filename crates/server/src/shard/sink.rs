@@ -54,6 +54,8 @@ pub struct PollAnswer {
     pub events: Vec<u8>,
     /// Reset frames, the same way.
     pub resets: Vec<u8>,
+    /// It does not wait for anything to come.
+    pub at_once: bool,
 }
 
 /// What a sink did with the bytes.

@@ -50,6 +50,7 @@ impl Shard {
         since: Option<&str>,
         reference: &Reference,
     ) -> Result<(), Refusal> {
+        self.come_to_now(slot);
         let begin = self.begin(slot, channel, since);
         if self.is_subscribed(slot, channel) {
             if begin == Begin::Now {
@@ -68,6 +69,15 @@ impl Shard {
             self.say_reset(slot, channel, ResetReason::Foreign, &cursor);
         }
         Ok(())
+    }
+
+    /// Whatever was acknowledged before a client begins "now" lies before its beginning, so the shard
+    /// takes in what the log has by now.
+    pub(super) fn come_to_now(&mut self, slot: u32) {
+        let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
+        // Its replies so far stand before what this hands out.
+        self.flush(slot);
+        self.deliver(app);
     }
 
     fn begin(&self, slot: u32, channel: &ChannelName, since: Option<&str>) -> Begin {
@@ -157,7 +167,7 @@ impl Shard {
                 Ordering::Less => self.fall_behind_on(slot, whose, at),
                 Ordering::Greater => {
                     // It waits there until everybody has come as far.
-                    self.note_start(slot, channel, |start| start.after = Some(at));
+                    self.note_start(slot, channel, |start| (start.after, start.asked) = (Some(at), true));
                     self.fall_behind_if_live(slot, stands);
                 }
             },
@@ -167,7 +177,7 @@ impl Shard {
                 self.fall_behind_on(slot, whose, Position::start(here.epoch, 0, 0));
             }
             Begin::Now | Begin::Unreadable if stands != here => {
-                self.note_start(slot, channel, |start| start.after = Some(here));
+                self.note_start(slot, channel, |start| (start.after, start.asked) = (Some(here), true));
             }
             Begin::Now | Begin::Unreadable => {}
         }

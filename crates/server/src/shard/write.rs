@@ -181,10 +181,9 @@ impl Shard {
             return;
         }
         self.flags[slot as usize] |= flag::CLOSING;
-        if self.flagged(slot, flag::BLOCKED) {
-            // Whoever does not read gets its goodbye within this time or not at all.
-            self.set_alarm(slot, limits::LINGER, What::Linger);
-        } else {
+        // Whoever does not read does not get its goodbye either, and is not waited for.
+        self.set_alarm(slot, limits::LINGER, What::Linger);
+        if !self.flagged(slot, flag::BLOCKED) {
             self.hang_up(slot);
         }
     }
@@ -193,7 +192,6 @@ impl Shard {
     /// because closing over unread bytes would be a reset, which can destroy the goodbye on its way.
     fn hang_up(&mut self, slot: u32) {
         if self.sinks[slot as usize].end() {
-            self.set_alarm(slot, limits::LINGER, What::Linger);
             self.ready.push_back(slot);
         } else {
             self.doom(slot);

@@ -1,16 +1,33 @@
 //! The whole server from outside: the real binary, real sockets, one test program.
 
+// Everything here is test code: a broken step is a failed test, and deadlines need the clock.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
 mod harness;
 
+mod bad_http;
 mod bad_input;
 mod crash;
 mod drain;
+mod durable;
 mod first_steps;
 mod herd;
 mod identity;
 mod outside;
+mod http_api;
+mod identity;
+mod key_sets;
+mod limits;
+mod matrix;
+mod options;
+mod origin;
+mod outside;
+mod presence;
 mod promises;
+mod proxies;
 mod races;
+mod reload;
 mod sessions;
 mod slow;
+mod tls;
 mod transcripts;

@@ -5,6 +5,7 @@ mod errors;
 mod options;
 mod pages;
 mod precedence;
+mod read;
 mod settings;
 
 use std::path::{Path, PathBuf};

@@ -20,7 +20,11 @@ pub struct Conn {
 impl Conn {
     /// A plain connection to an address.
     pub fn to(address: SocketAddr) -> Self {
-        let tcp = TcpStream::connect(address).unwrap();
+        Self::on(TcpStream::connect(address).unwrap())
+    }
+
+    /// A plain connection on a socket that is connected already.
+    pub fn on(tcp: TcpStream) -> Self {
         tcp.set_nodelay(true).unwrap();
         tcp.set_read_timeout(Some(DEADLINE)).unwrap();
         Self { tcp, tls: None, rest: Vec::new() }

@@ -3,9 +3,12 @@
 //! Nothing here sleeps to wait for something: every wait is for an answer, a line or an end, and
 //! has a deadline.
 
+mod certificate;
 mod conn;
 mod http;
+mod proxy;
 mod publisher;
+mod reader;
 mod server;
 mod sse;
 mod swarm;
@@ -13,20 +16,31 @@ mod tally;
 mod token;
 mod ws;
 
+pub use certificate::Certificate;
 pub use conn::Conn;
 pub use http::{Answer, get, post, request};
+pub use proxy::Proxy;
 pub use publisher::{Backend, Publisher, numbered};
+pub use reader::{Reader, Transport};
 pub use server::{SECRET, Server, Start};
-pub use sse::{Sse, SseEvent};
+pub use sse::Sse;
 pub use swarm::{Member, Swarm};
 pub use tally::percentile;
 pub use token::{in_seconds, token, token_signed, user};
-pub use ws::{Closed, Ws};
+pub use ws::Ws;
 
 use std::time::Duration;
 
 /// How long any single thing may take before the test fails: generous, because the machine is shared.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Asks again and again until something holds that is on its way.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < DEADLINE, "it never came about that {what}");
+    }
+}
 
 /// The full counts are run on demand; the short ones always.
 pub fn count(short: usize, full: usize) -> usize {

@@ -166,9 +166,14 @@ impl Server {
             match self.lines.get_mut().unwrap().recv_timeout(DEADLINE) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(_) => {}
-                Err(_) => panic!("no line with {text:?} in:\n{}", self.log.lock().unwrap().join("\n")),
+                Err(_) => panic!("no line with {text:?} in:\n{}", self.logged().join("\n")),
             }
         }
+    }
+
+    /// Everything it has logged so far.
+    pub fn logged(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// The process's id.
@@ -199,13 +204,13 @@ impl Server {
     pub fn stop(&mut self) {
         self.signal("TERM");
         let status = self.child.wait().unwrap();
-        assert!(status.success(), "{status}:\n{}", self.log.lock().unwrap().join("\n"));
+        assert!(status.success(), "{status}:\n{}", self.logged().join("\n"));
     }
 
     /// Has the process ended by itself? If so, it must have been content.
     pub fn has_ended(&mut self) -> bool {
         let Some(status) = self.child.try_wait().unwrap() else { return false };
-        assert!(status.success(), "{status}:\n{}", self.log.lock().unwrap().join("\n"));
+        assert!(status.success(), "{status}:\n{}", self.logged().join("\n"));
         true
     }
 
@@ -258,7 +263,7 @@ impl Server {
         self.publish(&serde_json::json!({"channel": channel, "name": "e", "data": data.into()}))
     }
 
-    /// The counters.
+    /// What `/v1/stats` counts.
     pub fn stats(&self) -> Value {
         self.api("GET", "/v1/stats", None).json()
     }
@@ -290,7 +295,7 @@ impl Drop for Server {
             let _ = std::fs::remove_dir_all(&self.data);
         }
         if std::thread::panicking() {
-            eprintln!("--- log of the server\n{}", self.log.lock().unwrap().join("\n"));
+            eprintln!("--- log of the server\n{}", self.logged().join("\n"));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A blocking reader of server-sent events, as a browser's EventSource reads them.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub struct SseEvent {
 
 /// A stream of events.
 pub struct Sse {
-    lines: BufReader<Conn>,
+    lines: BufReader<Body>,
     /// `lastEventId`: what an EventSource comes back with.
     pub last_id: String,
     /// The status line.
@@ -38,14 +38,17 @@ impl Sse {
         headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         head.push_str("\r\n");
         stream.write_all(head.as_bytes()).unwrap();
-        let mut lines = BufReader::new(stream);
+        let mut bytes = BufReader::new(stream);
         let mut line = String::new();
-        lines.read_line(&mut line).unwrap();
+        bytes.read_line(&mut line).unwrap();
         let status = line.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut is_chunked = false;
         while line.trim() != "" {
+            is_chunked |= line.trim().eq_ignore_ascii_case("transfer-encoding: chunked");
             line.clear();
-            lines.read_line(&mut line).unwrap();
+            bytes.read_line(&mut line).unwrap();
         }
+        let lines = BufReader::new(Body { bytes, is_chunked, left: 0 });
         Self { lines, last_id: last_id.unwrap_or_default().to_owned(), status }
     }
 
@@ -54,17 +57,14 @@ impl Sse {
         let mut data: Vec<String> = Vec::new();
         loop {
             let mut line = String::new();
-            if self.lines.read_line(&mut line).unwrap() == 0 {
-                return None;
+            match self.lines.read_line(&mut line) {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("nothing came in time"),
+                // A stream that is cut off has ended as well.
+                Err(_) => return None,
             }
             let line = line.trim_end_matches(['\r', '\n']);
-            // Chunk sizes of the transfer encoding stand between the lines; they are bare hex.
-            if !line.is_empty() && line.bytes().all(|b| b.is_ascii_hexdigit()) {
-                if line == "0" {
-                    return None;
-                }
-                continue;
-            }
             match line.split_once(": ").unwrap_or((line, "")) {
                 ("id", id) => id.clone_into(&mut self.last_id),
                 ("data", text) => data.push(text.to_owned()),
@@ -82,5 +82,39 @@ impl Sse {
         let event = self.next().expect("the stream goes on");
         assert_eq!(event.data["type"], kind, "{}", event.data);
         event.data
+    }
+}
+
+/// The body of an answer, whose chunks a proxy cuts as it likes.
+struct Body {
+    bytes: BufReader<Conn>,
+    is_chunked: bool,
+    /// Bytes of the chunk that is being read.
+    left: usize,
+}
+
+impl Read for Body {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if !self.is_chunked {
+            return self.bytes.read(into);
+        }
+        while self.left == 0 {
+            let mut size = String::new();
+            if self.bytes.read_line(&mut size)? == 0 {
+                return Ok(0);
+            }
+            // Behind each chunk stands an empty line.
+            if size.trim().is_empty() {
+                continue;
+            }
+            self.left = usize::from_str_radix(size.trim(), 16).map_err(|_| ErrorKind::InvalidData)?;
+            if self.left == 0 {
+                return Ok(0);
+            }
+        }
+        let most = into.len().min(self.left);
+        let n = self.bytes.read(&mut into[..most])?;
+        self.left -= n;
+        Ok(n)
     }
 }

@@ -33,6 +33,8 @@ pub struct Ws {
     pub welcome: Value,
     /// The cursor of the last frame that had one: what a client would come back with.
     pub cursor: String,
+    /// It does not answer pings.
+    pub mute: bool,
     /// The headers of the 101 answer.
     pub greeting: String,
 }
@@ -72,6 +74,7 @@ impl Ws {
             closed: None,
             welcome: Value::Null,
             cursor: String::new(),
+            mute: false,
             greeting,
         };
         let mut first = bytes[rest..].to_vec();
@@ -193,6 +196,18 @@ impl Ws {
         self.closed.clone().unwrap()
     }
 
+    /// A frame that came before the answer to a question now, and was not read yet.
+    pub fn pending(&mut self) -> Option<Value> {
+        if self.inbox.is_empty() {
+            self.ask(json!({"type": "ping"}));
+        }
+        let frame = self.inbox.pop_front()?;
+        if let Some(cursor) = frame["cursor"].as_str().filter(|_| frame["type"] != "ok") {
+            cursor.clone_into(&mut self.cursor);
+        }
+        Some(frame)
+    }
+
     /// Proves that nothing is on its way: a ping's answer comes before anything else.
     pub fn expect_nothing(&mut self) {
         self.send(&json!({"type": "ping", "ref": "nothing"}));
@@ -221,6 +236,14 @@ impl Ws {
         let socket = socket2::SockRef::from(self.stream.tcp());
         socket.set_linger(Some(Duration::ZERO)).unwrap();
         self.cursor
+    }
+
+    /// Closes politely and waits for the end.
+    pub fn close(mut self) {
+        let mut frame = Vec::new();
+        masked_frame_into(&mut frame, Opcode::Close, &1000_u16.to_be_bytes(), [1, 2, 3, 4]);
+        self.send_bytes(&frame);
+        self.until_closed();
     }
 
     /// The underlying stream.
@@ -255,6 +278,8 @@ impl Ws {
                 Item::Binary(_) | Item::Pong(_) => {}
             }
         }
-        self.send_bytes(&pongs);
+        if !self.mute {
+            self.send_bytes(&pongs);
+        }
     }
 }
