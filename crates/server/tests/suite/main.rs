@@ -12,8 +12,6 @@ mod drain;
 mod durable;
 mod first_steps;
 mod herd;
-mod identity;
-mod outside;
 mod http_api;
 mod identity;
 mod key_sets;
