@@ -82,17 +82,14 @@ impl Hub {
     ) -> Option<Outcome> {
         let once = publish.id.as_ref().map(|id| once(app, who, id, &publish));
         let draft = draft(publish, now);
-        let placed = app.log.with(|log| {
-            if log.class(draft.event.channel.as_str()).durable {
-                return Err(draft);
-            }
-            Ok(log.append(draft, once, now))
+        let mut draft = Some(draft);
+        let appended = app.log.with(|log| {
+            let memory = draft.take_if(|draft| !log.class(draft.event.channel.as_str()).durable)?;
+            Some(log.append(memory, once, now))
         });
-        let draft = match placed {
-            Ok(appended) => {
-                return Some(appended.map(|a| Published { id: a.id, at: a.at, repeated: a.repeated }));
-            }
-            Err(draft) => draft,
+        let Some(draft) = draft else {
+            return appended
+                .map(|result| result.map(|a| Published { id: a.id, at: a.at, repeated: a.repeated }));
         };
         let done = move |result: Result<Receipt, Refusal>| {
             later(result.and_then(|receipt| {

@@ -36,6 +36,17 @@ use crate::tls::files::CertificateFiles;
 
 /// The hub and the threads of its shards.
 pub fn hub(settings: &Settings) -> Result<(Arc<Hub>, Vec<JoinHandle<()>>), StartError> {
+    let (hub, cradles, sessions) = parts(settings)?;
+    let shards = shards(&hub, cradles)?;
+    adopt(&hub, sessions);
+    Ok((hub, shards))
+}
+
+/// The hub, what its shards will be made of, and the sessions of the run before.
+pub type Parts = (Arc<Hub>, Vec<Cradle>, Vec<CarriedSession>);
+
+/// Builds everything but the shards.
+pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let cradles = (0..settings.shards)
         .map(|_| Cradle::new())
         .collect::<Result<Vec<_>, _>>()
@@ -69,9 +80,7 @@ pub fn hub(settings: &Settings) -> Result<(Arc<Hub>, Vec<JoinHandle<()>>), Start
         draining: AtomicBool::new(false),
         next_shard: AtomicUsize::new(0),
     });
-    let shards = shards(&hub, cradles)?;
-    adopt(&hub, sessions);
-    Ok((hub, shards))
+    Ok((hub, cradles, sessions))
 }
 
 fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<App>, StartError> {
@@ -171,7 +180,7 @@ fn carried_sessions(opened: &mut Opened, apps: &[App]) -> Result<Vec<CarriedSess
             match serde_json::from_str::<Vec<CarriedSession>>(&json) {
                 Ok(list) => sessions.extend(list),
                 Err(error) => {
-                    tracing::warn!(%error, "the sessions of the last run cannot be read; clients resume by cursor")
+                    tracing::warn!(%error, "the sessions of the last run cannot be read; clients resume by cursor");
                 }
             }
         }
@@ -265,7 +274,7 @@ fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
 /// What proves users of an app.
 pub fn auth(settings: &Settings, app_secret: &str) -> Result<identity::Settings, StartError> {
     let auth = &settings.auth;
-    let secrets = auth.jwt_secret.as_ref().map(|secret| secret.expose()).into_iter().chain([app_secret]);
+    let secrets = auth.jwt_secret.iter().map(|secret| secret.expose()).chain([app_secret]);
     let secrets = secrets
         .map(|s| identity::keys::Secret::new(s.as_bytes()))
         .collect::<Result<_, _>>()

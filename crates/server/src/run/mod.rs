@@ -79,7 +79,7 @@ async fn start(settings: Settings, logging: Logging) -> Result<Running, StartErr
     let tls = build::acceptor(&settings)?;
     let mut listeners = Vec::new();
     for listen in &settings.listen {
-        listeners.push((listen.clone(), bind(listen.addr).await?));
+        listeners.push((listen.clone(), bind(listen.addr)?));
     }
     let (hub, shards) = build::hub(&settings)?;
     let (stop, stopped) = watch::channel(false);
@@ -102,7 +102,7 @@ async fn start(settings: Settings, logging: Logging) -> Result<Running, StartErr
     Ok(Running { settings, logging, hub, shards, tls, stop, doors })
 }
 
-async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
+fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
     let bound = || -> std::io::Result<TcpListener> {
         let socket = if address.is_ipv4() {
             tokio::net::TcpSocket::new_v4()?
@@ -150,7 +150,7 @@ async fn keep_house(hub: Arc<Hub>) {
         for app in &hub.apps {
             app.log.with(|log| log.sweep(SWEEP, now));
         }
-        if turns % 60 == 0 {
+        if turns.is_multiple_of(60) {
             hub.store.expire(now);
         }
     }
@@ -163,10 +163,10 @@ async fn flush_joins(hub: Arc<Hub>) {
     while gathering {
         moments.tick().await;
         let id = || EventId::from_random(clock::random_bytes());
-        gathering = hub
-            .apps
-            .iter()
-            .fold(false, |more, app| app.log.with(|log| log.flush_joins(clock::now_ms(), id)) || more);
+        gathering = false;
+        for app in &hub.apps {
+            gathering |= app.log.with(|log| log.flush_joins(clock::now_ms(), id));
+        }
     }
 }
 

@@ -166,6 +166,8 @@ impl Shard {
     }
 
     /// Leaves a channel's presence.
+    // It answers as the other commands do.
+    #[allow(clippy::unnecessary_wraps)]
     pub(super) fn leave(&mut self, slot: u32, channel: &ChannelName) -> Result<bool, Refusal> {
         let Some(client) = self.clients.get_mut(slot) else { return Ok(false) };
         let Some(entered) = client.session.entered.as_mut() else { return Ok(true) };

@@ -161,7 +161,7 @@ impl Shard {
         self.stand_at(slot, turn, page.at);
         for (place, reset) in page.resets.iter().enumerate() {
             self.note_start(slot, &reset.channel, |start| {
-                (start.after, start.asked) = (Some(reset.after), false)
+                (start.after, start.asked) = (Some(reset.after), false);
             });
             if let Turn::Late(LateRead { whose: Whose::Channel(_), .. }) = turn {
                 self.stand_at(slot, turn, reset.after);

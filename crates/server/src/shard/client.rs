@@ -47,6 +47,8 @@ pub struct Client {
     /// Reads its WebSocket.
     pub decoder: Decoder,
     /// Bytes that were read but wait behind a parked frame.
+    // Boxed: hardly any client has it, and every client pays for its size.
+    #[allow(clippy::box_collection)]
     pub unread: Option<Box<Vec<u8>>>,
     /// Bytes that wait for the sink.
     pub backlog: Option<Box<Backlog>>,

@@ -130,7 +130,7 @@ impl Shard {
             self.take_identity(slot, identity);
         }
         if let Some(moved) = moved {
-            wanted = moved.subs.clone();
+            wanted.clone_from(&moved.subs);
             self.become_session(slot, moved, identity.is_some());
         }
         if !hello.channels.is_empty() {

@@ -40,6 +40,10 @@ mod tuning;
 mod waiting;
 mod write;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
+mod tests;
+
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::io;

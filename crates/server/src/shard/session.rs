@@ -27,6 +27,8 @@ pub struct Session {
     /// What it is subscribed to.
     pub subs: Vec<Sub>,
     /// Where it is present; most sessions are nowhere.
+    // Boxed: hardly any session has it, and every session pays for its size.
+    #[allow(clippy::box_collection)]
     pub entered: Option<Box<Vec<Entered>>>,
 }
 

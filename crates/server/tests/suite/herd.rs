@@ -30,7 +30,7 @@ fn a_herd_that_comes_back_after_a_clean_restart_loses_nothing() {
     for index in 0..sessions {
         swarm.join(&[&names[index % CHANNELS], &names[(index * 7 + 1) % CHANNELS], "all"]);
     }
-    let patience = Duration::from_secs(60);
+    let patience = Duration::from_mins(1);
     swarm.until_within("everybody is there", patience, Swarm::is_complete);
     let mut backend = Backend::new(server.address);
     let mut all: HashMap<String, u64> = names.iter().map(|name| (name.clone(), 2)).collect();

@@ -1,5 +1,8 @@
 //! The whole server from outside: the real binary, real sockets, one test program.
 
+// Everything here is test code: a broken step is a failed test, and deadlines need the clock.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
 mod harness;
 
 mod bad_http;
@@ -9,14 +12,15 @@ mod drain;
 mod durable;
 mod first_steps;
 mod herd;
+mod http_api;
 mod identity;
 mod key_sets;
 mod limits;
 mod matrix;
 mod options;
 mod origin;
-mod presence;
 mod outside;
+mod presence;
 mod promises;
 mod proxies;
 mod races;

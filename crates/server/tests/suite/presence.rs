@@ -195,7 +195,7 @@ fn a_clean_restart_within_the_grace_is_invisible() {
     expect_member(&mut watcher, "joined", "ann");
     expect_member(&mut watcher, "joined", "bob");
     let server = server.stop_and_restart();
-    let mut back = |ws: &mut Ws| {
+    let back = |ws: &mut Ws| {
         while ws.try_next().is_some() {}
         let mut back = Ws::back(&server, Some(&ws.resume_key()), &ws.cursor, &["room"]);
         assert_eq!(back.welcome["resumed"], true);

@@ -49,7 +49,7 @@ fn ratchet(lengths: Vec<(String, usize)>, limit: usize, excused: &[(&str, usize)
         match excuse {
             None if *length > limit => broken.push(format!("{name}: {length} lines, allowed are {limit}")),
             Some(known) if *length > known => {
-                broken.push(format!("{name}: grew from {known} to {length} lines"))
+                broken.push(format!("{name}: grew from {known} to {length} lines"));
             }
             Some(known) if *length < known => {
                 broken.push(format!(

@@ -31,11 +31,6 @@ impl Source {
         let lines = self.code.lines().zip(&self.test_lines).enumerate();
         lines.filter(|(_, (_, test))| !**test).map(|(index, (line, _))| (index + 1, line))
     }
-
-    /// The name of the crate's folder: `core`, `wire`, `server`.
-    pub fn krate(&self) -> &str {
-        self.path.split('/').nth(1).unwrap_or_default()
-    }
 }
 
 /// The project's root.

@@ -1,5 +1,9 @@
 //! What backends do: publish, look, disconnect, sign.
 
+use deskbell_core::cursor::{Cursor, Late};
+use deskbell_core::ids::ChannelName;
+use deskbell_core::limits;
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -174,7 +178,7 @@ async fn channels_are_listed_by_name_and_page() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn history_comes_in_pages_and_says_what_it_has_lost() {
     let server = Server::start();
-    for channel in ["public-a", "durable-a"] {
+    for channel in ["public-a", "durable-a", "deep-a"] {
         for n in 0..5 {
             server.publish(channel, n).await;
         }
@@ -226,6 +230,49 @@ async fn latest_values_are_owed_after_a_reset() {
             "{channel}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_oldest_is_what_is_left_when_the_disk_has_forgotten_too() {
+    let server = Server::start();
+    for n in 0..5 {
+        server.publish("deep-a", n).await;
+    }
+    server.hub.store.expire(crate::clock::now_ms() + 40 * limits::DAY);
+    // The store forgets bit by bit, behind what it writes.
+    let patience = crate::clock::now_ms() + 20 * limits::SECOND;
+    loop {
+        let page = server.get("/v1/channels/deep-a/events").await;
+        assert_eq!(page.json["reset"], serde_json::json!([]), "nobody can have missed the oldest");
+        let left = data(&page.json["events"]);
+        if left == [3, 4] {
+            break;
+        }
+        assert!(crate::clock::now_ms() < patience, "the store has not forgotten: {left:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_cursor_that_is_behind_on_one_channel_is_behind_there_only() {
+    let server = Server::start();
+    let app = &server.hub.apps[0];
+    let start = app.log.with(|log| log.head());
+    for channel in ["public-a", "public-b", "latest-a"] {
+        server.publish(channel, 1).await;
+    }
+    let at = app.log.with(|log| log.head());
+    let a = ChannelName::parse("public-a").unwrap();
+    let read = async |late: Late, channel: &str| {
+        let cursor = app.seal(Cursor { at, late: Some(late) });
+        let page = server.get(&format!("/v1/channels/{channel}/events?cursor={cursor}")).await;
+        data(&page.json["events"])
+    };
+    assert_eq!(read(Late::new(&a, start), "public-a").await, [1]);
+    assert_eq!(read(Late::new(&a, start), "public-b").await, [0_i64; 0]);
+    assert_eq!(read(Late::new(&a, start), "latest-a").await, [0_i64; 0]);
+    assert_eq!(read(Late::of_latest(start), "latest-a").await, [1]);
+    assert_eq!(read(Late::of_latest(start), "public-a").await, [0_i64; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -60,6 +60,7 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
 const APPS: &str = r#"[{ id = 1001, key = "first", secret = "the secret of the first app, which is long" },
     { id = 1002, key = "second", secret = "the secret of the second app, which is long too" }]"#;
 const CHANNELS: &str = r#"[{ pattern = "durable-*", class = "stream", durable = true },
+    { pattern = "deep-*", class = "stream", durable = true, history_count = 2 },
     { pattern = "latest-*", class = "latest" },
     { pattern = "kept-*", class = "latest", durable = true }, { pattern = "short-*", class = "stream", history_count = 3 }]"#;
 const ACCESS: &str = r#"[{ pattern = "public-*", allow = ["subscribe"], to = "everyone" },

@@ -23,11 +23,11 @@ pub use proxy::Proxy;
 pub use publisher::{Backend, Publisher, numbered};
 pub use reader::{Reader, Transport};
 pub use server::{SECRET, Server, Start};
-pub use sse::{Sse, SseEvent};
+pub use sse::Sse;
 pub use swarm::{Member, Swarm};
 pub use tally::percentile;
 pub use token::{in_seconds, token, token_signed, user};
-pub use ws::{Closed, Ws};
+pub use ws::Ws;
 
 use std::time::Duration;
 

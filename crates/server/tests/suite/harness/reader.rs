@@ -92,20 +92,19 @@ impl<'a> Reader<'a> {
                     self.cursor = Some(event.id);
                     event.data
                 }
-                Link::Poll(_, inbox) => match inbox.pop_front() {
-                    Some(frame) => {
-                        // Behind its last frame the reader has the whole answer, whose cursor is the last.
-                        let end = inbox.pop_front_if(|end| end["type"] == "pong");
-                        for place in [&frame, end.as_ref().unwrap_or(&frame)] {
-                            self.cursor = place["cursor"].as_str().map(str::to_owned).or(self.cursor.take());
-                        }
-                        frame
-                    }
-                    None => {
+                Link::Poll(_, inbox) => {
+                    let Some(frame) = inbox.pop_front() else {
                         self.poll(20);
                         continue;
+                    };
+                    // Behind its last frame the reader has the whole answer, whose cursor is the last.
+                    let ends = inbox.front().is_some_and(|end| end["type"] == "pong");
+                    let end = if ends { inbox.pop_front() } else { None };
+                    for place in [&frame, end.as_ref().unwrap_or(&frame)] {
+                        self.cursor = place["cursor"].as_str().map(str::to_owned).or(self.cursor.take());
                     }
-                },
+                    frame
+                }
             };
             if frame["type"] != "subscribed" && frame["type"] != "pong" {
                 return frame;
@@ -136,7 +135,9 @@ impl<'a> Reader<'a> {
         inbox.extend(resets.iter().cloned());
         inbox.extend(answer["events"].as_array().unwrap().iter().cloned());
         if !resets.is_empty() {
-            inbox.iter_mut().for_each(|frame| frame["cursor"] = Value::Null);
+            for frame in inbox.iter_mut() {
+                frame["cursor"] = Value::Null;
+            }
         }
         inbox.push_back(json!({"type": "pong", "cursor": answer["cursor"]}));
     }

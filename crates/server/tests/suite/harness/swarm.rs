@@ -372,7 +372,7 @@ impl Swarm {
                     }
                 }
                 Item::Ping(payload) => {
-                    masked_frame_into(&mut member.unsent, Opcode::Pong, payload, [1, 2, 3, 4])
+                    masked_frame_into(&mut member.unsent, Opcode::Pong, payload, [1, 2, 3, 4]);
                 }
                 Item::Close { code, .. } => {
                     close = Some(code);
