@@ -37,12 +37,6 @@ impl Start {
         self.flags.push(flag.to_owned());
         self
     }
-
-    /// With a further variable.
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.to_owned(), value.to_owned()));
-        self
-    }
 }
 
 /// A running server. It is killed when the test ends.
