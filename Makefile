@@ -12,7 +12,7 @@ FUZZ_TIME  ?= 600
 # Where the suites keep what they install and write; never committed.
 WORK    := .work
 
-export DESKBELL_BIN = $(abspath $(BIN))
+export BINARY_UNDER_TEST = $(abspath $(BIN))
 
 .PHONY: help run build release fmt lint setup deps test check unit bench-test tally-test conformance autobahn clients \
 	browser fuzz-short docs-test deny fuzz soak bench

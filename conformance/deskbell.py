@@ -15,8 +15,8 @@ SECRET = "the-secret-of-the-conformance-suites"
 
 
 def binary():
-    """The binary under test: DESKBELL_BIN, or the debug build."""
-    return os.environ.get("DESKBELL_BIN", str(ROOT / "target/debug/deskbell"))
+    """The binary under test: BINARY_UNDER_TEST, or the debug build."""
+    return os.environ.get("BINARY_UNDER_TEST", str(ROOT / "target/debug/deskbell"))
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import readline from "node:readline";
 
 export const SECRET = "the-secret-of-the-conformance-suites";
 const ROOT = path.resolve(import.meta.dirname, "..");
-const BINARY = process.env.DESKBELL_BIN ?? path.join(ROOT, "target/debug/deskbell");
+const BINARY = process.env.BINARY_UNDER_TEST ?? path.join(ROOT, "target/debug/deskbell");
 
 /** A server that can be stopped, started again on the same port and data, and asked to publish. */
 export class Server {

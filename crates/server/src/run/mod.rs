@@ -67,12 +67,12 @@ pub fn serve(settings: Settings) -> Result<(), StartError> {
         .map_err(StartError::new)?;
     runtime.block_on(async {
         let signals = Signals::listen().map_err(StartError::new)?;
-        let running = start(settings, logging).await?;
+        let running = start(settings, logging)?;
         until_stopped(running, signals).await
     })
 }
 
-async fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
+fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }

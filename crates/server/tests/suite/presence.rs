@@ -1,6 +1,6 @@
 //! Who is here: what the others see of coming, going, losing the line and coming back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::harness::*;
 use serde_json::{Value, json};
@@ -235,67 +235,76 @@ fn who_comes_back_with_an_older_cursor_gets_the_changes_or_the_list() {
     other.expect_nothing();
 }
 
+/// Tabs of three users that come, go and break by the throw of dice.
+struct Crowd<'a> {
+    server: &'a Server,
+    tabs: Vec<(usize, Ws)>,
+    /// Who is present by which tab.
+    truth: BTreeSet<(usize, usize)>,
+    born: usize,
+    dice: u64,
+}
+
+impl Crowd<'_> {
+    fn throw(&mut self, bound: usize) -> usize {
+        self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.dice >> 33) as usize % bound
+    }
+
+    fn step(&mut self, step: i64) {
+        let what = self.throw(6);
+        if what < 2 && self.tabs.len() < 8 {
+            self.tabs.push((self.born, in_room(self.server, &format!("u{}", self.born % 3))));
+            self.born += 1;
+        } else if !self.tabs.is_empty() {
+            let at = self.throw(self.tabs.len());
+            match what {
+                2 | 3 => self.enter(at, step),
+                4 => self.leave(at),
+                _ => self.lose(at),
+            }
+        }
+        self.tabs.iter_mut().for_each(|(_, ws)| while_quiet(ws));
+    }
+
+    fn enter(&mut self, at: usize, step: i64) {
+        let (tab, ws) = &mut self.tabs[at];
+        enter(ws, json!(step));
+        self.truth.insert((*tab % 3, *tab));
+    }
+
+    fn leave(&mut self, at: usize) {
+        let (tab, ws) = &mut self.tabs[at];
+        leave(ws);
+        self.truth.remove(&(*tab % 3, *tab));
+    }
+
+    /// A tab goes for good, or comes back at once.
+    fn lose(&mut self, at: usize) {
+        let (tab, ws) = self.tabs.swap_remove(at);
+        if self.throw(2) == 0 {
+            ws.cut();
+            self.truth.remove(&(tab % 3, tab));
+            return;
+        }
+        let back = Ws::back(self.server, Some(&ws.resume_key()), &ws.cursor.clone(), &["room"]);
+        assert_eq!(back.welcome["resumed"], true);
+        self.tabs.push((tab, back));
+    }
+}
+
 #[test]
 fn everybody_sees_the_same_in_the_end_whatever_happens() {
-    for seed in 1..=3_u64 {
+    for dice in 1..=3 {
         let server = server("0s");
         let mut watcher = in_room(&server, "watcher");
+        let (tabs, truth) = (Vec::new(), BTreeSet::new());
+        let mut crowd = Crowd { server: &server, tabs, truth, born: 0, dice };
+        (0..120).for_each(|step| crowd.step(step));
+        let expected: BTreeSet<String> = crowd.truth.iter().map(|(user, _)| format!("u{user}")).collect();
         let mut known: BTreeMap<String, Value> = BTreeMap::new();
-        let mut tabs: Vec<(usize, Ws)> = Vec::new();
-        let mut truth: BTreeMap<(usize, usize), i64> = BTreeMap::new();
-        let mut state = seed;
-        let mut dice = |bound: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 33) % bound) as usize
-        };
-        let mut born = 0;
-        for step in 0..120 {
-            match dice(6) {
-                0 | 1 if tabs.len() < 8 => {
-                    tabs.push((born, in_room(&server, &format!("u{}", born % 3))));
-                    born += 1;
-                }
-                2 | 3 if !tabs.is_empty() => {
-                    let (tab, ws) = {
-                        let at = dice(tabs.len() as u64);
-                        &mut tabs[at]
-                    };
-                    enter(ws, json!(step));
-                    truth.insert((*tab % 3, *tab), step);
-                }
-                4 if !tabs.is_empty() => {
-                    let (tab, ws) = {
-                        let at = dice(tabs.len() as u64);
-                        &mut tabs[at]
-                    };
-                    leave(ws);
-                    truth.remove(&(*tab % 3, *tab));
-                }
-                _ if !tabs.is_empty() => {
-                    let (tab, ws) = {
-                        let at = dice(tabs.len() as u64);
-                        tabs.swap_remove(at)
-                    };
-                    if dice(2) == 0 {
-                        ws.cut();
-                        truth.remove(&(tab % 3, tab));
-                    } else {
-                        let key = ws.resume_key();
-                        let back = Ws::back(&server, Some(&key), &ws.cursor.clone(), &["room"]);
-                        assert_eq!(back.welcome["resumed"], true);
-                        tabs.push((tab, back));
-                    }
-                }
-                _ => {}
-            }
-            tabs.iter_mut().for_each(|(_, ws)| while_quiet(ws));
-        }
-        let expected: std::collections::BTreeSet<String> =
-            truth.keys().map(|(user, _)| format!("u{user}")).collect();
         // The last cuts may still be under way to the shard; then their frames are as well.
-        while known.keys().cloned().collect::<std::collections::BTreeSet<_>>() != expected
-            || here(&mut watcher) != known
-        {
+        while known.keys().cloned().collect::<BTreeSet<_>>() != expected || here(&mut watcher) != known {
             while let Some(frame) = watcher.pending() {
                 let all = members(&frame);
                 match frame["type"].as_str() {

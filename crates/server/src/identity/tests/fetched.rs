@@ -15,9 +15,9 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// A pace at which nothing happens by schedule.
 const ON_DEMAND: Pace = Pace {
-    every: Duration::from_secs(3_600),
+    every: Duration::from_hours(1),
     gap: Duration::ZERO,
-    retry: Duration::from_secs(3_600),
+    retry: Duration::from_hours(1),
     timeout: Duration::from_secs(5),
 };
 

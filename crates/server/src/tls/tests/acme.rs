@@ -8,7 +8,7 @@ use super::super::acme::{Acme, AcmeSettings};
 use super::authority::{Authority, free};
 use super::*;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 fn settings(scratch: &Scratch, directory: &str, roots: &str) -> AcmeSettings {
     AcmeSettings {

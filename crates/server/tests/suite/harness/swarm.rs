@@ -405,11 +405,6 @@ impl Swarm {
 }
 
 impl Member {
-    /// Is it connected, with all subscriptions standing?
-    pub fn is_live(&self) -> bool {
-        self.stage == Stage::Live
-    }
-
     /// Takes one frame; says whether this one made the member live.
     fn heard(&mut self, frame: &Frame<'_>) -> bool {
         let (mut welcomes, mut subs) = match self.stage {
