@@ -1,6 +1,6 @@
 //! Who is here: what the others see of coming, going, losing the line and coming back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::harness::*;
 use serde_json::{Value, json};
@@ -240,73 +240,88 @@ fn everybody_sees_the_same_in_the_end_whatever_happens() {
     for seed in 1..=3_u64 {
         let server = server("0s");
         let mut watcher = in_room(&server, "watcher");
-        let mut known: BTreeMap<String, Value> = BTreeMap::new();
-        let mut tabs: Vec<(usize, Ws)> = Vec::new();
-        let mut truth: BTreeMap<(usize, usize), i64> = BTreeMap::new();
-        let mut state = seed;
-        let mut dice = |bound: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 33) % bound) as usize
-        };
-        let mut born = 0;
+        let mut crowd = Crowd { state: seed, ..Crowd::default() };
         for step in 0..120 {
-            match dice(6) {
-                0 | 1 if tabs.len() < 8 => {
-                    tabs.push((born, in_room(&server, &format!("u{}", born % 3))));
-                    born += 1;
-                }
-                2 | 3 if !tabs.is_empty() => {
-                    let (tab, ws) = {
-                        let at = dice(tabs.len() as u64);
-                        &mut tabs[at]
-                    };
-                    enter(ws, json!(step));
-                    truth.insert((*tab % 3, *tab), step);
-                }
-                4 if !tabs.is_empty() => {
-                    let (tab, ws) = {
-                        let at = dice(tabs.len() as u64);
-                        &mut tabs[at]
-                    };
-                    leave(ws);
-                    truth.remove(&(*tab % 3, *tab));
-                }
-                _ if !tabs.is_empty() => {
-                    let (tab, ws) = {
-                        let at = dice(tabs.len() as u64);
-                        tabs.swap_remove(at)
-                    };
-                    if dice(2) == 0 {
-                        ws.cut();
-                        truth.remove(&(tab % 3, tab));
-                    } else {
-                        let key = ws.resume_key();
-                        let back = Ws::back(&server, Some(&key), &ws.cursor.clone(), &["room"]);
-                        assert_eq!(back.welcome["resumed"], true);
-                        tabs.push((tab, back));
-                    }
-                }
-                _ => {}
-            }
-            tabs.iter_mut().for_each(|(_, ws)| while_quiet(ws));
+            crowd.act(&server, step);
+            crowd.tabs.iter_mut().for_each(|(_, ws)| while_quiet(ws));
         }
-        let expected: std::collections::BTreeSet<String> =
-            truth.keys().map(|(user, _)| format!("u{user}")).collect();
+        let expected: BTreeSet<String> = crowd.present.iter().map(|(user, _)| format!("u{user}")).collect();
+        let mut known: BTreeMap<String, Value> = BTreeMap::new();
         // The last cuts may still be under way to the shard; then their frames are as well.
-        while known.keys().cloned().collect::<std::collections::BTreeSet<_>>() != expected
-            || here(&mut watcher) != known
-        {
+        while known.keys().cloned().collect::<BTreeSet<_>>() != expected || here(&mut watcher) != known {
             while let Some(frame) = watcher.pending() {
-                let all = members(&frame);
-                match frame["type"].as_str() {
-                    Some("joined" | "updated") => known.extend(all),
-                    Some("left") => all
-                        .keys()
-                        .for_each(|id| drop(known.remove(id).unwrap_or_else(|| panic!("{id} left twice")))),
-                    _ => panic!("{frame}"),
-                }
+                learn(&frame, &mut known);
             }
         }
+    }
+}
+
+/// Takes a change into what a watcher knows.
+fn learn(frame: &Value, known: &mut BTreeMap<String, Value>) {
+    let all = members(frame);
+    match frame["type"].as_str() {
+        Some("joined" | "updated") => known.extend(all),
+        Some("left") => {
+            all.keys().for_each(|id| drop(known.remove(id).unwrap_or_else(|| panic!("{id} left twice"))));
+        }
+        _ => panic!("{frame}"),
+    }
+}
+
+/// Tabs of three users, who come, enter, leave, are cut and come back as the dice fall.
+#[derive(Default)]
+struct Crowd {
+    tabs: Vec<(usize, Ws)>,
+    /// User and tab of everybody who has entered and not left.
+    present: BTreeSet<(usize, usize)>,
+    born: usize,
+    state: u64,
+}
+
+impl Crowd {
+    fn dice(&mut self, bound: usize) -> usize {
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.state >> 33) % bound as u64) as usize
+    }
+
+    fn act(&mut self, server: &Server, step: i64) {
+        let act = self.dice(6);
+        if act < 2 && self.tabs.len() < 8 {
+            self.tabs.push((self.born, in_room(server, &format!("u{}", self.born % 3))));
+            self.born += 1;
+            return;
+        }
+        if self.tabs.is_empty() {
+            return;
+        }
+        let at = self.dice(self.tabs.len());
+        let (tab, ws) = &mut self.tabs[at];
+        match act {
+            2 | 3 => {
+                enter(ws, json!(step));
+                self.present.insert((*tab % 3, *tab));
+            }
+            4 => {
+                leave(ws);
+                self.present.remove(&(*tab % 3, *tab));
+            }
+            _ => self.cut(server, at),
+        }
+    }
+
+    /// Cuts a tab off, and lets every second one come back.
+    fn cut(&mut self, server: &Server, at: usize) {
+        let (tab, ws) = self.tabs.swap_remove(at);
+        if self.dice(2) == 0 {
+            ws.cut();
+            self.present.remove(&(tab % 3, tab));
+            return;
+        }
+        let key = ws.resume_key();
+        let back = Ws::back(server, Some(&key), &ws.cursor.clone(), &["room"]);
+        assert_eq!(back.welcome["resumed"], true);
+        self.tabs.push((tab, back));
     }
 }
 
