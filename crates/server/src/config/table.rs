@@ -91,8 +91,8 @@ const SERVER: &[Opt] = &[
     Opt::switch(
         "dev",
         false,
-        "Development mode: opens what old clients need without signatures (an e-mail in the query as \
-         identity, any token, publishing without secret). Refused on an address that others can reach.",
+        "Development mode: everybody may subscribe, publish and be present on every channel, from any web \
+         origin. Refused on an address that others can reach.",
     )
     .flag("dev"),
     Opt::switch(
