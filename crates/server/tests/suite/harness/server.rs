@@ -1,6 +1,6 @@
 //! The real binary as a child process, with a data directory of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -70,8 +70,19 @@ impl Server {
     /// Tries to start a server that must refuse to; gives its exit code and what it said.
     pub fn refusal(start: &Start, data: &Path, listen: &str) -> (Option<i32>, String) {
         let mut command = Self::command(start, data, listen, Path::new(env!("CARGO_BIN_EXE_deskbell")));
-        let output = command.output().expect("the binary starts");
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        let mut child = command.spawn().expect("the binary starts");
+        let (sender, ended) = mpsc::channel();
+        let mut stderr = child.stderr.take().unwrap();
+        std::thread::spawn(move || {
+            let mut said = String::new();
+            // What it says ends when it does.
+            let _ = stderr.read_to_string(&mut said);
+            let _ = sender.send(said);
+        });
+        let said = ended.recv_timeout(DEADLINE);
+        let _ = child.kill();
+        let status = child.wait().unwrap();
+        (status.code(), said.expect("it runs, but it should have refused to start"))
     }
 
     /// The command line of a server.
