@@ -25,7 +25,6 @@ use deskbell_core::limits;
 use deskbell_core::refusal::Code;
 use deskbell_wire::http_head::{self, Head};
 use deskbell_wire::route::{Asked, Route, route};
-use http::header::{CONNECTION, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Response};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -262,20 +261,13 @@ impl Door {
                 }
             }
         }
-        let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
         let mut router = self.router;
-        let mut response = match router.call(request).await {
+        match router.call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
-        };
-        if is_chunked {
-            // hyper forgets a Content-Length that stood beside it. Had somebody before us believed
-            // that one, what follows would not be what it takes it for.
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response
     }
 }
 

@@ -249,8 +249,6 @@ fn a_cursor_that_is_not_ours_is_a_reset_and_never_a_refused_request() {
     scene.undisturbed();
 }
 
-/// Further requests of a connection are read by the HTTP library, which forgets one of two lengths.
-/// So nothing is read behind a chunked body.
 #[test]
 fn tokens_hold_within_the_leeway_of_both_clocks_and_not_beyond() {
     let mut scene = Scene::with("auth.leeway = \"30s\"");

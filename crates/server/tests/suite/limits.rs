@@ -335,11 +335,15 @@ fn a_client_without_a_sign_of_life_is_closed_and_one_that_answers_pings_is_not()
     let mut alive = server.ws();
     alive.subscribe("lobby");
     let alive = std::thread::spawn(move || alive.event());
-    let mut silent = server.ws();
-    silent.mute = true;
-    let begun = Instant::now();
-    assert_eq!(silent.until_closed().code, Some(4408));
-    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    // Twice, so that the other one would have been closed long before.
+    for _ in 0..2 {
+        let mut silent = server.ws();
+        silent.mute = true;
+        let begun = Instant::now();
+        assert_eq!(silent.until_closed().code, Some(4408));
+        let lived = begun.elapsed();
+        assert!(lived >= Duration::from_secs(2) && lived < Duration::from_secs(10), "{lived:?}");
+    }
     server.send("lobby", "still here");
     assert_eq!(alive.join().unwrap(), "still here");
 }

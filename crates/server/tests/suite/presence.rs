@@ -235,87 +235,93 @@ fn who_comes_back_with_an_older_cursor_gets_the_changes_or_the_list() {
     other.expect_nothing();
 }
 
-/// Tabs of three users that come, go and break by the throw of dice.
-struct Crowd<'a> {
-    server: &'a Server,
-    tabs: Vec<(usize, Ws)>,
-    /// Who is present by which tab.
-    truth: BTreeSet<(usize, usize)>,
-    born: usize,
-    dice: u64,
-}
-
-impl Crowd<'_> {
-    fn throw(&mut self, bound: usize) -> usize {
-        self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.dice >> 33) as usize % bound
-    }
-
-    fn step(&mut self, step: i64) {
-        let what = self.throw(6);
-        if what < 2 && self.tabs.len() < 8 {
-            self.tabs.push((self.born, in_room(self.server, &format!("u{}", self.born % 3))));
-            self.born += 1;
-        } else if !self.tabs.is_empty() {
-            let at = self.throw(self.tabs.len());
-            match what {
-                2 | 3 => self.enter(at, step),
-                4 => self.leave(at),
-                _ => self.lose(at),
-            }
-        }
-        self.tabs.iter_mut().for_each(|(_, ws)| while_quiet(ws));
-    }
-
-    fn enter(&mut self, at: usize, step: i64) {
-        let (tab, ws) = &mut self.tabs[at];
-        enter(ws, json!(step));
-        self.truth.insert((*tab % 3, *tab));
-    }
-
-    fn leave(&mut self, at: usize) {
-        let (tab, ws) = &mut self.tabs[at];
-        leave(ws);
-        self.truth.remove(&(*tab % 3, *tab));
-    }
-
-    /// A tab goes for good, or comes back at once.
-    fn lose(&mut self, at: usize) {
-        let (tab, ws) = self.tabs.swap_remove(at);
-        if self.throw(2) == 0 {
-            ws.cut();
-            self.truth.remove(&(tab % 3, tab));
-            return;
-        }
-        let back = Ws::back(self.server, Some(&ws.resume_key()), &ws.cursor.clone(), &["room"]);
-        assert_eq!(back.welcome["resumed"], true);
-        self.tabs.push((tab, back));
-    }
-}
-
 #[test]
 fn everybody_sees_the_same_in_the_end_whatever_happens() {
-    for dice in 1..=3 {
+    for seed in 1..=3_u64 {
         let server = server("0s");
         let mut watcher = in_room(&server, "watcher");
-        let (tabs, truth) = (Vec::new(), BTreeSet::new());
-        let mut crowd = Crowd { server: &server, tabs, truth, born: 0, dice };
-        (0..120).for_each(|step| crowd.step(step));
-        let expected: BTreeSet<String> = crowd.truth.iter().map(|(user, _)| format!("u{user}")).collect();
+        let mut crowd = Crowd { state: seed, ..Crowd::default() };
+        for step in 0..120 {
+            crowd.act(&server, step);
+            crowd.tabs.iter_mut().for_each(|(_, ws)| while_quiet(ws));
+        }
+        let expected: BTreeSet<String> = crowd.present.iter().map(|(user, _)| format!("u{user}")).collect();
         let mut known: BTreeMap<String, Value> = BTreeMap::new();
         // The last cuts may still be under way to the shard; then their frames are as well.
         while known.keys().cloned().collect::<BTreeSet<_>>() != expected || here(&mut watcher) != known {
             while let Some(frame) = watcher.pending() {
-                let all = members(&frame);
-                match frame["type"].as_str() {
-                    Some("joined" | "updated") => known.extend(all),
-                    Some("left") => all
-                        .keys()
-                        .for_each(|id| drop(known.remove(id).unwrap_or_else(|| panic!("{id} left twice")))),
-                    _ => panic!("{frame}"),
-                }
+                learn(&frame, &mut known);
             }
         }
+    }
+}
+
+/// Takes a change into what a watcher knows.
+fn learn(frame: &Value, known: &mut BTreeMap<String, Value>) {
+    let all = members(frame);
+    match frame["type"].as_str() {
+        Some("joined" | "updated") => known.extend(all),
+        Some("left") => {
+            all.keys().for_each(|id| drop(known.remove(id).unwrap_or_else(|| panic!("{id} left twice"))));
+        }
+        _ => panic!("{frame}"),
+    }
+}
+
+/// Tabs of three users, who come, enter, leave, are cut and come back as the dice fall.
+#[derive(Default)]
+struct Crowd {
+    tabs: Vec<(usize, Ws)>,
+    /// User and tab of everybody who has entered and not left.
+    present: BTreeSet<(usize, usize)>,
+    born: usize,
+    state: u64,
+}
+
+impl Crowd {
+    fn dice(&mut self, bound: usize) -> usize {
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.state >> 33) % bound as u64) as usize
+    }
+
+    fn act(&mut self, server: &Server, step: i64) {
+        let act = self.dice(6);
+        if act < 2 && self.tabs.len() < 8 {
+            self.tabs.push((self.born, in_room(server, &format!("u{}", self.born % 3))));
+            self.born += 1;
+            return;
+        }
+        if self.tabs.is_empty() {
+            return;
+        }
+        let at = self.dice(self.tabs.len());
+        let (tab, ws) = &mut self.tabs[at];
+        match act {
+            2 | 3 => {
+                enter(ws, json!(step));
+                self.present.insert((*tab % 3, *tab));
+            }
+            4 => {
+                leave(ws);
+                self.present.remove(&(*tab % 3, *tab));
+            }
+            _ => self.cut(server, at),
+        }
+    }
+
+    /// Cuts a tab off, and lets every second one come back.
+    fn cut(&mut self, server: &Server, at: usize) {
+        let (tab, ws) = self.tabs.swap_remove(at);
+        if self.dice(2) == 0 {
+            ws.cut();
+            self.present.remove(&(tab % 3, tab));
+            return;
+        }
+        let key = ws.resume_key();
+        let back = Ws::back(server, Some(&key), &ws.cursor.clone(), &["room"]);
+        assert_eq!(back.welcome["resumed"], true);
+        self.tabs.push((tab, back));
     }
 }
 

@@ -97,7 +97,13 @@ fn clients_are_told_apart(start: fn(&Server) -> Proxy, headers: fn(&str) -> (&'s
     let server = Server::dev();
     let proxy = start(&server);
     let (name, value) = headers("203.0.113.7");
-    let _ann = ws(&proxy, &[(name, &value)]).unwrap();
+    let ann = ws(&proxy, &[(name, &value)]).unwrap();
+    assert_eq!(address_seen(&server), "127.0.0.1");
+    drop(ann);
+    // Without a proxy the word of the client itself counts for nothing either.
+    let server = Server::dev();
+    let headers = [("X-Forwarded-For", "203.0.113.7"), ("Forwarded", "for=203.0.113.7")];
+    let _ann = Ws::over(Conn::open(&server), "localhost", "/v1/ws", &headers).unwrap();
     assert_eq!(address_seen(&server), "127.0.0.1");
 }
 

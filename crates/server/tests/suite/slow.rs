@@ -23,6 +23,9 @@ body = "2MiB"
 count = 100000
 bytes = "128MiB"
 [[channels]]
+pattern = "room"
+presence = true
+[[channels]]
 pattern = "short*"
 history_count = 16
 [[channels]]
@@ -198,6 +201,35 @@ fn a_short_pause_is_bridged_and_a_longer_one_caught_up() {
     let tally = &swarm.members()[slow].tally;
     assert!(tally.closes.is_empty());
     assert!(tally.events < 2 * sent as usize, "of `latest` only the newest is owed after a long pause");
+}
+
+#[test]
+fn large_answers_to_small_questions_wait_with_the_questions() {
+    let server = server(&["limit.stalled=60s", "limit.burst=2000"]);
+    let shown = "x".repeat(4_000);
+    let mut members: Vec<Ws> = (0..40).map(|_| server.ws()).collect();
+    for ws in &mut members {
+        ws.subscribe("room");
+        let entered = ws.ask(json!({"type": "enter", "channel": "room", "data": shown}));
+        assert_eq!(entered["type"], "ok", "{entered}");
+    }
+    let before = server.resident();
+    // 160 MiB of answers are asked for, and not read.
+    let mut greedy = server.ws();
+    for n in 0..1_000 {
+        greedy.send(&json!({"type": "presence", "ref": n, "channel": "room"}));
+    }
+    members[0].subscribe("other");
+    server.send("other", 1);
+    while members[0].next()["type"] != "event" {}
+    let grown = server.resident().saturating_sub(before);
+    println!("160 MiB of answers were asked for; the server grew by {} KiB", grown >> 10);
+    assert!(grown < SLACK, "the server grew by {} KiB", grown >> 10);
+    // Whoever reads them gets all of them.
+    for n in 0..1_000 {
+        let answer = greedy.expect("presence");
+        assert_eq!((&answer["ref"], answer["members"].as_array().unwrap().len()), (&json!(n), 40));
+    }
 }
 
 #[test]
