@@ -2,7 +2,8 @@
 # Fetches the foreign clients of the conformance suites in fixed versions, where they are missing. Called by `make test`.
 set -eu
 cd "$(dirname "$0")"
-work=../.work
+# Absolute: the scripts that get it work in folders of their own.
+work=$(cd .. && pwd)/.work
 mkdir -p "$work"
 
 ./autobahn/setup.sh "$work/autobahn"
