@@ -18,21 +18,34 @@ pub enum Action {
     Publish,
     /// Enter its presence and see who is here.
     Presence,
+    /// Hold times of the resource whose `slots:` channel it is, and wait for them.
+    Hold,
+    /// Make bookings of holds there without a backend, and cancel them.
+    Confirm,
+    /// Change the resource, its blocks, and everybody's reservations there.
+    Manage,
 }
 
 impl Action {
+    /// Every action.
+    pub const ALL: [Self; 6] =
+        [Self::Subscribe, Self::Publish, Self::Presence, Self::Hold, Self::Confirm, Self::Manage];
+
     /// The word in rules and tokens.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Subscribe => "subscribe",
             Self::Publish => "publish",
             Self::Presence => "presence",
+            Self::Hold => "hold",
+            Self::Confirm => "confirm",
+            Self::Manage => "manage",
         }
     }
 
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Subscribe, Self::Publish, Self::Presence].into_iter().find(|a| a.as_str() == word)
+        Self::ALL.into_iter().find(|a| a.as_str() == word)
     }
 }
 
@@ -203,8 +216,12 @@ pub fn default_rules() -> Rules {
     };
     Rules::new(vec![
         rule("public-*", &[Action::Subscribe, Action::Presence], Audience::Everyone),
-        rule("slots:*", &[Action::Subscribe], Audience::Everyone),
+        rule("slots:*", &[Action::Subscribe, Action::Hold], Audience::Everyone),
+        rule("selections:*", &[Action::Subscribe], Audience::Everyone),
+        // The id is the key: nobody can guess it, and the channel names nobody.
+        rule("booking:*", &[Action::Subscribe], Audience::Everyone),
         rule("user:{user}", &[Action::Subscribe], Audience::User),
+        rule("provider:{user}", &[Action::Subscribe], Audience::User),
     ])
 }
 
@@ -212,7 +229,7 @@ pub fn default_rules() -> Rules {
 pub fn dev_rules() -> Rules {
     Rules::new(vec![Rule {
         pattern: Pattern::parse("*").expect("the star is a pattern"),
-        allow: vec![Action::Subscribe, Action::Publish, Action::Presence],
+        allow: vec![Action::Subscribe, Action::Publish, Action::Presence, Action::Hold, Action::Confirm],
         to: Audience::Everyone,
     }])
 }

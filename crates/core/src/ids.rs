@@ -1,8 +1,11 @@
 //! Names and ids: parsed once at the door, trusted after.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::sync::Arc;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits;
 use crate::refusal::{Code, Refusal};
@@ -53,6 +56,19 @@ macro_rules! text_id {
                 &self.0
             }
         }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = Cow::<str>::deserialize(from)?;
+                Self::parse(&text).map_err(D::Error::custom)
+            }
+        }
     };
 }
 
@@ -87,6 +103,71 @@ text_id!(
     UserId,
     check_user
 );
+
+text_id!(
+    /// What can be booked: a name that the site chose. Its grammar is that of channels, so that
+    /// `slots:{resource}` is one.
+    ///
+    /// ```
+    /// use deskbell_core::ids::ResourceId;
+    /// assert!(ResourceId::parse("room-12").is_ok());
+    /// assert!(ResourceId::parse("room 12").is_err());
+    /// ```
+    ResourceId,
+    check_resource
+);
+text_id!(
+    /// A reservation's id. The server makes it, and nobody can guess it.
+    ReservationId,
+    check_made
+);
+text_id!(
+    /// The id of an entry of a waitlist. The server makes it.
+    WaitId,
+    check_made
+);
+text_id!(
+    /// Where a set of blocks comes from: `holidays`, the name of a calendar feed.
+    SourceName,
+    check_source
+);
+text_id!(
+    /// What the host's own database calls a booking, or what it wants to find there again.
+    ExternalRef,
+    check_external
+);
+
+fn check_resource(text: &str) -> Result<(), Refusal> {
+    if text.len() <= limits::RESOURCE_ID && check_channel(text).is_ok() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::BadField,
+        "a resource's id has 1 to 120 characters out of A-Z a-z 0-9 _ - = @ , . ; : #",
+    ))
+}
+
+fn check_made(text: &str) -> Result<(), Refusal> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    if !text.is_empty() && text.len() <= limits::MADE_ID && text.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BadField, "this is no id that the server made; send it as you got it"))
+}
+
+fn check_source(text: &str) -> Result<(), Refusal> {
+    if printable(text, limits::SOURCE_NAME) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BadField, "a source's name has 1 to 120 bytes and no control characters"))
+}
+
+fn check_external(text: &str) -> Result<(), Refusal> {
+    if printable(text, limits::EXTERNAL_REF) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BadField, "`external_ref` has 1 to 200 bytes and no control characters"))
+}
 
 fn check_channel(text: &str) -> Result<(), Refusal> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-=@,.;:#".contains(&b);
@@ -178,6 +259,33 @@ impl fmt::Display for PublicId {
     }
 }
 
+macro_rules! made_id {
+    ($name:ident, $prefix:literal) => {
+        impl $name {
+            /// The `nth` id that a command makes out of its random seed: 120 bits, which nobody guesses.
+            pub fn derive(seed: [u8; 16], nth: u32) -> Self {
+                use base64::Engine as _;
+                let tag = crate::mac::tag(&seed, &[$prefix.as_bytes(), &nth.to_be_bytes()]);
+                let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&tag[..15]);
+                Self(Arc::from(format!("{}{text}", $prefix)))
+            }
+        }
+    };
+}
+
+impl ReservationId {
+    /// The one reservation that holds all blocks of a source.
+    pub fn of_source(source: &SourceName) -> Self {
+        use base64::Engine as _;
+        let tag = crate::mac::tag(b"blocks", &[source.as_str().as_bytes()]);
+        let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&tag[..15]);
+        Self(Arc::from(format!("b_{text}")))
+    }
+}
+
+made_id!(ReservationId, "r_");
+made_id!(WaitId, "w_");
+
 /// Who acts: a token's subject, or a visitor whose signed id all tabs of a browser share.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Principal {
@@ -187,6 +295,42 @@ pub enum Principal {
     User(UserId),
     /// Nobody in particular, but always the same nobody.
     Visitor(u64),
+}
+
+impl Principal {
+    /// Reads the text form back.
+    ///
+    /// ```
+    /// use deskbell_core::ids::Principal;
+    /// for text in ["backend", "user:7", "visitor:00000000000000ff"] {
+    ///     assert_eq!(Principal::parse(text).unwrap().to_string(), text);
+    /// }
+    /// assert!(Principal::parse("nobody").is_err());
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let unknown = || Refusal::new(Code::BadField, "a principal is `backend`, `user:ID` or `visitor:ID`");
+        match text.split_once(':') {
+            None if text == "backend" => Ok(Self::Backend),
+            Some(("user", id)) => Ok(Self::User(UserId::parse(id)?)),
+            Some(("visitor", hex)) if hex.len() == 16 => {
+                u64::from_str_radix(hex, 16).map(Self::Visitor).map_err(|_| unknown())
+            }
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl Serialize for Principal {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Principal {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(from)?;
+        Self::parse(&text).map_err(D::Error::custom)
+    }
 }
 
 impl fmt::Display for Principal {

@@ -23,6 +23,14 @@ pub const EVENT_NAME: usize = 200;
 pub const EVENT_ID: usize = 128;
 /// Bytes of a `latest` channel's key.
 pub const KEY: usize = 200;
+/// Bytes of a resource's id, so that every channel that is named after one fits a channel's name.
+pub const RESOURCE_ID: usize = 120;
+/// Bytes of an id that the server made: 120 random bits in base64url with a prefix, and room to grow.
+pub const MADE_ID: usize = 64;
+/// Bytes of the name of a set of blocks.
+pub const SOURCE_NAME: usize = 120;
+/// Bytes of what the host's database calls a booking: four UUIDs fit.
+pub const EXTERNAL_REF: usize = 200;
 /// Bytes of a user id; e-mail addresses (254) must fit.
 pub const USER_ID: usize = 256;
 /// Bytes of a client's `ref`, which is only echoed.
@@ -177,3 +185,72 @@ pub const JOIN_BYTES: usize = 64 * 1024;
 pub const CHECKS: usize = 65_536;
 /// Sockets that one address may have in the front door beyond those that may become clients.
 pub const VISITS: usize = 16;
+
+/// Units of one resource; a stadium fits ten times.
+pub const CAPACITY: u32 = 1_000_000;
+/// Time before or after a claim that belongs to it as a buffer.
+pub const BUFFER: Millis = DAY;
+/// Claims of one reservation: a team with its rooms and devices, or a course of a year.
+pub const CLAIMS: usize = 64;
+/// Length of one claim. Each of its days is a row of the store.
+pub const CLAIM_LENGTH: Millis = 400 * DAY;
+/// How far in the future a claim may end.
+pub const CLAIM_AHEAD: Millis = 4_000 * DAY;
+/// Days that all claims of one reservation touch: each is a row, and a look at the resource's usage.
+pub const CLAIM_DAYS: usize = 1_000;
+/// Alternatives of one hold or of one wish of a waitlist; the first that fits is taken.
+pub const ANY_OF: usize = 16;
+/// Claims of one set of blocks: a feed of a busy year.
+pub const BLOCK_CLAIMS: usize = 2_000;
+/// Days that one set of blocks touches.
+pub const BLOCK_DAYS: usize = 4_000;
+/// Bytes of a reservation's `meta`: a name, a telephone number and a wish, not a document.
+pub const META: usize = 4 * 1024;
+/// Bytes of the reason that an override gives.
+pub const REASON: usize = 500;
+/// Time that a hold lasts where nobody says otherwise: long enough for a form and a payment.
+pub const HOLD_TTL: Millis = 10 * MINUTE;
+/// The shortest time that a hold lasts.
+pub const HOLD_TTL_LEAST: Millis = SECOND;
+/// The whole life of a hold whatever is extended, where the resource does not say otherwise.
+pub const HOLD_LIFE: Millis = 30 * MINUTE;
+/// The longest life of a hold that a resource may allow.
+pub const HOLD_LIFE_MOST: Millis = 2 * HOUR;
+/// Time before its end at which the holder of a hold is warned.
+pub const HOLD_WARNING: Millis = 60 * SECOND;
+/// Time between the holder's last connection and the end of its holds: a phone in a tunnel.
+pub const HOLD_GRACE: Millis = 60 * SECOND;
+/// Time that every live hold has at least after a restart, so that its holder can come back.
+pub const HOLD_RESTART: Millis = 30 * SECOND;
+/// Live holds of one principal.
+pub const HOLDS_PER_PRINCIPAL: usize = 5;
+/// Time in which a principal's unconfirmed expiries on one resource are counted.
+pub const STRIKE_WINDOW: Millis = HOUR;
+/// Unconfirmed expiries after which a hold lasts half as long; one more, and there is none.
+pub const STRIKES: usize = 3;
+/// Time for which the first of a waitlist gets its offer.
+pub const OFFER_TTL: Millis = 10 * MINUTE;
+/// The longest time for which a waitlist's offer may stand.
+pub const OFFER_TTL_MOST: Millis = 3 * DAY;
+/// Entries of one resource's waitlist; each is looked at when something becomes free.
+pub const WAITLIST: usize = 200;
+/// Entries of waitlists of one principal.
+pub const WAITS_PER_PRINCIPAL: usize = 5;
+/// Time that a request may wait for approval at most.
+pub const APPROVAL_TTL_MOST: Millis = 30 * DAY;
+/// Reminders before a start.
+pub const REMINDERS: usize = 8;
+/// How long before a start a reminder may be.
+pub const REMINDER_BEFORE: Millis = 60 * DAY;
+/// Other times that a conflict offers.
+pub const ALTERNATIVES: usize = 3;
+/// Things in the way that a conflict names.
+pub const CONFLICTS: usize = 10;
+/// Time over which changes of one resource's free times are joined into one delta.
+pub const SLOTS_JOIN: Millis = 20;
+/// The longest span of a resource that one delta tells; who shows more of it loads it anew.
+pub const SLOTS_WINDOW: Millis = 31 * DAY;
+/// Times that a decision may ask for more of the ledger before it counts as a bug.
+pub const LEDGER_ASKS: usize = 32;
+/// Time for which somebody counts as looking at a slot after having said so.
+pub const SELECTION: Millis = 30 * SECOND;

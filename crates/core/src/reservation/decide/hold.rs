@@ -1,0 +1,382 @@
+//! A hold's life: granted, extended, released, confirmed.
+
+use std::sync::Arc;
+
+use super::super::command::{Act, Actor, Ttl, Wish};
+use super::super::model::{Granted, Policy, Reservation, State, WaitState};
+use super::super::outcome::{Stop, Told, What, no};
+use super::super::slice::Key;
+use super::{Done, Work, principal, same};
+use crate::access::Action;
+use crate::ids::{Principal, ReservationId, ResourceId};
+use crate::limits::{self, Millis};
+use crate::refusal::Code;
+
+impl Work<'_> {
+    pub(super) fn hold(
+        &mut self,
+        actor: &Actor,
+        wish: &Wish,
+        ttl: Ttl,
+        replace: Option<&ReservationId>,
+    ) -> Result<Done, Stop> {
+        let holder = principal(actor, wish.holder.as_ref())?;
+        let sets = self.sets(actor, wish)?;
+        let own = self.own_holds(&holder)?;
+        let others: Vec<_> = own.iter().filter(|own| replace != Some(&own.id)).collect();
+        // Whoever holds a time already is given what it has, and no more time for it.
+        if let Some(mine) = others.iter().find(|own| sets.iter().any(|set| overlaps(own, set))) {
+            return Ok(same(mine));
+        }
+        if others.iter().filter(|own| own.offer.is_none()).count() >= limits::HOLDS_PER_PRINCIPAL {
+            return no(Code::Quota, "you hold 5 times already; release or confirm one of them first");
+        }
+        let replaced = replace.map(|id| self.give_up(actor, &holder, id)).transpose()?;
+        let mut first_conflict = None;
+        for set in sets {
+            let found = self.in_the_way(&set, &[])?;
+            if found.is_empty() {
+                let new = self.new_hold(actor, holder, set, wish, ttl, replaced.as_deref())?;
+                return Ok(self.put_and_reply(new, What::Granted, None));
+            }
+            let ids: Vec<ReservationId> = others.iter().map(|own| own.id.clone()).collect();
+            if !ids.is_empty()
+                && self.in_the_way(&set, &ids)?.is_empty()
+                && let Some(mine) =
+                    others.iter().find(|own| found.iter().any(|(_, p)| p.reservation == own.id))
+            {
+                return Ok(same(mine));
+            }
+            first_conflict.get_or_insert((set, found));
+        }
+        let Some((set, found)) = first_conflict else { return no(Code::BadField, "name at least one claim") };
+        self.conflict(actor, &set, found)
+    }
+
+    /// The live holds of a principal. A backend's are nobody's in particular, and many.
+    pub(super) fn own_holds(&self, holder: &Principal) -> Result<Vec<Arc<Reservation>>, Stop> {
+        if *holder == Principal::Backend {
+            return Ok(Vec::new());
+        }
+        self.slice.need([Key::Principal(holder.clone())])?;
+        let Some(belongings) = self.slice.belongings(holder) else { return Ok(Vec::new()) };
+        self.slice.need(belongings.holds.iter().cloned().map(Key::Reservation))?;
+        let holds = belongings.holds.iter().map(|id| self.reservation(id));
+        let mut holds = holds.collect::<Result<Vec<_>, _>>()?;
+        holds.retain(|hold| hold.state == State::Held && hold.is_live(self.now()));
+        Ok(holds)
+    }
+
+    /// Ends an own hold in favour of the one that replaces it.
+    fn give_up(
+        &mut self,
+        actor: &Actor,
+        holder: &Principal,
+        id: &ReservationId,
+    ) -> Result<Arc<Reservation>, Stop> {
+        let old = self.reservation(id)?;
+        if old.holder != *holder && !self.is_staff(actor, &old) {
+            return no(Code::NotHolder, "`replace` names somebody else's hold; name one of your own");
+        }
+        if old.state != State::Held || !old.is_live(self.now()) {
+            return no(Code::HoldExpired, "the hold to be replaced is over; hold anew without `replace`");
+        }
+        self.put(Reservation { state: State::Released, ..(*old).clone() }, What::Released, Some("replaced"));
+        self.close_offer(&old, WaitState::Left)?;
+        Ok(old)
+    }
+
+    fn new_hold(
+        &mut self,
+        actor: &Actor,
+        holder: Principal,
+        set: Vec<Granted>,
+        wish: &Wish,
+        ttl: Ttl,
+        replaced: Option<&Reservation>,
+    ) -> Result<Reservation, Stop> {
+        let (lasts, life) = self.lasting(actor, &holder, &set, ttl)?;
+        let now = self.now();
+        let mut new = self.new_reservation(State::Held, holder, set);
+        new.email.clone_from(&wish.email);
+        new.meta.clone_from(&wish.meta);
+        new.tied = actor.connected;
+        new.life_until = life.map(|life| now + life);
+        // Replacing one hold by the next is no way to hold for ever.
+        if let Some(old) = replaced
+            && let Some(until) = old.life_until
+            && overlaps(old, &new.claims)
+        {
+            new.life_until = Some(new.life_until.map_or(until, |own| own.min(until)));
+        }
+        new.expires_at = lasts.map(|ttl| new.life_until.map_or(now + ttl, |until| until.min(now + ttl)));
+        new.warned = lasts.is_none_or(|ttl| ttl <= limits::HOLD_WARNING);
+        Ok(new)
+    }
+
+    /// How long a hold lasts, and how long it can be made to last.
+    fn lasting(
+        &self,
+        actor: &Actor,
+        holder: &Principal,
+        set: &[Granted],
+        ttl: Ttl,
+    ) -> Result<(Option<Millis>, Option<Millis>), Stop> {
+        let policies = self.policies(set)?;
+        let life = policies.iter().map(|policy| policy.max_life_ms).min().unwrap_or(limits::HOLD_LIFE);
+        let usual = policies.iter().map(|policy| policy.hold_ttl_ms).min().unwrap_or(limits::HOLD_TTL);
+        let wanted = match ttl {
+            Ttl::Endless if actor.is_backend() => return Ok((None, None)),
+            Ttl::Endless => return no(Code::Denied, "only a backend may hold without an end; give `ttl_ms`"),
+            Ttl::For(ms) if ms < limits::HOLD_TTL_LEAST => {
+                return no(Code::BadField, "`ttl_ms` is at least 1,000; ask for a second or more");
+            }
+            Ttl::For(ms) => ms,
+            Ttl::Usual => usual,
+        };
+        let strikes = self.most_strikes(holder, set)?;
+        if strikes > limits::STRIKES {
+            return no(
+                Code::Quota,
+                "too many holds here were left to expire within an hour; confirm one, or come back later",
+            );
+        }
+        let wanted = if strikes == limits::STRIKES { wanted / 2 } else { wanted };
+        Ok((Some(wanted.clamp(limits::HOLD_TTL_LEAST, life)), Some(life)))
+    }
+
+    fn most_strikes(&self, holder: &Principal, set: &[Granted]) -> Result<usize, Stop> {
+        if *holder == Principal::Backend {
+            return Ok(0);
+        }
+        let resources = || set.iter().map(|granted| &granted.claim.resource);
+        self.slice.need(resources().map(|id| Key::Strikes(holder.clone(), id.clone())))?;
+        let counts = resources().filter_map(|id| self.slice.strikes(holder, id));
+        Ok(counts.map(|strikes| strikes.count(self.now())).max().unwrap_or(0))
+    }
+
+    pub(super) fn policies(&self, set: &[Granted]) -> Result<Vec<Policy>, Stop> {
+        let ids: Vec<&ResourceId> = set.iter().map(|granted| &granted.claim.resource).collect();
+        self.slice.need(ids.iter().map(|id| Key::Resource((*id).clone())))?;
+        ids.into_iter().map(|id| self.resource(id).map(|resource| resource.policy.clone())).collect()
+    }
+
+    /// A reservation that was granted just now.
+    pub(super) fn new_reservation(
+        &mut self,
+        state: State,
+        holder: Principal,
+        claims: Vec<Granted>,
+    ) -> Reservation {
+        Reservation {
+            id: self.next_reservation_id(),
+            holder,
+            state,
+            claims,
+            fence: self.moment.position,
+            version: self.moment.position,
+            granted_at: self.now(),
+            expires_at: None,
+            life_until: None,
+            tied: false,
+            warned: true,
+            unclaimed: false,
+            forced: false,
+            remind_at: Vec::new(),
+            unlinked_at: None,
+            offer: None,
+            block: None,
+            external_ref: None,
+            email: None,
+            meta: None,
+        }
+    }
+
+    pub(super) fn extend(
+        &mut self,
+        actor: &Actor,
+        id: &ReservationId,
+        fence: u64,
+        ttl: Ttl,
+    ) -> Result<Done, Stop> {
+        let old = self.held(actor, id, Some(fence))?;
+        let Some(expires_at) = old.expires_at else { return Ok(same(&old)) };
+        let policies = self.policies(&old.claims)?;
+        let wanted = match ttl {
+            Ttl::For(ms) if ms >= limits::HOLD_TTL_LEAST => ms,
+            Ttl::For(_) => return no(Code::BadField, "`ttl_ms` is at least 1,000; ask for a second or more"),
+            Ttl::Usual => policies.iter().map(|policy| policy.hold_ttl_ms).min().unwrap_or(limits::HOLD_TTL),
+            Ttl::Endless => return no(Code::BadField, "a hold with an end keeps one; give `ttl_ms`"),
+        };
+        let latest = old.life_until.unwrap_or(Millis::MAX);
+        let until = self.now().saturating_add(wanted).min(latest);
+        if until <= expires_at {
+            if latest <= expires_at {
+                return no(Code::MaxLife, "this hold has reached its longest life; confirm it or let it go");
+            }
+            // It lasts longer already, and is never made shorter.
+            return Ok(same(&old));
+        }
+        let warned = until - self.now() <= limits::HOLD_WARNING;
+        let new = Reservation { expires_at: Some(until), warned, ..(*old).clone() };
+        Ok(self.put_and_reply(new, What::Extended, None))
+    }
+
+    /// A live hold that the actor may change, showing this fence.
+    fn held(&self, actor: &Actor, id: &ReservationId, fence: Option<u64>) -> Result<Arc<Reservation>, Stop> {
+        let old = self.reservation(id)?;
+        self.of_holder_or_staff(actor, &old)?;
+        fits_fence(&old, fence)?;
+        match old.state {
+            State::Held if old.is_live(self.now()) => Ok(old),
+            State::Held | State::Expired => {
+                no(Code::HoldExpired, "the hold is over; hold the time again, if it is still free")
+            }
+            state => no(Code::BadState, format!("this is {} and no hold any more", state.as_str())),
+        }
+    }
+
+    pub(super) fn release(
+        &mut self,
+        actor: &Actor,
+        id: &ReservationId,
+        fence: Option<u64>,
+    ) -> Result<Done, Stop> {
+        let old = self.reservation(id)?;
+        self.of_holder_or_staff(actor, &old)?;
+        if fence.is_none() && !self.is_staff(actor, &old) {
+            return no(Code::BadField, "`fence` is missing; send the one that the hold was granted with");
+        }
+        fits_fence(&old, fence)?;
+        match old.state {
+            State::Held if old.is_live(self.now()) => {
+                let new = Reservation { state: State::Released, ..(*old).clone() };
+                let done = self.put_and_reply(new, What::Released, None);
+                self.close_offer(&old, WaitState::Left)?;
+                Ok(done)
+            }
+            // What is over was let go of already, and a retry needs no other answer.
+            State::Held => self.expire(&old),
+            State::Released | State::Expired => Ok(same(&old)),
+            state => no(
+                Code::BadState,
+                format!("this is {} and no hold any more; cancel it instead", state.as_str()),
+            ),
+        }
+    }
+
+    pub(super) fn confirm(&mut self, actor: &Actor, act: &Act) -> Result<Done, Stop> {
+        let Act::Confirm { id, fence, if_still_free, external_ref, email, meta } = act else {
+            return no(Code::BadState, "this is no confirmation");
+        };
+        let old = self.reservation(id)?;
+        self.of_holder_or_staff(actor, &old)?;
+        let claims = || old.claims.iter().map(|granted| &granted.claim.resource);
+        if !claims().all(|resource| actor.may(Action::Confirm, resource, self.now())) {
+            return no(Code::Denied, "only a backend confirms here; an access rule can allow `confirm`");
+        }
+        fits_fence(&old, Some(*fence))?;
+        match old.state {
+            State::Pending | State::Booked | State::Active => return Ok(same(&old)),
+            State::Held if old.is_live(self.now()) => {}
+            State::Held | State::Expired if *if_still_free => {
+                let found = self.in_the_way(&old.claims, std::slice::from_ref(&old.id))?;
+                if !found.is_empty() {
+                    return self.conflict(actor, &old.claims, found);
+                }
+            }
+            State::Held | State::Expired => {
+                return no(
+                    Code::HoldExpired,
+                    "the hold was not confirmed in time; nothing is booked, so pay back or use `if_still_free`",
+                );
+            }
+            state => return no(Code::BadState, format!("this is {}; hold the time anew", state.as_str())),
+        }
+        let mut new = (*old).clone();
+        if !old.is_live(self.now()) {
+            new.fence = self.moment.position;
+        }
+        new.external_ref = external_ref.clone().or(new.external_ref);
+        new.email = email.clone().or(new.email);
+        new.meta = meta.clone().or(new.meta);
+        self.becomes_booking(new)
+    }
+
+    /// What is held, or fits, becomes a booking, or a request where somebody must say yes.
+    pub(super) fn becomes_booking(&mut self, mut new: Reservation) -> Result<Done, Stop> {
+        let policies = self.policies(&new.claims)?;
+        let wait = new.offer.clone();
+        (new.expires_at, new.life_until, new.tied) = (None, None, false);
+        let what = if policies.iter().any(|policy| policy.approval) {
+            new.state = State::Pending;
+            new.unclaimed = policies.iter().any(|policy| !policy.pending_claims);
+            let deadline = policies.iter().filter_map(|policy| policy.approval_ttl_ms).min();
+            new.expires_at = deadline.map(|ttl| self.now() + ttl);
+            What::Requested
+        } else {
+            self.set_booked(&mut new)?;
+            What::Confirmed
+        };
+        let done = self.put_and_reply(new, what, None);
+        if let Some(id) = wait {
+            self.move_wait(&id, WaitState::Accepted)?;
+        }
+        Ok(done)
+    }
+
+    /// Sets what a booking does by itself later.
+    pub(super) fn set_booked(&mut self, new: &mut Reservation) -> Result<(), Stop> {
+        let policies = self.policies(&new.claims)?;
+        new.state = State::Booked;
+        new.unclaimed = false;
+        new.expires_at = None;
+        let start = new.claims.iter().map(|granted| granted.claim.start).min().unwrap_or(0);
+        let offsets = policies.iter().flat_map(|policy| policy.reminders_ms.iter());
+        let mut at: Vec<Millis> = offsets.map(|before| start.saturating_sub(*before)).collect();
+        at.retain(|at| *at > self.now());
+        at.sort_unstable_by(|a, b| b.cmp(a));
+        at.dedup();
+        at.truncate(limits::REMINDERS);
+        new.remind_at = at;
+        let patience = policies.iter().filter_map(|policy| policy.unlinked_after_ms).min();
+        new.unlinked_at = patience.filter(|_| new.external_ref.is_none()).map(|after| self.now() + after);
+        Ok(())
+    }
+
+    /// Notes of a waitlist's entry what became of its offer.
+    pub(super) fn close_offer(&mut self, hold: &Reservation, state: WaitState) -> Result<(), Stop> {
+        match &hold.offer {
+            Some(id) => self.move_wait(id, state),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn move_wait(&mut self, id: &crate::ids::WaitId, state: WaitState) -> Result<(), Stop> {
+        let wait = self.wait(id)?;
+        if wait.state == state || !matches!(wait.state, WaitState::Waiting | WaitState::Offered) {
+            return Ok(());
+        }
+        let new = Arc::new(super::Wait { state, ..(*wait).clone() });
+        self.change.waits.push(new.clone());
+        self.change.told.push(Told::Wait { wait: new, free: false });
+        Ok(())
+    }
+}
+
+/// Does a hold lie over one of these claims?
+pub(super) fn overlaps(own: &Reservation, set: &[Granted]) -> bool {
+    own.claims.iter().any(|mine| {
+        set.iter().any(|wanted| {
+            mine.claim.resource == wanted.claim.resource && mine.claim.span().overlaps(wanted.claim.span())
+        })
+    })
+}
+
+/// A change of a hold shows the fence of its present grant, or it comes from somebody who lost it.
+fn fits_fence(reservation: &Reservation, fence: Option<u64>) -> Result<(), Stop> {
+    if fence.is_some_and(|fence| fence != reservation.fence) {
+        return no(Code::StaleFence, "the fence is not that of the present grant; read the hold again");
+    }
+    Ok(())
+}

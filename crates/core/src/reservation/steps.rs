@@ -1,0 +1,87 @@
+//! How much of a resource is used when: the one function behind what is admitted and what is shown.
+
+use serde::Serialize;
+
+use super::model::{By, Piece, Span};
+use crate::limits::Millis;
+
+/// A time in which a resource's usage does not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Segment {
+    /// When.
+    #[serde(flatten)]
+    pub span: Span,
+    /// Units that are free.
+    pub free: u32,
+    /// When the first of the holds in it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Millis>,
+}
+
+/// Does this piece count at this time? What nobody has ended yet counts no longer once its time is over.
+pub fn counts(piece: &Piece, now: Millis) -> bool {
+    piece.until.is_none_or(|until| now < until)
+}
+
+/// The usage within a span: from each time on, so many units. Pieces may come in any order.
+///
+/// ```
+/// # use deskbell_core::ids::ReservationId;
+/// use deskbell_core::reservation::{By, Piece, Span, usage};
+/// let id = ReservationId::parse("r_1").unwrap();
+/// let piece = |start, end| Piece { span: Span { start, end }, reservation: id.clone(), nth: 0, units: 1, by: By::Booked, until: None };
+/// let pieces = [piece(0, 10), piece(5, 20)];
+/// assert_eq!(usage(pieces.iter(), Span { start: 2, end: 30 }), [(2, 1), (5, 2), (10, 1), (20, 0)]);
+/// ```
+pub fn usage<'a>(pieces: impl Iterator<Item = &'a Piece>, span: Span) -> Vec<(Millis, u64)> {
+    let mut edges: Vec<(Millis, i64)> = vec![(span.start, 0)];
+    for piece in pieces.filter(|piece| piece.span.overlaps(span)) {
+        edges.push((piece.span.start.max(span.start), i64::from(piece.units)));
+        if piece.span.end < span.end {
+            edges.push((piece.span.end, -i64::from(piece.units)));
+        }
+    }
+    edges.sort_unstable_by_key(|(at, _)| *at);
+    let mut steps: Vec<(Millis, u64)> = Vec::with_capacity(edges.len());
+    let mut used = 0_i64;
+    for (at, by) in edges {
+        used += by;
+        let now_used = used.max(0).cast_unsigned();
+        match steps.last_mut() {
+            Some((last, value)) if *last == at => *value = now_used,
+            _ => steps.push((at, now_used)),
+        }
+    }
+    steps
+}
+
+/// The most units that are used at any instant of a span.
+pub fn peak<'a>(pieces: impl Iterator<Item = &'a Piece>, span: Span) -> u64 {
+    usage(pieces, span).into_iter().map(|(_, used)| used).max().unwrap_or(0)
+}
+
+/// What is free within a span, in segments that lie side by side and differ from their neighbours.
+pub fn segments(pieces: &[Piece], span: Span, capacity: u32, now: Millis) -> Vec<Segment> {
+    let live: Vec<&Piece> =
+        pieces.iter().filter(|piece| counts(piece, now) && piece.span.overlaps(span)).collect();
+    let steps = usage(live.iter().copied(), span);
+    let ends = steps.iter().skip(1).map(|(at, _)| *at).chain([span.end]);
+    let mut held: Vec<&Piece> = live.into_iter().filter(|piece| piece.by == By::Held).collect();
+    held.sort_unstable_by_key(|piece| piece.span.start);
+    let mut out: Vec<Segment> = Vec::with_capacity(steps.len());
+    for ((start, used), end) in steps.iter().copied().zip(ends) {
+        let here = Span { start, end };
+        let before = held.partition_point(|piece| piece.span.start < end);
+        let held_until = held[..before]
+            .iter()
+            .filter(|piece| piece.span.overlaps(here))
+            .filter_map(|piece| piece.until)
+            .min();
+        let free = u64::from(capacity).saturating_sub(used) as u32;
+        match out.last_mut() {
+            Some(last) if last.free == free && last.held_until == held_until => last.span.end = end,
+            _ => out.push(Segment { span: here, free, held_until }),
+        }
+    }
+    out
+}
