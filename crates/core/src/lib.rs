@@ -15,6 +15,7 @@
 //! | [`log`] | the one total order of an app's events: append, the ring, the one read |
 //! | [`presence`] | who is here, with leases and grace |
 //! | [`reservation`] | who may claim what, when: the rule of the ledger |
+//! | [`projection`] | one event, every screen, each in its own words |
 //! | [`access`] | may this identity do this on that channel |
 //! | [`session`] | identity, subscriptions, resume key and generation of one tab |
 //! | [`vocabulary`] | what a client may ask and a server may say, in no dialect |
@@ -36,6 +37,7 @@ pub mod mac;
 pub mod pattern;
 pub mod position;
 pub mod presence;
+pub mod projection;
 pub mod rate;
 pub mod refusal;
 pub mod reservation;

@@ -254,3 +254,9 @@ pub const SLOTS_WINDOW: Millis = 31 * DAY;
 pub const LEDGER_ASKS: usize = 32;
 /// Time for which somebody counts as looking at a slot after having said so.
 pub const SELECTION: Millis = 30 * SECOND;
+/// Rows of the table of projections; each is looked at when somebody subscribes.
+pub const PROJECTIONS: usize = 500;
+/// Values of the data that one projection makes.
+pub const PROJECTION_FIELDS: usize = 200;
+/// Frames of one change that a client is known to have been shown, so that none is shown twice.
+pub const FRAMES_PER_CHANGE: usize = 256;

@@ -29,6 +29,8 @@ pub struct Announcement {
     now: Millis,
     position: u64,
     change: String,
+    /// What is being told, so that its events for several audiences can be known for the same.
+    about: usize,
     drafts: Vec<Draft>,
 }
 
@@ -154,7 +156,7 @@ impl Announcement {
         // The seed itself would give away the ids that are made of it.
         let tag = mac::tag(&seed, &[b"change"]);
         let change = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&tag[..12]);
-        Self { app, now, position, change, drafts: Vec::new() }
+        Self { app, now, position, change, about: 0, drafts: Vec::new() }
     }
 
     /// The events, next to each other in the log under the change's id.
@@ -165,6 +167,7 @@ impl Announcement {
     /// Tells what a change says of reservations, waits and resources.
     pub fn tell(&mut self, change: &Change, slice: &Slice) {
         for told in &change.told {
+            self.about += 1;
             match told {
                 Told::Reservation { what, id, why } => {
                     let newest = change.reservations.iter().rev().find(|new| new.id == *id);
@@ -220,6 +223,7 @@ impl Announcement {
     /// Tells what is free now where a resource's usage changed. The days must be known.
     pub fn slots(&mut self, touched: &Touched, slice: &Slice) {
         for (id, span) in touched {
+            self.about += 1;
             let Some(resource) = slice.resource(id) else { continue };
             if span.length() > limits::SLOTS_WINDOW {
                 self.reset_slots(id);
@@ -236,7 +240,7 @@ impl Announcement {
     fn push(&mut self, channel: &str, name: &str, data: &impl Serialize) {
         let Ok(channel) = ChannelName::parse(channel) else { return };
         let (Ok(name), Ok(bytes)) = (EventName::parse(name), serde_json::to_vec(data)) else { return };
-        let id = format!("{}.{}", self.change, self.drafts.len());
+        let id = format!("{}.{}.{}", self.change, self.about, self.drafts.len());
         let Ok(id) = EventId::parse(&id) else { return };
         self.drafts.push(Draft::message(Event { id, channel, name, data: Data::json(bytes), at: self.now }));
     }
