@@ -51,7 +51,7 @@ pub enum Dialect {
 ///     "from":"user:{id}","event":"booking.*","name":"appointment-updated","data":{"id":"$reservation.id"}}"#).unwrap();
 /// assert!(Table::new(vec![text]).is_ok());
 /// ```
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Text {
     /// For the clients of which dialect.

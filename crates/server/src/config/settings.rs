@@ -46,6 +46,8 @@ pub struct Settings {
     pub channels: Vec<ChannelRule>,
     /// Access rules as text, for `core::access`.
     pub access: Vec<AccessRuleText>,
+    /// What clients of a dialect are shown under their own names, beside what is built in.
+    pub projections: Vec<deskbell_core::projection::Text>,
     /// Web origins that may call the HTTP API; `*` is any.
     pub cors_origins: Vec<String>,
     /// WebSockets.
@@ -196,7 +198,7 @@ pub enum ChannelClass {
 pub struct AccessRuleText {
     /// A name in which `*` and `{name}` stand for any run of characters, `{user}` for the user's id.
     pub pattern: String,
-    /// subscribe, publish, presence.
+    /// subscribe, publish, presence, hold, confirm, manage.
     pub allow: Vec<String>,
     /// everyone, user or `role:NAME`.
     pub to: String,
