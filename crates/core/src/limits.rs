@@ -234,7 +234,11 @@ pub const OFFER_TTL: Millis = 10 * MINUTE;
 pub const OFFER_TTL_MOST: Millis = 3 * DAY;
 /// Entries of one resource's waitlist; each is looked at when something becomes free.
 pub const WAITLIST: usize = 200;
-/// Entries of waitlists of one principal.
+/// Days that all alternatives of one entry of a waitlist touch: a weekly course of a year fits. A
+/// change of a resource may look at the days of all its entries at once.
+pub const WAIT_DAYS: usize = 100;
+/// Entries of waitlists of one principal: those that wait, and offers that are still held. A
+/// principal can so have ten live holds at most, five of its own will and five that were offered.
 pub const WAITS_PER_PRINCIPAL: usize = 5;
 /// Time that a request may wait for approval at most.
 pub const APPROVAL_TTL_MOST: Millis = 30 * DAY;
@@ -244,6 +248,8 @@ pub const REMINDERS: usize = 8;
 pub const REMINDER_BEFORE: Millis = 60 * DAY;
 /// Other times that a conflict offers.
 pub const ALTERNATIVES: usize = 3;
+/// Later times that a conflict tries: the half hours of two days.
+pub const ALTERNATIVE_TRIALS: u64 = 96;
 /// Things in the way that a conflict names.
 pub const CONFLICTS: usize = 10;
 /// Time over which changes of one resource's free times are joined into one delta.

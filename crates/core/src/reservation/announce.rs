@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use super::model::{Claim, Reservation, State, Wait};
 use super::outcome::{Change, Told};
-use super::slice::{Slice, Touched};
+use super::slice::{Key, Slice, Touched};
 use super::steps::{Segment, segments};
 use crate::event::{Data, Draft, Event};
 use crate::ids::{AppId, ChannelName, EventId, EventName, ExternalRef, Principal, ResourceId, UserId};
@@ -182,20 +182,18 @@ impl Announcement {
     }
 
     fn reservation(&mut self, name: &str, reservation: &Reservation, why: Option<&str>, slice: &Slice) {
-        let of = |sight| OfReservation { reservation: View::of(reservation, sight), why };
+        let of = |sight, why| OfReservation { reservation: View::of(reservation, sight), why };
         if reservation.block.is_none() {
             // What staff writes as a reason is for staff.
-            let plain = OfReservation { reservation: View::of(reservation, Sight::Nobody), why: None };
-            self.push(&format!("booking:{}", reservation.id), name, &plain);
+            self.push(&format!("booking:{}", reservation.id), name, &of(Sight::Nobody, None));
             if let Principal::User(user) = &reservation.holder {
-                let own = OfReservation { reservation: View::of(reservation, Sight::Own), why: None };
-                self.push(&format!("user:{user}"), name, &own);
+                self.push(&format!("user:{user}"), name, &of(Sight::Own, None));
             }
             for provider in providers(reservation, slice) {
-                self.push(&format!("provider:{provider}"), name, &of(Sight::Holder));
+                self.push(&format!("provider:{provider}"), name, &of(Sight::Holder, None));
             }
         }
-        self.push(&format!("staff:{}", self.app), name, &of(Sight::Everything));
+        self.push(&format!("staff:{}", self.app), name, &of(Sight::Everything, why));
     }
 
     fn wait(&mut self, wait: &Wait, free: bool) {
@@ -220,12 +218,14 @@ impl Announcement {
         self.push(&format!("slots:{resource}"), "slots.reset", &OfResource { resource });
     }
 
-    /// Tells what is free now where a resource's usage changed. The days must be known.
+    /// Tells what is free now where a resource's usage changed. Where the days are not known it says so, and
+    /// never that everything is free.
     pub fn slots(&mut self, touched: &Touched, slice: &Slice) {
         for (id, span) in touched {
             self.about += 1;
             let Some(resource) = slice.resource(id) else { continue };
-            if span.length() > limits::SLOTS_WINDOW {
+            let known = |day| slice.knows(&Key::Day(id.clone(), day));
+            if span.length() > limits::SLOTS_WINDOW || !span.days().all(known) {
                 self.reset_slots(id);
                 continue;
             }

@@ -339,9 +339,18 @@ impl Reservation {
 
     /// Its pieces in the table of live claims: none, once it is over.
     pub fn pieces(&self) -> impl Iterator<Item = (ResourceId, u64, Piece)> {
+        self.pieces_of(|_| true)
+    }
+
+    /// The pieces of some of its claims. A set of blocks has thousands, and few of them matter to one look.
+    pub(super) fn pieces_of(
+        &self,
+        wanted: impl Fn(&Granted) -> bool,
+    ) -> impl Iterator<Item = (ResourceId, u64, Piece)> {
         let claims = if self.state.is_over() || self.unclaimed { &[][..] } else { &self.claims };
         let (by, until) = self.by();
-        claims.iter().enumerate().flat_map(move |(nth, granted)| {
+        let wanted = claims.iter().enumerate().filter(move |(_, granted)| wanted(granted));
+        wanted.flat_map(move |(nth, granted)| {
             granted.padded().by_day().map(move |(day, span)| {
                 let piece = Piece {
                     span,

@@ -96,8 +96,8 @@ impl Slice {
 
     /// Goes on only if all of these are known.
     pub(super) fn need(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), Stop> {
-        let missing: Vec<Key> = keys.into_iter().filter(|key| !self.knows(key)).collect();
-        if missing.is_empty() { Ok(()) } else { Err(Stop::NeedMore(missing)) }
+        let missing: BTreeSet<Key> = keys.into_iter().filter(|key| !self.knows(key)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(Stop::NeedMore(missing.into_iter().collect())) }
     }
 
     /// How much it holds: a store that keeps its slice drops it beyond some bound.
@@ -174,6 +174,10 @@ impl Slice {
         let unsaved = self.unsaved.waits.values().map(|(_, new)| new);
         waiting.extend(unsaved.filter(|wait| wait.waits_for(resource)).cloned());
         self.entries += 1 + waiting.len();
+        // An entry that is changed later must be known as the store has it.
+        for wait in &waiting {
+            self.waits.insert(wait.id.clone(), Some(wait.clone()));
+        }
         let in_order = waiting.into_iter().map(|wait| (wait.joined, wait)).collect();
         self.waiting.insert(resource.clone(), in_order);
     }

@@ -60,6 +60,14 @@ pub fn peak<'a>(pieces: impl Iterator<Item = &'a Piece>, span: Span) -> u64 {
     usage(pieces, span).into_iter().map(|(_, used)| used).max().unwrap_or(0)
 }
 
+/// When within a span more than so many units are used.
+pub(super) fn beyond<'a>(pieces: impl Iterator<Item = &'a Piece>, span: Span, capacity: u32) -> Vec<Span> {
+    let steps = usage(pieces, span);
+    let ends = steps.iter().skip(1).map(|(at, _)| *at).chain([span.end]);
+    let spans = steps.iter().zip(ends).filter(|((_, used), _)| *used > u64::from(capacity));
+    spans.map(|((start, _), end)| Span { start: *start, end }).collect()
+}
+
 /// What is free within a span, in segments that lie side by side and differ from their neighbours.
 pub fn segments(pieces: &[Piece], span: Span, capacity: u32, now: Millis) -> Vec<Segment> {
     let live: Vec<&Piece> =
