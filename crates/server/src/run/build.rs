@@ -61,6 +61,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
             app_secret: clock::random_bytes(),
         },
         durable_age: settings.history.durable_age_ms,
+        disk: None,
     })
     .map_err(StartError::new)?;
     let stored = opened.installation().secret;

@@ -1,6 +1,6 @@
 //! Connections to the data file, and the way from an older file to this program's schema.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -20,10 +20,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Statements that one connection keeps prepared; no connection has more than a dozen or two.
 const STATEMENTS: usize = 48;
 
+/// Where the database stands: a file, on the system's own disk or on one that SQLite knows by name.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) file: PathBuf,
+    pub(super) disk: Option<String>,
+}
+
 /// Opens a connection that acknowledges a commit only when the disk has it.
-pub(super) fn connect(file: &Path) -> Result<Connection, Failure> {
+pub(super) fn connect(place: &Place) -> Result<Connection, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags)?;
+    let file = &place.file;
+    let connection = match place.disk.as_deref() {
+        None => Connection::open_with_flags(file, flags)?,
+        Some(disk) => Connection::open_with_flags_and_vfs(file, flags, disk)?,
+    };
     connection.busy_timeout(PATIENCE)?;
     // First of all, so that another program's file is not changed by as much as a byte.
     check(&connection, file)?;
@@ -39,8 +50,8 @@ pub(super) fn connect(file: &Path) -> Result<Connection, Failure> {
 }
 
 /// Opens a connection that can only read.
-pub(super) fn connect_reader(file: &Path) -> Result<Connection, Failure> {
-    let connection = connect(file)?;
+pub(super) fn connect_reader(place: &Place) -> Result<Connection, Failure> {
+    let connection = connect(place)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
