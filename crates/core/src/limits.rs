@@ -106,6 +106,11 @@ pub const PAGE_EVENTS: usize = 500;
 pub const PAGE_BYTES: usize = 128 * 1024;
 /// Events that one turn of a shard takes from the ring.
 pub const PULL: usize = 4_096;
+/// Cohorts of a shard: an event waits at most for one round over all of them and for the rest of one,
+/// and looking for listeners costs each event once for each cohort.
+pub const COHORTS: usize = 8;
+/// Neighbouring clients of one cohort: with fewer clients than this a shard has only one.
+pub const COHORT: usize = 128;
 /// Channels that one chunk of a turn joins: one bit each of a connection's mask.
 pub const JOIN_CHANNELS: usize = 64;
 /// Time that a slow reader may make no progress before it is closed with "slow, resume".

@@ -13,7 +13,6 @@ use super::client::Client;
 use super::frames::Variant;
 use super::mailbox::{Claim, SessionFacts, Whom};
 use super::session::{CarriedIdentity, CarriedSession, Entered, Moved, Session, Start, Sub};
-use super::sink::Sink;
 use super::timers::What;
 use super::{Shard, flag};
 use crate::clock;
@@ -102,7 +101,7 @@ impl Shard {
         client.catching = None;
         if std::mem::take(&mut client.everything) {
             let app = usize::from(client.app);
-            self.views[app].everything.retain(|other| *other != slot);
+            self.cohort_mut(app, slot).everything.retain(|other| *other != slot);
         }
     }
 
@@ -234,10 +233,7 @@ impl Shard {
             });
         }
         let slot = self.clients.insert(Client::new(app as u16, Variant::NativeWs, peer, session, self.now));
-        let slots = self.clients.slots();
-        self.sinks.resize_with(slots, Sink::default);
-        self.flags.resize(slots, 0);
-        self.masks.resize(slots, 0);
+        self.grow();
         self.flags[slot as usize] = flag::GONE;
         self.enter_session(slot);
         let client = self.clients.get(slot);
