@@ -159,8 +159,11 @@ pub const ACME_SILENCE: Millis = DAY;
 pub const POLL_WAIT: Millis = 25 * SECOND;
 /// Time after which an SSE stream is ended, ± 20 %, so that a drain is nothing special.
 pub const SSE_ROTATION: Millis = 8 * MINUTE;
-/// Time in which a drain spreads its closes.
+/// Time in which a drain spreads its closes, at most.
 pub const DRAIN: Millis = 30 * SECOND;
+/// Time of a drain for each connection of a shard: with a TLS handshake a client that comes back costs
+/// about a millisecond, so everybody's return takes a tenth of a core, and a few clients are not waited for.
+pub const DRAIN_PER_CONNECTION: Millis = 10;
 /// Time after a token's `exp` before its connection is closed: clock skew of both sides.
 pub const TOKEN_GRACE: Millis = 30 * SECOND;
 /// Time over which `reset` tells clients to spread their reloads.

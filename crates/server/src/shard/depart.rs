@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use deskbell_core::ids::{ChannelName, Principal, PublicId};
+use deskbell_core::limits;
 use deskbell_core::session::SessionId;
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
@@ -323,7 +324,7 @@ impl Shard {
         let _ = done.send(occupied.map(|(name, listeners)| (name.to_string(), listeners)).collect());
     }
 
-    /// Closes everybody, each at its own moment within the given time.
+    /// Closes everybody, each at its own moment within the given time, or less where few are here.
     pub(super) fn start_drain(&mut self, over_ms: u64, done: oneshot::Sender<Vec<CarriedSession>>) {
         self.drain = Some(done);
         let live: Vec<u32> = self
@@ -332,8 +333,9 @@ impl Shard {
             .map(|(slot, _)| slot)
             .filter(|slot| !self.flagged(*slot, flag::GONE))
             .collect();
+        let spread = (over_ms - over_ms / 10).min(live.len() as u64 * limits::DRAIN_PER_CONNECTION);
         for slot in live {
-            let moment = clock::random_below(over_ms.saturating_sub(over_ms / 10).max(1));
+            let moment = clock::random_below(spread.max(1));
             self.set_alarm(slot, moment, What::Drain);
         }
     }
