@@ -90,10 +90,9 @@ build-quick:
 
 # --- Long runs --------------------------------------------------------------------------------------------------
 
-soak: ## The same tests with their full counts; takes hours.
+soak: ## The same tests with their full counts; takes hours. Its record is bench/results/soak.md.
 	$(MAKE) BIN=$(QUICK) setup build-quick
-	$(MAKE) BIN=$(QUICK) autobahn-full
-	$(MAKE) BIN=$(QUICK) fuzz
+	$(PYTHON) bench/soak.py
 
 .PHONY: autobahn-full
 autobahn-full: build

@@ -114,6 +114,11 @@ pub const PAGE_EVENTS: usize = 500;
 pub const PAGE_BYTES: usize = 128 * 1024;
 /// Events that one turn of a shard takes from the ring.
 pub const PULL: usize = 4_096;
+/// Cohorts of a shard: an event waits at most for one round over all of them and for the rest of one,
+/// and looking for listeners costs each event once for each cohort.
+pub const COHORTS: usize = 8;
+/// Neighbouring clients of one cohort: with fewer clients than this a shard has only one.
+pub const COHORT: usize = 128;
 /// Channels that one chunk of a turn joins: one bit each of a connection's mask.
 pub const JOIN_CHANNELS: usize = 64;
 /// Time that a slow reader may make no progress before it is closed with "slow, resume".
@@ -162,8 +167,11 @@ pub const ACME_SILENCE: Millis = DAY;
 pub const POLL_WAIT: Millis = 25 * SECOND;
 /// Time after which an SSE stream is ended, ± 20 %, so that a drain is nothing special.
 pub const SSE_ROTATION: Millis = 8 * MINUTE;
-/// Time in which a drain spreads its closes.
+/// Time in which a drain spreads its closes, at most.
 pub const DRAIN: Millis = 30 * SECOND;
+/// Time of a drain for each connection of a shard: with a TLS handshake a client that comes back costs
+/// about a millisecond, so everybody's return takes a tenth of a core, and a few clients are not waited for.
+pub const DRAIN_PER_CONNECTION: Millis = 10;
 /// Time after a token's `exp` before its connection is closed: clock skew of both sides.
 pub const TOKEN_GRACE: Millis = 30 * SECOND;
 /// Time over which `reset` tells clients to spread their reloads.

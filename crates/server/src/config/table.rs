@@ -107,8 +107,8 @@ const SERVER: &[Opt] = &[
         "drain",
         30 * SECOND,
         within(0, 10 * MINUTE),
-        "How long a stop takes at most: connections are closed spread over this time, so that clients do not \
-         all come back in one moment.",
+        "How long a stop takes at most: connections are closed spread over this time, or over 10 ms for each \
+         where that is less, so that clients do not all come back in one moment.",
     )
     .live(Group::Times),
     Opt::texts(

@@ -83,6 +83,20 @@ fn orderly(swarm: &Swarm) {
 }
 
 #[test]
+fn a_few_clients_are_closed_at_once_whatever_the_drain() {
+    let mut server = Server::start(Start::default().flag("--dev").flag("--set").flag("drain=1m"));
+    let mut swarm = Swarm::new(server.address);
+    swarm.comes_back = false;
+    (0..5).for_each(|_| _ = swarm.join(&["memory1"]));
+    swarm.until("everybody is there", Swarm::is_complete);
+    server.signal("INT");
+    let began = monotonic_us();
+    swarm.until("the server has ended", |_| server.has_ended());
+    let took = (monotonic_us() - began) / 1_000;
+    assert!(took < 5_000, "the drain of five clients took {took} ms");
+}
+
+#[test]
 fn a_client_that_does_not_read_does_not_hold_the_drain_up() {
     let server = Server::start(Start::with(CONFIG).flag("--dev").flag("--set").flag("drain=500ms"));
     let mut swarm = Swarm::new(server.address);
