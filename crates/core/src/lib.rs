@@ -19,6 +19,7 @@
 //! | [`access`] | may this identity do this on that channel |
 //! | [`session`] | identity, subscriptions, resume key and generation of one tab |
 //! | [`vocabulary`] | what a client may ask and a server may say, in no dialect |
+//! | [`calendar`] | opening hours in local time, expanded to instants by one function |
 //! | [`mac`] | keyed hashes |
 //! | [`rate`] | token buckets with time as an argument |
 //!
@@ -26,6 +27,7 @@
 //! a read answers with every event after a position or says why it cannot.
 
 pub mod access;
+pub mod calendar;
 pub mod class;
 pub mod cursor;
 pub mod event;

@@ -274,3 +274,27 @@ pub const PROJECTIONS: usize = 500;
 pub const PROJECTION_FIELDS: usize = 200;
 /// Frames of one change that a client is known to have been shown, so that none is shown twice.
 pub const FRAMES_PER_CHANGE: usize = 256;
+/// Bytes of a time zone's id; the longest of the database has 32.
+pub const ZONE_ID: usize = 64;
+/// Bytes of a resource's opening hours as JSON: every rule below fits.
+pub const HOURS_TEXT: usize = 512 * 1024;
+/// Weekly rules of one resource: 14 for each day of the week. Every date of a window looks at them.
+pub const HOURS_WEEKLY: usize = 98;
+/// Dated exceptions of one resource: one for each day of a year, and some to spare.
+pub const HOURS_EXCEPTIONS: usize = 400;
+/// Stretches that one exception opens.
+pub const EXCEPTION_HOURS: usize = 24;
+/// Recurring openings and blocks of one resource. Every date of a window asks each of them.
+pub const HOURS_RECURRING: usize = 50;
+/// Bytes of the text of a recurring rule: every part with all of its values fits.
+pub const RECURRENCE_TEXT: usize = 800;
+/// Periods that a recurring rule may skip at once: daily rules of nearly three years.
+pub const RECURRENCE_INTERVAL: i32 = 1_000;
+/// Dates that a recurring rule may count; beyond it a last date says the same and costs nothing.
+pub const RECURRENCE_COUNT: u32 = 1_000;
+/// Days in which a recurring rule must reach its count: a hundred years. They are walked when it is read.
+pub const RECURRENCE_COUNTED_DAYS: i32 = 36_525;
+/// Time that one question about opening hours may span: a year and the weeks around it.
+pub const CALENDAR_WINDOW: Millis = 400 * DAY;
+/// End of the calendar, 9999-01-01 in UTC: dates have four digits, and what lies around a window too.
+pub const CALENDAR_END: Millis = 253_370_764_800_000;
