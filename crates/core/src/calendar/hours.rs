@@ -114,6 +114,14 @@ impl Hours {
         json::read(value)
     }
 
+    /// Is it open whenever anybody asks?
+    pub fn is_always(&self) -> bool {
+        self.valid == Dates::ALL
+            && self.weekly.is_empty()
+            && self.exceptions.is_empty()
+            && self.recurring.is_empty()
+    }
+
     /// Is every day open all day, as far as exceptions and blocks do not say otherwise?
     fn open_by_default(&self) -> bool {
         self.weekly.is_empty() && self.recurring.iter().all(|rule| rule.effect == Effect::Blocks)

@@ -1,15 +1,60 @@
 //! Stretches of UTC time: a span is any, a window was checked at the door.
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits::{self, DAY, Millis};
 use crate::refusal::{Code, Refusal};
 
 /// A half-open stretch of time: `start` belongs to it, `end` does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Span {
     /// The first instant.
     pub start: Millis,
     /// The first instant behind it.
     pub end: Millis,
+}
+
+impl Span {
+    /// Does any instant belong to both?
+    ///
+    /// ```
+    /// use deskbell_core::calendar::Span;
+    /// let morning = Span { start: 0, end: 10 };
+    /// assert!(morning.overlaps(Span { start: 9, end: 20 }));
+    /// assert!(!morning.overlaps(Span { start: 10, end: 20 }), "back to back is no overlap");
+    /// ```
+    pub const fn overlaps(self, other: Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+
+    /// Is the other one wholly within this one?
+    pub const fn covers(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
+    /// The least span that holds both.
+    #[must_use]
+    pub fn hull(self, other: Self) -> Self {
+        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
+    /// How long it is.
+    pub const fn length(self) -> Millis {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// The UTC days that it touches.
+    pub fn days(self) -> std::ops::RangeInclusive<u64> {
+        self.start / DAY..=self.end.saturating_sub(1).max(self.start) / DAY
+    }
+
+    /// Its part within each UTC day.
+    pub fn by_day(self) -> impl Iterator<Item = (u64, Self)> {
+        self.days().map(move |day| {
+            let (start, end) = (self.start.max(day * DAY), self.end.min((day + 1) * DAY));
+            (day, Self { start, end })
+        })
+    }
 }
 
 /// A span that can be asked about: not empty, not too long, and inside the calendar.

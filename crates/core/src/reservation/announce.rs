@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use super::model::{Claim, Reservation, State, Wait};
 use super::outcome::{Change, Told};
 use super::slice::{Key, Slice, Touched};
-use super::steps::{Segment, segments};
+use super::steps::Segment;
 use crate::event::{Data, Draft, Event};
 use crate::ids::{AppId, ChannelName, EventId, EventName, ExternalRef, Principal, ResourceId, UserId};
 use crate::limits::{self, Millis};
@@ -230,7 +230,7 @@ impl Announcement {
                 continue;
             }
             let pieces: Vec<_> = span.days().flat_map(|day| slice.day(id, day)).cloned().collect();
-            let segments = segments(&pieces, *span, resource.capacity, self.now);
+            let segments = resource.shown(&pieces, *span, self.now);
             let data = OfSlots { resource: id, position: self.position, segments };
             self.push(&format!("slots:{id}"), "slots.delta", &data);
         }

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::model::{Piece, Reservation, Resource, Span, State, Strikes, Wait, WaitState};
+use super::model::{Piece, Reservation, Resource, State, Strikes, Wait, WaitState};
 use super::outcome::{Change, Stop};
+use crate::calendar::Span;
 use crate::ids::{Principal, ReservationId, ResourceId, WaitId};
 
 /// A part of the ledger that can be loaded.

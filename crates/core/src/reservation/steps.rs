@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::model::{By, Piece, Span};
+use super::model::{By, Piece};
+use crate::calendar::Span;
 use crate::limits::Millis;
 
 /// A time in which a resource's usage does not change.
@@ -92,4 +93,41 @@ pub fn segments(pieces: &[Piece], span: Span, capacity: u32, now: Millis) -> Vec
         }
     }
     out
+}
+
+/// The same segments, with nothing free outside open time. For showing; a claim's buffers may lie there.
+///
+/// ```
+/// use deskbell_core::reservation::{Segment, Span, within_hours};
+/// let all = [Segment { span: Span { start: 0, end: 30 }, free: 2, held_until: None }];
+/// let shown = within_hours(&all, &[Span { start: 10, end: 20 }]);
+/// assert_eq!(shown.iter().map(|segment| segment.free).collect::<Vec<_>>(), [0, 2, 0]);
+/// ```
+pub fn within_hours(segments: &[Segment], open: &[Span]) -> Vec<Segment> {
+    let mut shown: Vec<Segment> = Vec::with_capacity(segments.len() + open.len() * 2);
+    let mut push = |segment: Segment| match shown.last_mut() {
+        Some(last) if last.free == segment.free && last.held_until == segment.held_until => {
+            last.span.end = segment.span.end;
+        }
+        _ => shown.push(segment),
+    };
+    let mut first = 0;
+    for segment in segments {
+        let mut at = segment.span.start;
+        while open.get(first).is_some_and(|span| span.end <= at) {
+            first += 1;
+        }
+        for span in open[first..].iter().take_while(|span| span.start < segment.span.end) {
+            let (start, end) = (span.start.max(at), span.end.min(segment.span.end));
+            if at < start {
+                push(Segment { span: Span { start: at, end: start }, free: 0, held_until: None });
+            }
+            push(Segment { span: Span { start, end }, ..*segment });
+            at = end;
+        }
+        if at < segment.span.end {
+            push(Segment { span: Span { start: at, end: segment.span.end }, free: 0, held_until: None });
+        }
+    }
+    shown
 }

@@ -6,6 +6,7 @@ mod expiry;
 mod followed;
 mod members;
 mod once;
+mod opening_hours;
 mod reader;
 mod recover;
 mod replay;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::super::command::{Actor, Wish};
-use super::super::model::{By, Claim, Granted, Piece, Resource, Span, Waitlist};
+use super::super::model::{By, Claim, Granted, Piece, Resource, Waitlist};
 use super::super::outcome::{Alternative, Conflict, Refused, Stop, no};
 use super::super::slice::Key;
 use super::super::steps;
 use super::Work;
 use super::waitlist::is_past;
 use crate::access::Action;
+use crate::calendar::Span;
 use crate::ids::{Principal, ReservationId, ResourceId};
 use crate::limits::{self, DAY};
 use crate::refusal::{Code, Refusal};
@@ -74,10 +75,17 @@ impl Work<'_> {
         }))
     }
 
-    /// What keeps a set of claims from being granted: nothing, where it fits.
+    /// What keeps a set of claims from being granted: nothing, where it fits and is open.
+    pub(super) fn in_the_way(&self, set: &[Granted], but: &[ReservationId]) -> Result<InTheWay, Stop> {
+        let mut found = self.closed(set)?;
+        found.extend(self.taken(set, but)?);
+        Ok(found)
+    }
+
+    /// What else claims the time of a set of claims, beyond what the resources have.
     ///
     /// Claims of one set count against each other too. `but` are reservations that do not count.
-    pub(super) fn in_the_way(&self, set: &[Granted], but: &[ReservationId]) -> Result<InTheWay, Stop> {
+    pub(super) fn taken(&self, set: &[Granted], but: &[ReservationId]) -> Result<InTheWay, Stop> {
         let mut by_resource: BTreeMap<&ResourceId, Vec<&Granted>> = BTreeMap::new();
         for granted in set {
             by_resource.entry(&granted.claim.resource).or_default().push(granted);
@@ -172,15 +180,19 @@ impl Work<'_> {
         if step == 0 || step > DAY {
             return Ok(found);
         }
+        let hours = self.known_hours(set, Span { start: hull.start, end: last })?;
         // Short claims have many later times, and a thousand losers of one slot ask for them at once.
         for nth in 1..=limits::ALTERNATIVE_TRIALS {
             let start = hull.start + nth * step;
             if start + step > last || found.len() >= limits::ALTERNATIVES {
                 break;
             }
+            if !hours.are_open(set, start - hull.start) {
+                continue;
+            }
             let moved: Vec<Granted> =
                 set.iter().map(|granted| shifted(granted, start - hull.start)).collect();
-            if self.in_the_way(&moved, &[])?.is_empty() {
+            if self.taken(&moved, &[])?.is_empty() {
                 found.push(Alternative { start });
             }
         }
@@ -227,7 +239,7 @@ fn wanted(granted: &Granted) -> Piece {
 }
 
 /// A claim that is not granted yet, as a piece to be counted with the others.
-fn wanted_piece(span: Span, units: u32) -> Piece {
+pub(super) fn wanted_piece(span: Span, units: u32) -> Piece {
     let nobody = ReservationId::derive([0; 16], 0);
     Piece { span, reservation: nobody, nth: 0, units, by: By::Held, until: None }
 }

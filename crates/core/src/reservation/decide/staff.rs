@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::command::{Act, Actor, ResourceWish};
 use super::super::model::{
-    ALL_UNITS, BlockSet, By, Claim, Granted, Piece, Policy, Reservation, Resource, Span, State, WaitState,
+    ALL_UNITS, BlockSet, By, Claim, Granted, Piece, Policy, Reservation, Resource, State, WaitState,
 };
 use super::super::outcome::{Change, Conflict, Reply, Stop, Told, What, no};
 use super::super::slice::Key;
@@ -12,6 +12,7 @@ use super::super::steps;
 use super::claims::{InTheWay, sensible_span};
 use super::{Done, Work, principal, same};
 use crate::access::Action;
+use crate::calendar::Span;
 use crate::ids::{Principal, ReservationId, ResourceId, SourceName};
 use crate::limits::{self, Millis};
 use crate::refusal::Code;
@@ -53,7 +54,8 @@ impl Work<'_> {
     /// is returned.
     fn evict(&mut self, set: &[Granted], reason: &str) -> Result<InTheWay, Stop> {
         loop {
-            let found = self.in_the_way(set, &[])?;
+            // Staff books outside opening hours without being asked why.
+            let found = self.taken(set, &[])?;
             self.need_reservations(&found)?;
             let holds = found.iter().filter(|(_, piece)| piece.by == By::Held);
             let holds = holds.map(|(_, piece)| self.reservation(&piece.reservation));
@@ -165,6 +167,7 @@ impl Work<'_> {
             before: wish.before,
             after: wish.after,
             time_zone: wish.time_zone.clone(),
+            hours: wish.hours.clone(),
             provider: wish.provider.clone(),
             policy: wish.policy.clone(),
             version: old.as_ref().map_or(0, |old| old.version),

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::command::{Actor, Wish};
-use super::super::model::{Claim, Granted, Reservation, Resource, Span, State, Wait, WaitState, Waitlist};
+use super::super::model::{Claim, Granted, Reservation, Resource, State, Wait, WaitState, Waitlist};
 use super::super::outcome::{Reply, Stop, Told, What, no};
 use super::super::slice::Key;
 use super::super::steps;
 use super::{Done, Work, principal};
+use crate::calendar::Span;
 use crate::ids::{Principal, ResourceId, WaitId};
 use crate::limits::{self, Millis};
 use crate::refusal::Code;
