@@ -398,6 +398,14 @@ pub struct Piece {
     pub until: Option<Millis>,
 }
 
+impl Piece {
+    /// By time, and the same whatever made them.
+    pub(super) fn in_order(&self, other: &Self) -> std::cmp::Ordering {
+        let by = |piece: &Self| (piece.span.start, piece.span.end, piece.nth);
+        by(self).cmp(&by(other)).then_with(|| self.reservation.cmp(&other.reservation))
+    }
+}
+
 /// Units of a block: whatever the resource has.
 pub const ALL_UNITS: u32 = u32::MAX;
 

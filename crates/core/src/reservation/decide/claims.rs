@@ -166,7 +166,9 @@ impl Work<'_> {
         }
         let reservation = self.reservation(&piece.reservation)?;
         let own = reservation.holder == actor.identity.principal && reservation.holder != Principal::Backend;
-        Ok((own, own || self.is_staff(actor, &reservation)))
+        // What would be offered to somebody else first is not there yet: the refusal leaves it to its timer.
+        let is_there = self.slice.reservation(&piece.reservation).is_some();
+        Ok((own, is_there && (own || self.is_staff(actor, &reservation))))
     }
 
     /// Later times of the same day and the next at which the whole set would fit.

@@ -32,6 +32,10 @@ impl Work<'_> {
             return no(Code::Quota, "you hold 5 times already; release or confirm one of them first");
         }
         self.those_who_wait_first(&sets)?;
+        if let Some(mine) = self.offered_meanwhile(&holder, &sets) {
+            self.change.reply.reservation = Some(mine);
+            return Ok(Done::Changed);
+        }
         let replaced = replace.map(|id| self.give_up(actor, &holder, id)).transpose()?;
         let mut conflicts = Vec::new();
         for set in sets {
@@ -55,6 +59,18 @@ impl Work<'_> {
         self.first_conflict(actor, conflicts)
     }
 
+    /// What was offered to the holder itself in this change, where it lies in the way of what it asks for.
+    fn offered_meanwhile(&self, holder: &Principal, sets: &[Vec<Granted>]) -> Option<Arc<Reservation>> {
+        let in_the_way = |offer: &&Arc<Reservation>| {
+            let wanted = || sets.iter().flatten();
+            offer.claims.iter().any(|mine| {
+                let same = |other: &&Granted| other.claim.resource == mine.claim.resource;
+                wanted().filter(same).any(|other| other.padded().overlaps(mine.padded()))
+            })
+        };
+        self.change.reservations.iter().filter(|new| new.holder == *holder).find(in_the_way).cloned()
+    }
+
     /// The refusal of a wish of which no alternative fits: it speaks of the first.
     pub(super) fn first_conflict<T>(
         &self,
@@ -67,7 +83,7 @@ impl Work<'_> {
         }
     }
 
-    /// The live holds of a principal. A backend's are nobody's in particular, and many.
+    /// The live holds of a principal, the oldest first. A backend's are nobody's in particular, and many.
     pub(super) fn own_holds(&self, holder: &Principal) -> Result<Vec<Arc<Reservation>>, Stop> {
         if *holder == Principal::Backend {
             return Ok(Vec::new());
@@ -78,6 +94,7 @@ impl Work<'_> {
         let holds = belongings.holds.iter().map(|id| self.reservation(id));
         let mut holds = holds.collect::<Result<Vec<_>, _>>()?;
         holds.retain(|hold| hold.state == State::Held && hold.is_live(self.now()));
+        holds.sort_by_key(|hold| hold.fence);
         Ok(holds)
     }
 

@@ -74,7 +74,7 @@ struct Work<'a> {
     /// Ids that were made.
     made: u32,
     /// Where resources may take more than they did, beside what the change frees.
-    looser: BTreeMap<ResourceId, Span>,
+    looser: BTreeMap<ResourceId, Vec<Span>>,
 }
 
 impl Work<'_> {
@@ -185,6 +185,8 @@ impl Work<'_> {
                 pieces.extend(new.pieces_of(here).map(|(.., piece)| piece).filter(counts));
             }
         }
+        // What is said of them does not hang on the order in which they were loaded.
+        pieces.sort_unstable_by(Piece::in_order);
         Ok(pieces)
     }
 

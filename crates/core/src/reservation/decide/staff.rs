@@ -180,7 +180,7 @@ impl Work<'_> {
             if new.capacity < old.capacity {
                 self.change.reply.conflicts = self.beyond(actor, &new)?;
             }
-            self.looser.insert(new.id.clone(), Span { start: 0, end: Millis::MAX });
+            self.loosen(&new.id, Span { start: 0, end: Millis::MAX });
         }
         let new = Arc::new(new);
         self.change.told.push(Told::Resource(new.id.clone()));
@@ -195,7 +195,7 @@ impl Work<'_> {
         let mut pieces: Vec<Piece> = self.slice.all_days(&new.id).cloned().collect();
         let now = self.now();
         pieces.retain(|piece| piece.by != By::Block && piece.span.end > now && steps::counts(piece, now));
-        pieces.sort_unstable_by_key(|piece| piece.span.start);
+        pieces.sort_unstable_by(Piece::in_order);
         let Some(whole) = pieces.iter().map(|piece| piece.span).reduce(Span::hull) else {
             return Ok(Vec::new());
         };

@@ -96,9 +96,9 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn loosen(&mut self, resource: &ResourceId, span: Span) {
-        let all = self.looser.entry(resource.clone()).or_insert(span);
-        *all = all.hull(span);
+    /// Notes that something may be free there.
+    pub(super) fn loosen(&mut self, resource: &ResourceId, span: Span) {
+        self.looser.entry(resource.clone()).or_default().push(span);
     }
 
     /// A hold whose time is over blocks nobody, also before its timer has come. But whoever waits for that time
@@ -170,14 +170,17 @@ impl Work<'_> {
         let freed = self.freed()?;
         self.slice.need(freed.keys().cloned().map(Key::Waiting))?;
         let mut waiting: BTreeMap<u64, Arc<Wait>> = BTreeMap::new();
-        for (id, span) in &freed {
+        for (id, spans) in &freed {
             let resource = self.resource(id)?;
-            let here =
-                |claim: &Claim| claim.resource == *id && grant(claim, &resource).padded().overlaps(*span);
+            let free = |claim: &Claim| {
+                let padded = grant(claim, &resource).padded();
+                claim.resource == *id && spans.iter().any(|span| span.overlaps(padded))
+            };
             for wait in self.slice.waiting(id).chain(&self.change.waits) {
-                let moved =
-                    self.change.waits.iter().any(|new| new.id == wait.id && new.state != WaitState::Waiting);
-                if wait.state == WaitState::Waiting && !moved && wait.any_of.iter().flatten().any(here) {
+                let mut newer = self.change.waits.iter().filter(|new| new.id == wait.id);
+                let waits =
+                    newer.all(|new| new.state == WaitState::Waiting) && wait.state == WaitState::Waiting;
+                if waits && wait.any_of.iter().flatten().any(free) {
                     waiting.insert(wait.joined, wait.clone());
                 }
             }
@@ -196,7 +199,7 @@ impl Work<'_> {
     }
 
     /// Where something may be free that was not, on resources that one can wait for.
-    fn freed(&self) -> Result<BTreeMap<ResourceId, Span>, Stop> {
+    fn freed(&self) -> Result<BTreeMap<ResourceId, Vec<Span>>, Stop> {
         let mut freed = self.looser.clone();
         for new in &self.change.reservations {
             let Some(old) = self.slice.reservation(&new.id).filter(|old| !old.state.is_over()) else {
@@ -205,9 +208,7 @@ impl Work<'_> {
             let lets_go =
                 new.state.is_over() || new.claims != old.claims || (new.unclaimed && !old.unclaimed);
             for granted in old.claims.iter().filter(|_| lets_go) {
-                let span = granted.padded();
-                let all = freed.entry(granted.claim.resource.clone()).or_insert(span);
-                *all = all.hull(span);
+                freed.entry(granted.claim.resource.clone()).or_default().push(granted.padded());
             }
         }
         self.slice.need(freed.keys().cloned().map(Key::Resource))?;
@@ -219,14 +220,16 @@ impl Work<'_> {
         if is_past(wait, self.now()) {
             return self.move_wait(&wait.id, WaitState::Lapsed);
         }
+        // What can only be told of comes behind what can be given.
+        let mut open = false;
         for set in wait.any_of.iter().filter(|set| !is_over(set, self.now())) {
             let Some((granted, ttl, policy)) = self.offered(set, wait)? else { continue };
             if !self.in_the_way(&granted, &[])?.is_empty() {
                 continue;
             }
             if policy == Waitlist::Open {
-                self.change.told.push(Told::Wait { wait: wait.clone(), free: true });
-                return Ok(());
+                open = true;
+                continue;
             }
             let mut hold = self.new_reservation(State::Held, wait.principal.clone(), granted);
             let until = self.now() + ttl;
@@ -244,6 +247,9 @@ impl Work<'_> {
             }
             self.change.told.push(Told::Wait { wait: offered, free: false });
             return Ok(());
+        }
+        if open {
+            self.change.told.push(Told::Wait { wait: wait.clone(), free: true });
         }
         Ok(())
     }
