@@ -6,6 +6,20 @@ use crate::limits::{self, Millis};
 use crate::pattern::Pattern;
 use crate::position::fnv;
 
+/// What the names of the channels begin with that the ledger feeds. They are durable streams whatever
+/// the rules say, because what was promised over them must be there after a crash.
+pub const LEDGER_FED: [&str; 5] = ["slots:", "booking:", "user:", "provider:", "staff:"];
+
+/// Does the ledger feed this channel?
+///
+/// ```
+/// assert!(deskbell_core::class::is_ledger_fed("slots:room-1"));
+/// assert!(!deskbell_core::class::is_ledger_fed("slots"));
+/// ```
+pub fn is_ledger_fed(channel: &str) -> bool {
+    LEDGER_FED.iter().any(|prefix| channel.starts_with(prefix))
+}
+
 /// What is owed to a reader of the channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
