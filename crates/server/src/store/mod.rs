@@ -12,10 +12,11 @@
 //! | `look`, `listing` | what there is in the ledger, and what is free |
 //! | `checkpoint`, `expiry` | housekeeping that no commit waits for |
 //! | `carried` | what a clean stop hands to the next start |
-//! | `verify` | does the file still say one thing everywhere |
+//! | `verify`, `audit` | does the file still say one thing everywhere |
 //!
 //! It knows nothing of sockets, sessions and the log's inside: rows go out through a [`Feed`].
 
+mod audit;
 mod carried;
 mod checkpoint;
 mod codec;

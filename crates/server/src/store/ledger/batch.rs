@@ -74,7 +74,8 @@ impl Ledger {
                 });
             }
             for book in books.values().filter(|book| !book.slice.unsaved().is_empty()) {
-                save(&tables.connection, book.app, book.slice.unsaved())?;
+                let head = tables.head(book.app)?.row;
+                save(&tables.connection, book.app, head, book.slice.unsaved())?;
                 recount(&tables.connection, book.app, now, &book.slice)?;
             }
             Ok(fruits)
@@ -144,6 +145,8 @@ impl Desk<'_> {
         let id = super::of(due);
         Ok(match self.rule(&Command::Due(due.clone()), None)? {
             Written::Change(_, _, row) => Fruit::Row(Some((self.book.app, row))),
+            // The timer that it has from the start still stands.
+            Written::Same(_) if matches!(due, Due::Restarted(_)) => Fruit::Nothing,
             Written::Same(_) => {
                 // It came too early, or what it was for has changed.
                 let next = self.book.slice.reservation(id).and_then(|found| next_due(found));

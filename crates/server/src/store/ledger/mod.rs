@@ -30,11 +30,13 @@ use deskbell_core::log::Row;
 use deskbell_core::reservation::{Due, Refused, Reply};
 use rusqlite::Connection;
 
+use super::expiry::Expiry;
 use super::failure::Failure;
 use super::look::look;
 use super::ruling::{Look, Petition, Sighting, plainly};
 use super::submission::{Publish, broken};
 use super::tables::{self, Outcome, Tables};
+use super::verify::{Verdict, verify};
 use batch::{Fruit, Item};
 use book::Book;
 
@@ -139,6 +141,18 @@ impl Ledger {
         items.extend(self.books.keys().copied().map(Item::Owed));
         self.run(&items, &mut done);
         done
+    }
+
+    /// Deletes what is too old at `now`, all of it.
+    pub fn expire(&mut self, now: Millis, durable_age: Millis) -> Result<(), Failure> {
+        let mut expiry = Expiry::new(now, durable_age);
+        while self.tables.transact(|tables| expiry.slice(tables))? {}
+        Ok(())
+    }
+
+    /// Checks the whole file.
+    pub fn verify(&mut self) -> Result<Verdict, Failure> {
+        verify(&mut self.tables.connection)
     }
 
     /// Looks at what is committed.

@@ -10,8 +10,8 @@ use super::rows;
 use crate::store::failure::Failure;
 
 /// Writes the difference between what the tables have and what was decided.
-pub(super) fn save(connection: &Connection, app: AppId, unsaved: &Unsaved) -> Result<(), Failure> {
-    let table = Table { connection, app: app.0.cast_signed() };
+pub(super) fn save(connection: &Connection, app: AppId, head: u64, unsaved: &Unsaved) -> Result<(), Failure> {
+    let table = Table { connection, app: app.0.cast_signed(), head };
     for resource in unsaved.resources.values() {
         table.put_resource(resource.id.as_str(), &rows::json(&**resource)?)?;
     }
@@ -47,6 +47,8 @@ pub(super) fn save(connection: &Connection, app: AppId, unsaved: &Unsaved) -> Re
 struct Table<'a> {
     connection: &'a Connection,
     app: i64,
+    /// The last position of the batch. What does not say itself when it changed last, did not later.
+    head: u64,
 }
 
 type Placed = (ResourceId, u64, Piece);
@@ -172,8 +174,9 @@ impl Table<'_> {
     fn put_wait(&self, old: Option<&Wait>, new: &Wait) -> Result<(), Failure> {
         self.connection
             .prepare_cached(
-                "INSERT INTO waits (app, id, principal, state, joined, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO UPDATE SET state = excluded.state, body = excluded.body",
+                "INSERT INTO waits (app, id, principal, state, joined, version, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT DO UPDATE SET state = excluded.state, version = excluded.version, body = excluded.body",
             )?
             .execute((
                 self.app,
@@ -181,6 +184,7 @@ impl Table<'_> {
                 new.principal.to_string(),
                 rows::wait_number(new.state),
                 new.joined.cast_signed(),
+                self.head.cast_signed(),
                 rows::json(new)?,
             ))?;
         let (was, is) = (old.is_some_and(is_live), is_live(new));

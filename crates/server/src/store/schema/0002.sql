@@ -61,6 +61,7 @@ CREATE TABLE waits (
     principal TEXT    NOT NULL,
     state     INTEGER NOT NULL,
     joined    INTEGER NOT NULL,
+    version   INTEGER NOT NULL,
     body      TEXT    NOT NULL,
     PRIMARY KEY (app, id)
 ) WITHOUT ROWID;
