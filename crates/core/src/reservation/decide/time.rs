@@ -83,7 +83,7 @@ impl Work<'_> {
     }
 
     /// Whoever held something when the server stopped gets a little time to come back, within the
-    /// hold's life.
+    /// hold's life. What was over before that comes back only if nobody took its time meanwhile.
     pub(super) fn restarted(&mut self, id: &ReservationId) -> Result<Done, Stop> {
         let old = self.reservation(id)?;
         let now = self.now();
