@@ -89,6 +89,11 @@ impl Disk {
         self.device.state().set_plan(plan);
     }
 
+    /// Stops the machine now, as a planned crash does, between two operations.
+    pub fn crash(&self) {
+        self.device.state().crash();
+    }
+
     /// Stops the machine, here if it has not crashed yet, and starts it again without any plan.
     /// Connections from before can only be dropped.
     pub fn reboot(&self, loss: Loss) {
@@ -105,7 +110,7 @@ impl Disk {
         self.device.state().counts()
     }
 
-    /// The planned crash has happened, and nothing works until [`Self::reboot`].
+    /// The machine has stopped, and nothing works until [`Self::reboot`].
     pub fn crashed(&self) -> bool {
         self.device.state().crashed()
     }

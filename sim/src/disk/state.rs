@@ -58,6 +58,10 @@ impl State {
         self.crashed
     }
 
+    pub(super) fn crash(&mut self) {
+        self.crashed = true;
+    }
+
     pub(super) fn set_plan(&mut self, plan: Plan) {
         self.plan = plan;
         self.full_at = plan.room.map(|room| self.used() + room);

@@ -29,7 +29,7 @@ fn crash_at(disk: &Disk, operation: u64, waits: Waits, loss: Loss) -> Known {
 
 #[test]
 fn whatever_was_acknowledged_survives_a_crash_at_every_operation() {
-    for seed in 0..scaled(1, 100) {
+    for seed in 0..scaled(1, 20) {
         for operation in 1..=operations(seed, Waits::Full) {
             for loss in [Loss::Kill, Loss::Power] {
                 let disk = Disk::new(seed);
@@ -47,7 +47,7 @@ fn whatever_was_acknowledged_survives_a_crash_at_every_operation() {
 /// What is wrong after crashes at all operations of some runs.
 fn wrong_with(names: Names, waits: Waits, loss: Loss) -> Vec<String> {
     let mut wrong = Vec::new();
-    for seed in 0..scaled(1, 10) {
+    for seed in 0..scaled(1, 3) {
         for operation in 1..=operations(seed, waits) {
             let disk = Disk::with(seed, names);
             let known = crash_at(&disk, operation, waits, loss);

@@ -75,10 +75,20 @@ fn begin_and_work(disk: &Disk, waits: Waits, known: &mut Known) -> Result<()> {
             }
         }
         if let Err(error) = meanwhile(&copier, &reader, number) {
+            let sync_failed = is_failed_sync(&error);
             known.errors.push(error);
+            if sync_failed {
+                // As one should: see `only_a_restart_is_safe_after_a_failed_sync_of_a_checkpoint`.
+                disk.crash();
+                return Ok(());
+            }
         }
     }
     Ok(())
+}
+
+pub fn is_failed_sync(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_FSYNC)
 }
 
 /// One transaction of a few rows, some of them over several pages.
@@ -114,7 +124,7 @@ fn meanwhile(copier: &Connection, reader: &Connection, number: i64) -> Result<()
     }
 }
 
-fn checkpoint(copier: &Connection, how: &str) -> Result<()> {
+pub fn checkpoint(copier: &Connection, how: &str) -> Result<()> {
     copier.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()))
 }
 

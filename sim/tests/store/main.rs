@@ -101,7 +101,7 @@ fn what_a_retry_was_told_after_a_kill_survives_a_loss_of_power() {
 fn an_acknowledged_publish_survives_failing_reads_writes_and_syncs_and_a_full_disk() {
     let counts = counts();
     let mut refused = 0;
-    for seed in 0..scaled(100, 5_000) {
+    for seed in 0..scaled(100, 1_000) {
         let disk = Disk::new(seed);
         let site = Site::new(&disk);
         let plan = Plan::rolled(seed, Counts::default(), counts);
