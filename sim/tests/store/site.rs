@@ -11,7 +11,7 @@ use deskbell_core::ids::{AppId, ChannelName, EventId, EventName};
 use deskbell_core::limits::{DURABLE_AGE, Millis};
 use deskbell_core::log::{Bounds, Log, Once};
 use deskbell_core::position::{Epoch, Position, ledger};
-use deskbell_server::store::{LedgerRead, LedgerWant, Opened, Options, Publish, Seed, Store};
+use deskbell_server::store::{LedgerRead, LedgerWant, Opened, Options, Publish, Seed, Store, World};
 use deskbell_sim::disk::Disk;
 
 const APP: AppId = AppId(1001);
@@ -50,7 +50,13 @@ impl<'a> Site<'a> {
                 })
                 .collect()
         };
-        opened.start(Box::new(feed)).ok()
+        let mut granted = 0_u128;
+        let seeds = move || {
+            granted += 1;
+            granted.to_be_bytes()
+        };
+        let world = World { feed: Box::new(feed), clock: Box::new(|| NOW), seeds: Box::new(seeds) };
+        opened.start(world).ok()
     }
 }
 
