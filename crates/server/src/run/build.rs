@@ -19,6 +19,7 @@ use deskbell_core::session::Seals;
 
 use super::StartError;
 use crate::app::{App, Secret};
+use crate::attendance::Attendance;
 use crate::bell::Bells;
 use crate::clock;
 use crate::config::{AccessRuleText, AcmeSettings, ChannelClass, ChannelRule, Settings, TlsSettings};
@@ -74,6 +75,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         directory: Directory::default(),
         tuning: ArcSwap::from_pointee(tuning(settings)),
         front: ArcSwap::from_pointee(front(settings)),
+        attendance: Attendance::default(),
         limiter: Limiter::default(),
         metrics: Metrics::default(),
         runtime: tokio::runtime::Handle::current(),
@@ -261,7 +263,9 @@ fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
     };
     let action = |word: &String| {
         Action::parse(word).ok_or_else(|| {
-            StartError(format!("access.allow: \"{word}\" is none of subscribe, publish, presence"))
+            StartError(format!(
+                "access.allow: \"{word}\" is none of subscribe, publish, presence, hold, confirm, manage"
+            ))
         })
     };
     Ok(Rule {
@@ -329,6 +333,8 @@ pub fn tuning(settings: &Settings) -> Tuning {
         parked_per_address: limits.parked_sessions_per_address.div_ceil(settings.shards),
         resume_window: settings.session.resume_window_ms,
         presence_grace: settings.session.presence_grace_ms,
+        hold_grace: settings.holds.grace_ms,
+        holds_end_with_connections: !settings.holds.keep,
         heartbeat: settings.heartbeat_ms,
         sse_rotation: limits.sse_rotation_ms,
         silence: limits.idle_ms,

@@ -12,6 +12,7 @@ use std::io::Write as _;
 use serde::Serialize;
 
 use super::reference::Reference;
+use crate::ledger::members_of_refusal;
 use deskbell_core::event::{Data, Entry, Form, Kind};
 use deskbell_core::ids::ChannelName;
 use deskbell_core::presence::Presence;
@@ -61,7 +62,22 @@ pub fn encode(notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
             field("id", id.as_str(), out);
             finish(cursor, out);
         }
-        Notice::Error(refusal) => error(refusal, reference, out),
+        Notice::Ledger { members, cursor } => {
+            open("ok", reference, out);
+            splice(members, out);
+            finish(cursor, out);
+        }
+        Notice::Error(refusal) => {
+            error(refusal, reference, out);
+            out.push(b'}');
+        }
+        Notice::Refused(refused) => {
+            error(&refused.refusal, reference, out);
+            for (label, value) in &members_of_refusal(refused) {
+                field(label, value, out);
+            }
+            out.push(b'}');
+        }
         Notice::Unsubscribed { .. } | Notice::Ok => bare("ok", reference, out),
         Notice::Pong => bare("pong", reference, out),
         Notice::Closing { reconnect_in_ms } => {
@@ -108,7 +124,15 @@ fn error(refusal: &Refusal, reference: &Reference, out: &mut Vec<u8>) {
     open("error", reference, out);
     field("code", refusal.code.as_str(), out);
     field("message", &*refusal.message, out);
-    out.push(b'}');
+}
+
+/// Puts the members of an object behind those of the frame.
+fn splice(object: &str, out: &mut Vec<u8>) {
+    let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    if !members.is_empty() {
+        out.push(b',');
+        out.extend_from_slice(members.as_bytes());
+    }
 }
 
 fn bare(kind: &str, reference: &Reference, out: &mut Vec<u8>) {
