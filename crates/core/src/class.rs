@@ -6,6 +6,20 @@ use crate::limits::{self, Millis};
 use crate::pattern::Pattern;
 use crate::position::fnv;
 
+/// What the names of the channels begin with that the ledger feeds. They are durable streams whatever
+/// the rules say, because what was promised over them must be there after a crash.
+pub const LEDGER_FED: [&str; 5] = ["slots:", "booking:", "user:", "provider:", "staff:"];
+
+/// Does the ledger feed this channel?
+///
+/// ```
+/// assert!(deskbell_core::class::is_ledger_fed("slots:room-1"));
+/// assert!(!deskbell_core::class::is_ledger_fed("slots"));
+/// ```
+pub fn is_ledger_fed(channel: &str) -> bool {
+    LEDGER_FED.iter().any(|prefix| channel.starts_with(prefix))
+}
+
 /// What is owed to a reader of the channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
@@ -71,7 +85,19 @@ pub struct Classes {
 
 impl Classes {
     /// Rules in order, and the class of every channel that none of them names.
+    ///
+    /// Before them stand those of the channels that the ledger feeds, and of selections. A rule with
+    /// the very pattern of one of them says how much is kept of it, and who is present there.
+    ///
+    /// ```
+    /// use deskbell_core::class::{Classes, Shape};
+    /// let classes = Classes::default();
+    /// assert!(classes.of("slots:room-1").durable);
+    /// assert_eq!(classes.of("selections:room-1").shape, Shape::Ephemeral);
+    /// assert!(!classes.of("news").durable);
+    /// ```
     pub fn new(rules: Vec<(Pattern, Class)>, otherwise: Class) -> Self {
+        let rules = with_our_own(rules);
         let longest = [Shape::Stream, Shape::Latest].map(|shape| {
             let all = rules.iter().map(|(_, class)| class).chain([&otherwise]);
             let of_shape = all.filter(|class| class.shape == shape && !class.durable);
@@ -107,8 +133,50 @@ impl Classes {
     }
 }
 
+/// Puts the rules before all others that are not for a configuration to change.
+fn with_our_own(mut rules: Vec<(Pattern, Class)>) -> Vec<(Pattern, Class)> {
+    let mut own = Vec::with_capacity(LEDGER_FED.len() + 1 + rules.len());
+    for prefix in LEDGER_FED.into_iter().chain(["selections:"]) {
+        let text = format!("{prefix}*");
+        let Ok(pattern) = Pattern::parse(&text) else { continue };
+        let wished = rules.iter().position(|(pattern, _)| pattern.as_str() == text);
+        let mut class = wished.map(|place| rules.remove(place).1);
+        if is_ledger_fed(prefix) {
+            let class = class.get_or_insert_with(|| Class::of_shape(Shape::Stream));
+            (class.shape, class.durable) = (Shape::Stream, true);
+        }
+        own.push((pattern, class.unwrap_or_else(|| Class::of_shape(Shape::Ephemeral))));
+    }
+    own.extend(rules);
+    own
+}
+
 impl Default for Classes {
     fn default() -> Self {
         Self::new(Vec::new(), Class::of_shape(Shape::Stream))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_cannot_take_the_ledgers_channels_out_of_the_ledger() {
+        let rule = |pattern: &str, events| {
+            let mut class = Class::of_shape(Shape::Latest);
+            class.retention.events = events;
+            (Pattern::parse(pattern).unwrap(), class)
+        };
+        let rules = vec![rule("*", 1), rule("user:7", 2), rule("user:*", 3), rule("selections:*", 4)];
+        let classes = Classes::new(rules, Class::of_shape(Shape::Stream));
+        let of = |name: &str| {
+            let class = classes.of(name);
+            (class.shape, class.durable, class.retention.events)
+        };
+        assert_eq!(of("user:7"), (Shape::Stream, true, 3));
+        assert_eq!(of("slots:7"), (Shape::Stream, true, limits::HISTORY_EVENTS));
+        assert_eq!(of("selections:7"), (Shape::Latest, false, 4));
+        assert_eq!(of("news"), (Shape::Latest, false, 1));
     }
 }

@@ -8,11 +8,24 @@
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use deskbell_core::limits::Millis;
 
 static ANCHOR: OnceLock<(Millis, Instant)> = OnceLock::new();
+
+/// How far the time is ahead of the wall clock at start, because it had come further before.
+static AHEAD: AtomicU64 = AtomicU64::new(0);
+
+/// From now on the time is not earlier than this: what a run before has written down as past stays
+/// past, also when the machine's clock was set back meanwhile.
+pub fn not_before(least: Millis) {
+    let missing = least.saturating_sub(now_ms());
+    if missing > 0 {
+        AHEAD.fetch_add(missing, Ordering::Relaxed);
+    }
+}
 
 /// Milliseconds since the Unix epoch.
 pub fn now_ms() -> Millis {
@@ -20,7 +33,7 @@ pub fn now_ms() -> Millis {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         (wall.as_millis() as Millis, Instant::now())
     });
-    wall + since.elapsed().as_millis() as Millis
+    wall + since.elapsed().as_millis() as Millis + AHEAD.load(Ordering::Relaxed)
 }
 
 /// Microseconds since the process first asked for the time: for measuring, never for deciding.

@@ -74,6 +74,16 @@ pub struct Unsaved {
 /// Where a resource's usage changed.
 pub type Touched = BTreeMap<ResourceId, Span>;
 
+impl Unsaved {
+    /// There is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+            && self.reservations.is_empty()
+            && self.waits.is_empty()
+            && self.strikes.is_empty()
+    }
+}
+
 impl Slice {
     /// Is it known?
     pub fn knows(&self, key: &Key) -> bool {

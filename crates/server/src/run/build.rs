@@ -30,10 +30,13 @@ use crate::limiter::Limiter;
 use crate::log::AppLog;
 use crate::metrics::Metrics;
 use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
-use crate::store::{Feed, Opened, Options, Seed};
+use crate::store::{Feed, Opened, Options, Seed, World};
 use crate::tls::Acceptor;
 use crate::tls::acme::Acme;
 use crate::tls::files::CertificateFiles;
+
+/// The clock of a machine may be this far behind that of the run before without anybody being told.
+const CLOCK_TOLERANCE: u64 = 2_000;
 
 /// The hub and the threads of its shards.
 pub fn hub(settings: &Settings) -> Result<(Arc<Hub>, Vec<JoinHandle<()>>), StartError> {
@@ -63,10 +66,17 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         durable_age: settings.history.durable_age_ms,
     })
     .map_err(StartError::new)?;
+    let last_at = opened.last_at().map_err(StartError::new)?;
+    if last_at > clock::now_ms() + CLOCK_TOLERANCE {
+        tracing::warn!(
+            "the machine's clock is behind the last entry of the data file; time goes on from there"
+        );
+    }
+    clock::not_before(last_at);
     let stored = opened.installation().secret;
     let apps = apps(settings, &mut opened, &bells)?;
     let sessions = carried_sessions(&mut opened, &apps)?;
-    let store = opened.start(feed(&apps)).map_err(StartError::new)?;
+    let store = opened.start(world(&apps)).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
         apps,
         seals: Seals::derive(&stored),
@@ -133,6 +143,11 @@ fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, 
             log
         }
     })
+}
+
+/// What the store is given: the way into the logs, the time, and dice.
+fn world(apps: &[App]) -> World {
+    World { feed: feed(apps), clock: Box::new(clock::now_ms), seeds: Box::new(clock::random_bytes::<16>) }
 }
 
 /// Committed rows go into their app's log, before anybody is told that they are safe.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-use super::lane::Lane;
+use super::lane::{Lane, Side};
 use super::writer::Task;
 
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Checkpointer {
                 // and leaves next to nothing to the writer.
                 passive(connection);
                 // A full lane means a busy writer; the next checkpoint asks again.
-                let _ = writer.offer(Task::Settle, 0);
+                let _ = writer.offer(Side::Second, Task::Settle, 0);
             }
         }
     }

@@ -1,12 +1,14 @@
 //! Deletes what is too old, in slices small enough that a commit behind one hardly waits.
 
 use deskbell_core::ids::AppId;
-use deskbell_core::limits::{self, Millis};
+use deskbell_core::limits::{self, DAY, Millis};
 use deskbell_core::position::ledger;
+use deskbell_core::reservation::State;
 use rusqlite::OptionalExtension as _;
 
 use super::codec::{self, Seen};
 use super::failure::Failure;
+use super::ledger::rows::state_number;
 use super::tables::Tables;
 
 /// Rows of one slice.
@@ -15,6 +17,10 @@ const ROWS: usize = 64;
 const EVENTS: usize = 256;
 /// Idempotency keys of one slice; each is one small delete.
 const KEYS: i64 = 128;
+/// Other small rows of one slice.
+const SMALL: usize = 128;
+/// Days for which claims are kept that nobody can make any more: whoever looks at yesterday sees them.
+const PAST_DAYS: u64 = 2;
 
 /// One pass over all apps.
 #[derive(Debug)]
@@ -23,8 +29,14 @@ pub(super) struct Expiry {
     rows: Millis,
     /// Keys before this time go.
     keys: Millis,
+    /// Strikes whose last one lies before this time go.
+    strikes: Millis,
+    /// Claims of days before this one go.
+    day: u64,
     /// Apps up to here are done.
     app: Option<i64>,
+    /// Claims of resources up to here are done, of the app that is not.
+    resource: String,
 }
 
 /// How far expiry has come in one app.
@@ -39,7 +51,14 @@ impl Expiry {
     /// Rows stay at least as long as their keys, because a retry is answered from its row.
     pub(super) fn new(now: Millis, durable_age: Millis) -> Self {
         let rows = now.saturating_sub(durable_age.max(limits::IDEMPOTENCY));
-        Self { rows, keys: now.saturating_sub(limits::IDEMPOTENCY), app: None }
+        Self {
+            rows,
+            keys: now.saturating_sub(limits::IDEMPOTENCY),
+            strikes: now.saturating_sub(limits::STRIKE_WINDOW),
+            day: (now / DAY).saturating_sub(PAST_DAYS),
+            app: None,
+            resource: String::new(),
+        }
     }
 
     /// Deletes one slice. Says whether there is more to do.
@@ -47,10 +66,53 @@ impl Expiry {
         let Some(floors) = self.floors(tables)? else { return Ok(false) };
         let keys_done = self.expire_keys(tables, &floors)?;
         let rows_done = self.expire_rows(tables, &floors)?;
-        if keys_done && rows_done {
+        if keys_done && rows_done && self.expire_strikes(tables, &floors)? && self.expire_claims(tables, &floors)? {
             self.app = Some(floors.app);
+            self.resource.clear();
         }
         Ok(true)
+    }
+
+    fn expire_strikes(&self, tables: &Tables, floors: &Floors) -> Result<bool, Failure> {
+        let gone = tables
+            .connection
+            .prepare_cached(
+                "DELETE FROM strikes WHERE app = ?1 AND (principal, resource) IN
+                     (SELECT principal, resource FROM strikes WHERE app = ?1 AND at <= ?2 LIMIT ?3)",
+            )?
+            .execute((floors.app, self.strikes.cast_signed(), SMALL as i64))?;
+        Ok(gone < SMALL)
+    }
+
+    /// Deletes claims of the past, resource by resource. Holds keep theirs, by which they are found.
+    fn expire_claims(&mut self, tables: &Tables, floors: &Floors) -> Result<bool, Failure> {
+        tables
+            .connection
+            .prepare_cached("UPDATE apps SET claims_floor = ?2 WHERE app = ?1 AND claims_floor < ?2")?
+            .execute((floors.app, self.day.cast_signed()))?;
+        for _ in 0..ROWS {
+            let next: Option<String> = tables
+                .connection
+                .prepare_cached(
+                    "SELECT resource FROM claims WHERE app = ?1 AND resource > ?2 ORDER BY resource LIMIT 1",
+                )?
+                .query_row((floors.app, &self.resource), |row| row.get(0))
+                .optional()?;
+            let Some(resource) = next else { return Ok(true) };
+            let gone = tables
+                .connection
+                .prepare_cached(
+                    "DELETE FROM claims WHERE app = ?1 AND resource = ?2 AND (day, start, reservation, nth) IN
+                         (SELECT day, start, reservation, nth FROM claims
+                          WHERE app = ?1 AND resource = ?2 AND day < ?3 AND by <> 0 LIMIT ?4)",
+                )?
+                .execute((floors.app, &resource, self.day.cast_signed(), SMALL as i64))?;
+            if gone == SMALL {
+                return Ok(false);
+            }
+            self.resource = resource;
+        }
+        Ok(false)
     }
 
     /// The next app.
@@ -152,6 +214,9 @@ impl Old {
         for (place, event) in seen.iter().enumerate() {
             let coordinate = ledger::event(self.position.cast_unsigned(), place).cast_signed();
             delete_event(tables, app, coordinate, event)?;
+            if let Some(id) = event.channel.strip_prefix("booking:") {
+                delete_ended(tables, app, self.position, id)?;
+            }
         }
         tables
             .connection
@@ -159,6 +224,25 @@ impl Old {
             .execute((app, self.position))?;
         Ok(seen.len())
     }
+}
+
+/// With the last row that tells of it goes a hold that ended as one, and an entry of a waitlist that is
+/// over. Bookings stay.
+fn delete_ended(tables: &Tables, app: i64, position: i64, id: &str) -> Result<(), Failure> {
+    let (released, expired) = (state_number(State::Released), state_number(State::Expired));
+    tables
+        .connection
+        .prepare_cached(
+            "DELETE FROM reservations WHERE app = ?1 AND id = ?2 AND version <= ?3 AND state IN (?4, ?5)",
+        )?
+        .execute((app, id, position, released, expired))?;
+    tables
+        .connection
+        .prepare_cached(
+            "DELETE FROM waits WHERE app = ?1 AND id = ?2 AND version <= ?3 AND state >= 2",
+        )?
+        .execute((app, id, position))?;
+    Ok(())
 }
 
 /// A key that was used anew belongs to another row and stays.

@@ -5,14 +5,18 @@
 //! | `files`, `schema` | the data directory, its lock, and the way from older files to this schema |
 //! | `installation` | secret and credentials, made at the first start |
 //! | `codec`, `tables` | events as bytes, and publishes as rows |
-//! | `lane`, `writer` | the one writing thread: many publishes, one fsync, then the log, then answers |
+//! | `lane`, `writer` | the one writing thread: many commands and publishes, one fsync, then the log, then answers |
+//! | `ledger` | what one commit consists of: commands decided on a slice, and publishes |
+//! | `ruling`, `submission` | what is handed in, and what comes back |
 //! | `page`, `reader` | the durable half of the one read |
+//! | `look`, `listing` | what there is in the ledger, and what is free |
 //! | `checkpoint`, `expiry` | housekeeping that no commit waits for |
 //! | `carried` | what a clean stop hands to the next start |
-//! | `verify` | does the file still say one thing everywhere |
+//! | `verify`, `audit` | does the file still say one thing everywhere |
 //!
 //! It knows nothing of sockets, sessions and the log's inside: rows go out through a [`Feed`].
 
+mod audit;
 mod carried;
 mod checkpoint;
 mod codec;
@@ -21,6 +25,9 @@ mod failure;
 mod files;
 mod installation;
 mod lane;
+mod ledger;
+mod listing;
+mod look;
 mod page;
 mod reader;
 mod ruling;
@@ -40,23 +47,26 @@ use std::thread::JoinHandle;
 
 use deskbell_core::ids::AppId;
 use deskbell_core::limits::Millis;
-use deskbell_core::position::ledger;
+use deskbell_core::position::ledger::EVENTS_PER_ROW;
 use deskbell_core::refusal::{Code, Refusal};
 use rusqlite::Connection;
 
 pub use failure::Failure;
 pub use installation::{Credentials, Installation, Seed};
+pub use ledger::{Decided, Done, Ledger, Seeds};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
 pub use ruling::{Filter, Heard, Look, Petition, Ruled, Ruling, Seen, Sighting, Watched, plainly};
 pub use submission::{Answered, Publish, Receipt};
+pub use tables::Outcome;
 pub use verify::{Verdict, inspect};
-pub use writer::Feed;
+pub use writer::{Clock, Feed};
 
 use carried::What;
 use checkpoint::Checkpointer;
 use files::Paths;
-use lane::{Lane, Refused};
+use lane::{Lane, Refused, Side};
 use reader::Reading;
+use ruling::Hearing;
 use submission::{Answer, busy, ending};
 use writer::{Task, Writer};
 
@@ -90,6 +100,16 @@ pub struct Opened {
     clean: bool,
     durable_age: Millis,
     lock: File,
+}
+
+/// What a store is given of the world outside.
+pub struct World {
+    /// Takes committed rows into the log.
+    pub feed: Feed,
+    /// The server's time. It must not be earlier than [`Opened::last_at`].
+    pub clock: Clock,
+    /// Random bytes for what is granted.
+    pub seeds: Seeds,
 }
 
 /// The store at work.
@@ -155,7 +175,24 @@ impl Opened {
 
     /// The last row of an app with its check value, or zeros: what a log begins with.
     pub fn head(&self, app: AppId) -> Result<(u64, u32), Failure> {
-        tables::head(&self.control, app)
+        let head = tables::head(&self.control, app)?;
+        Ok((head.row, head.check))
+    }
+
+    /// When the last row of all was written. The server's time goes on from there, whatever the
+    /// machine's clock says: time never goes back over a restart.
+    pub fn last_at(&self) -> Result<Millis, Failure> {
+        let apps = tables::apps(&self.control)?.into_iter();
+        let times = apps.map(|app| tables::head(&self.control, app).map(|head| head.at));
+        Ok(times.collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or(0))
+    }
+
+    /// The ledger of this file without any thread, for whoever drives it alone. The directory is
+    /// this process's as long as nobody drops what is returned with it.
+    pub fn ledger(self, now: Millis, seeds: Seeds) -> Result<Ledger, Failure> {
+        let mut ledger = Ledger::open(schema::connect(&self.paths.database)?, now, seeds)?;
+        ledger.keep(self.lock);
+        Ok(ledger)
     }
 
     /// Takes out what a clean stop wrote down of an app's log. A second call finds nothing, so
@@ -169,12 +206,14 @@ impl Opened {
         carried::take(&mut self.control, app, What::Sessions)
     }
 
-    /// Starts the threads. Every committed row goes through `feed` before it is acknowledged.
-    pub fn start(self, feed: Feed) -> Result<Store, Failure> {
-        self.start_with(feed, Checkpointer::default())
+    /// Starts the threads. Every committed row goes through the world's feed before it is
+    /// acknowledged.
+    pub fn start(self, world: World) -> Result<Store, Failure> {
+        self.start_with(world, Checkpointer::default())
     }
 
-    fn start_with(self, feed: Feed, checkpointer: Checkpointer) -> Result<Store, Failure> {
+    fn start_with(self, world: World, checkpointer: Checkpointer) -> Result<Store, Failure> {
+        let World { feed, mut clock, seeds } = world;
         let database = self.paths.database;
         let writing = schema::connect(&database)?;
         let copying = schema::connect(&database)?;
@@ -191,13 +230,33 @@ impl Opened {
         let (writes, reads) = (store.writes.clone(), store.reads.clone());
         let checkpointer = store.checkpointer.clone();
         // What is started before a failure is ended by the store's drop.
-        let writer = Writer::new(writing, writes.clone(), feed, store.checkpointer.clone(), self.durable_age);
+        let writer = Writer {
+            ledger: Ledger::open(writing, clock(), seeds)?,
+            lane: writes.clone(),
+            feed,
+            clock,
+            checkpointer: store.checkpointer.clone(),
+            durable_age: self.durable_age,
+            expiry: None,
+            batches: 0,
+        };
         store.threads().writer = Some(spawn("deskbell-writer", move || writer.run())?);
         let others = spawn("deskbell-copier", move || checkpointer.run(&copying, &writes))?;
         store.threads().others.push(others);
         let others = spawn("deskbell-reader", move || reader::run(reading, &reads))?;
         store.threads().others.push(others);
         Ok(store)
+    }
+}
+
+fn refuse(refused: Refused<Reading>) {
+    let (reading, refusal) = match refused {
+        Refused::Full(reading) => (reading, busy()),
+        Refused::Closed(reading) => (reading, ending()),
+    };
+    match reading {
+        Reading::Page(_, answer) => answer.give(Err(refusal)),
+        Reading::Look(_, _, answer) => answer.give(Err(refusal)),
     }
 }
 
@@ -210,14 +269,14 @@ impl Store {
     /// the writer's thread when the disk and the log have it, or here and now with a refusal.
     pub fn submit(&self, publish: Publish, answered: Answered<Receipt>) {
         let answer = Answer::new(answered);
-        if publish.drafts.is_empty() || publish.drafts.len() > ledger::EVENTS_PER_ROW {
+        if publish.drafts.is_empty() || publish.drafts.len() > EVENTS_PER_ROW {
             return answer.give(Err(Refusal::new(
                 Code::LimitReached,
                 "one publish holds 1 to 4,095 events; send the others in another one",
             )));
         }
         let weight = publish.weight();
-        let (task, refusal) = match self.writes.offer(Task::Publish(publish, answer), weight) {
+        let (task, refusal) = match self.writes.offer(Side::Second, Task::Publish(publish, answer), weight) {
             Ok(()) => return,
             Err(Refused::Full(task)) => (task, busy()),
             Err(Refused::Closed(task)) => (task, ending()),
@@ -229,10 +288,9 @@ impl Store {
 
     /// Hands a reading to the reader and returns at once; `answered` as in [`Self::submit`].
     pub fn read(&self, read: LedgerRead, answered: Answered<LedgerPage>) {
-        match self.reads.offer((read, Answer::new(answered)), 0) {
-            Ok(()) => {}
-            Err(Refused::Full((_, answer))) => answer.give(Err(busy())),
-            Err(Refused::Closed((_, answer))) => answer.give(Err(ending())),
+        let reading = Reading::Page(read, Answer::new(answered));
+        if let Err(refused) = self.reads.offer(Side::First, reading, 0) {
+            refuse(refused);
         }
     }
 
@@ -240,20 +298,30 @@ impl Store {
     /// once: on the writer's thread when the disk and the log have what was decided, or here and now
     /// with a refusal.
     pub fn rule(&self, petition: Petition, heard: Heard) {
-        drop(petition);
-        heard(Err(plainly(busy())));
+        let weight = petition.weight();
+        let task = Task::Rule(petition, Hearing::new(heard));
+        let (task, refusal) = match self.writes.offer(Side::First, task, weight) {
+            Ok(()) => return,
+            Err(Refused::Full(task)) => (task, busy()),
+            Err(Refused::Closed(task)) => (task, ending()),
+        };
+        if let Task::Rule(_, hearing) = task {
+            hearing.give(Err(plainly(refusal)));
+        }
     }
 
     /// Looks at the ledger; `watched` as in [`Self::submit`].
     pub fn look(&self, app: AppId, look: Look, watched: Watched) {
-        drop((app, look));
-        watched(Err(busy()));
+        let reading = Reading::Look(app, look, Answer::new(watched));
+        if let Err(refused) = self.reads.offer(Side::First, reading, 0) {
+            refuse(refused);
+        }
     }
 
     /// Deletes, bit by bit and behind what is written, what is too old at `now`. For a timer.
     pub fn expire(&self, now: Millis) {
         // A full lane means a busy writer; the next tick asks again.
-        let _ = self.writes.offer(Task::Expire(now), 0);
+        let _ = self.writes.offer(Side::First, Task::Expire(now), 0);
     }
 
     /// The facts of this installation.
@@ -268,7 +336,7 @@ impl Store {
 
     /// The last row of an app with its check value, or zeros.
     pub fn head(&self, app: AppId) -> Result<(u64, u32), Failure> {
-        self.with_control(|control| tables::head(control, app))
+        self.with_control(|control| tables::head(control, app)).map(|head| (head.row, head.check))
     }
 
     /// Checks the whole file. Takes as long as reading it takes.

@@ -61,7 +61,7 @@ pub struct LedgerPage {
 /// Reads one page, all of it from one moment of the file.
 pub(super) fn page(connection: &mut Connection, read: &LedgerRead) -> Result<LedgerPage, Failure> {
     let transaction = connection.transaction()?;
-    let end = ledger::end(head(&transaction, read.app)?.0);
+    let end = ledger::end(head(&transaction, read.app)?.row);
     let until = read.until.min(end);
     let mut page = LedgerPage { entries: Vec::new(), resets: Vec::new(), at_ledger: until, complete: true };
     let found = find(&transaction, read, end, &mut page)?;

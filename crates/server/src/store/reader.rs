@@ -2,25 +2,39 @@
 
 use std::sync::Arc;
 
+use deskbell_core::ids::AppId;
 use rusqlite::Connection;
 
-use super::lane::{Lane, Taken};
+use super::failure::Failure;
+use super::lane::{Lane, Patience, Taken};
+use super::look::look;
 use super::page::{LedgerPage, LedgerRead, page};
+use super::ruling::{Look, Sighting};
 use super::submission::{Answer, broken};
 
-pub(super) type Reading = (LedgerRead, Answer<LedgerPage>);
+/// What the reader is asked for.
+pub(super) enum Reading {
+    Page(LedgerRead, Answer<LedgerPage>),
+    Look(AppId, Look, Answer<Sighting>),
+}
 
 /// Works until the lane is closed and empty.
 pub(super) fn run(mut connection: Connection, lane: &Arc<Lane<Reading>>) {
     let mut readings = Vec::with_capacity(1);
     // One at a time: what waits stays in the lane, where it is counted.
-    while lane.take(1, usize::MAX, true, &mut readings) != Taken::Closed {
-        for (read, answer) in readings.drain(..) {
-            let read = page(&mut connection, &read);
-            answer.give(read.map_err(|failure| {
-                tracing::error!(%failure, "a page of the ledger could not be read");
-                broken()
-            }));
+    while lane.take(1, usize::MAX, Patience::Endless, &mut readings) != Taken::Closed {
+        for reading in readings.drain(..) {
+            match reading {
+                Reading::Page(read, answer) => give(answer, page(&mut connection, &read)),
+                Reading::Look(app, wanted, answer) => give(answer, look(&mut connection, app, &wanted)),
+            }
         }
     }
+}
+
+fn give<T>(answer: Answer<T>, found: Result<T, Failure>) {
+    answer.give(found.map_err(|failure| {
+        tracing::error!(%failure, "the ledger could not be read");
+        broken()
+    }));
 }

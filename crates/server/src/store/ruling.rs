@@ -8,8 +8,10 @@ use deskbell_core::log::Once;
 use deskbell_core::position::Position;
 use deskbell_core::refusal::Refusal;
 use deskbell_core::reservation::{
-    Command, Refused, Reply, Reservation, Resource, Segment, Span, State, Wait,
+    Act, Command, Refused, Reply, Reservation, Resource, Segment, Span, State, Wait, Wish,
 };
+
+use super::submission::broken;
 
 /// One command for the ledger of an app.
 #[derive(Debug)]
@@ -39,6 +41,53 @@ pub type Ruling = Result<Ruled, Box<Refused>>;
 
 /// Who waits for a ruling. It runs on the writer's thread, so it hands the ruling on and returns.
 pub type Heard = Box<dyn FnOnce(Ruling) + Send>;
+
+/// A ruling that is owed: given exactly once, also when its bearer is dropped by a panic.
+pub(super) struct Hearing(Option<Heard>);
+
+impl Hearing {
+    pub(super) fn new(heard: Heard) -> Self {
+        Self(Some(heard))
+    }
+
+    pub(super) fn give(mut self, ruling: Ruling) {
+        if let Some(heard) = self.0.take() {
+            heard(ruling);
+        }
+    }
+}
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        if let Some(heard) = self.0.take() {
+            heard(Err(plainly(broken())));
+        }
+    }
+}
+
+impl Petition {
+    /// Bytes that it is charged with while it waits.
+    pub(super) fn weight(&self) -> usize {
+        let wish = |wish: &Wish| {
+            wish.any_of.iter().map(|set| set.len() * 128).sum::<usize>()
+                + wish.meta.as_ref().map_or(0, |meta| meta.get().len())
+        };
+        let own = match &self.command {
+            Command::Due(_) => 0,
+            Command::Ask { act, .. } => match act {
+                Act::Hold { wish: wanted, .. }
+                | Act::Book { wish: wanted, .. }
+                | Act::Override { wish: wanted, .. }
+                | Act::Join { wish: wanted } => wish(wanted),
+                Act::Confirm { meta, .. } => meta.as_ref().map_or(0, |meta| meta.get().len()),
+                Act::Reschedule { claims, .. } => claims.len() * 128,
+                Act::Block { spans, .. } => spans.len() * 128,
+                _ => 0,
+            },
+        };
+        1_024 + own
+    }
+}
 
 /// What somebody wants to see of the ledger. All of it is read from one moment of the file.
 #[derive(Debug, Clone)]
@@ -74,7 +123,7 @@ pub enum Look {
         /// How many.
         limit: usize,
     },
-    /// Entries of waitlists, in the order in which they joined.
+    /// Entries of waitlists that wait or have an offer, in the order in which they joined.
     Waits {
         /// Of this resource, or of all.
         resource: Option<ResourceId>,
@@ -87,10 +136,12 @@ pub enum Look {
     },
 }
 
-/// Which reservations are meant: those for which everything that is named here is so.
+/// Which reservations are meant: those for which everything that is named here is so. Sets of blocks
+/// are none.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// In one of these states; in any, where none is named.
+    /// In one of these states. Where none is named, in any but those in which holds end: `released`
+    /// and `expired`.
     pub states: Vec<State>,
     /// Of this holder.
     pub holder: Option<Principal>,

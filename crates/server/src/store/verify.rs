@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use deskbell_core::class::is_ledger_fed;
 use deskbell_core::position::ledger;
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::audit;
 use super::codec::{self, Seen};
 use super::failure::Failure;
 use super::files::Paths;
@@ -21,12 +23,22 @@ pub struct Verdict {
     pub rows: u64,
     /// Events in them.
     pub events: u64,
+    /// Reservations, in whatever state.
+    pub reservations: u64,
     /// What does not fit together, one sentence each.
     pub problems: Vec<String>,
+    /// What is unusual and may be so: claims beyond a capacity, and why.
+    pub notes: Vec<String>,
 }
 
 impl Verdict {
-    fn problem(&mut self, text: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, text: impl FnOnce() -> String) {
+        if self.notes.len() < TOLD {
+            self.notes.push(text());
+        }
+    }
+
+    pub(super) fn problem(&mut self, text: impl FnOnce() -> String) {
         if self.problems.len() < TOLD {
             self.problems.push(text());
         }
@@ -53,6 +65,7 @@ pub(super) fn verify(connection: &mut Connection) -> Result<Verdict, Failure> {
         .collect::<Result<_, _>>()?;
     for (app, floor) in apps {
         verify_app(&transaction, app, floor, &mut verdict)?;
+        audit::audit(&transaction, app, &mut verdict)?;
     }
     stray(&transaction, &mut verdict)?;
     Ok(verdict)
@@ -99,12 +112,16 @@ impl Counted {
 
 fn verify_app(connection: &Connection, app: i64, floor: i64, verdict: &mut Verdict) -> Result<(), Failure> {
     let mut counted = Counted::default();
-    let mut last = floor;
+    let (mut last, mut time) = (floor, 0);
     let mut statement =
-        connection.prepare("SELECT position, events FROM changes WHERE app = ?1 ORDER BY position")?;
+        connection.prepare("SELECT position, events, at FROM changes WHERE app = ?1 ORDER BY position")?;
     let mut rows = statement.query([app])?;
     while let Some(row) = rows.next()? {
-        let (position, events): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let (position, events, at): (i64, Vec<u8>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if at < time {
+            verdict.problem(|| format!("app {app}: row {position} is older than the one before it"));
+        }
+        time = at;
         if position != last + 1 {
             verdict.problem(|| format!("app {app}: row {position} follows row {last}; rows are missing"));
         }
@@ -148,6 +165,9 @@ fn verify_event(
     let listed = connection
         .prepare_cached("SELECT 1 FROM feed WHERE app = ?1 AND channel = ?2 AND coordinate = ?3")?
         .exists((app, channel, coordinate))?;
+    if is_ledger_fed(event.channel) {
+        return Ok((!listed).then_some("is missing in its channel's `feed`"));
+    }
     let newest: Option<i64> = connection
         .prepare_cached("SELECT coordinate FROM latest WHERE app = ?1 AND channel = ?2 AND key = ?3")?
         .query_row((app, channel, event.key_or_name()), |row| row.get(0))

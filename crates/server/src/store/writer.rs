@@ -5,27 +5,30 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deskbell_core::ids::AppId;
 use deskbell_core::limits::Millis;
 use deskbell_core::log::Row;
 use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::refusal::Refusal;
-use rusqlite::Connection;
 
 use super::checkpoint::Checkpointer;
-use super::codec;
 use super::expiry::Expiry;
-use super::failure::Failure;
-use super::lane::{Lane, Taken};
-use super::submission::{Answer, Publish, Receipt, broken};
-use super::tables::{Outcome, Tables};
+use super::lane::{Lane, Patience, Taken};
+use super::ledger::{Decided, Done, Ledger};
+use super::ruling::{Hearing, Petition, Ruled};
+use super::submission::{Answer, Publish, Receipt};
+use super::tables::Outcome;
 
 /// Takes committed rows into the log, and says where a reader stands after each of them.
 pub type Feed = Box<dyn FnMut(AppId, Vec<Row>) -> Vec<Position> + Send>;
 
-/// Publishes of one commit. More saves little, because the fsync is then a small part of it, and
-/// makes the first of them wait longer.
+/// Tells the server's time.
+pub type Clock = Box<dyn FnMut() -> Millis + Send>;
+
+/// Commands and publishes of one commit. More saves little, because the fsync is then a small part of
+/// it, and makes the first of them wait longer.
 const BATCH: usize = 512;
 /// Bytes of one commit.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
@@ -34,6 +37,7 @@ const BATCHES_PER_SLICE: u32 = 8;
 
 /// What the writer is asked to do.
 pub(super) enum Task {
+    Rule(Petition, Hearing),
     Publish(Publish, Answer<Receipt>),
     /// Delete what is too old at this time, a slice now and then.
     Expire(Millis),
@@ -42,15 +46,14 @@ pub(super) enum Task {
 }
 
 pub(super) struct Writer {
-    tables: Tables,
-    lane: Arc<Lane<Task>>,
-    feed: Feed,
-    checkpointer: Arc<Checkpointer>,
-    durable_age: Millis,
-    expiry: Option<Expiry>,
-    batches: u32,
-    /// The last transaction failed; said once, not for every publish.
-    failing: bool,
+    pub(super) ledger: Ledger,
+    pub(super) lane: Arc<Lane<Task>>,
+    pub(super) feed: Feed,
+    pub(super) clock: Clock,
+    pub(super) checkpointer: Arc<Checkpointer>,
+    pub(super) durable_age: Millis,
+    pub(super) expiry: Option<Expiry>,
+    pub(super) batches: u32,
 }
 
 thread_local! {
@@ -69,28 +72,18 @@ impl Drop for Ending {
 }
 
 impl Writer {
-    pub(super) fn new(
-        connection: Connection,
-        lane: Arc<Lane<Task>>,
-        feed: Feed,
-        checkpointer: Arc<Checkpointer>,
-        durable_age: Millis,
-    ) -> Self {
-        let tables = Tables::new(connection);
-        Self { tables, lane, feed, checkpointer, durable_age, expiry: None, batches: 0, failing: false }
-    }
-
     pub(super) fn run(mut self) {
         let _ending = Ending(self.lane.clone());
-        self.tables.connection.wal_hook(Some(|_, pages| {
+        self.ledger.tables.connection.wal_hook(Some(|_, pages| {
             SIDE_FILE.set(pages.unsigned_abs());
             Ok(())
         }));
         let mut tasks = Vec::new();
         loop {
-            let wait = self.expiry.is_none();
+            let wait = self.patience();
             match self.lane.take(BATCH, BATCH_BYTES, wait, &mut tasks) {
                 Taken::Closed => return,
+                Taken::Nothing if self.is_something_due() => self.work(&mut tasks),
                 Taken::Nothing => self.expire(),
                 Taken::Some => self.work(&mut tasks),
             }
@@ -98,86 +91,80 @@ impl Writer {
         }
     }
 
+    /// How long nothing has to be done if nobody asks.
+    fn patience(&mut self) -> Patience {
+        if self.expiry.is_some() {
+            return Patience::None;
+        }
+        match self.ledger.next() {
+            None => Patience::Endless,
+            Some(at) => match at.saturating_sub((self.clock)()) {
+                0 => Patience::None,
+                ahead => Patience::For(Duration::from_millis(ahead)),
+            },
+        }
+    }
+
+    fn is_something_due(&mut self) -> bool {
+        self.ledger.next().is_some_and(|at| at <= (self.clock)())
+    }
+
     fn work(&mut self, tasks: &mut Vec<Task>) {
-        let mut batch = Vec::with_capacity(tasks.len());
+        let (mut petitions, mut hearings) = (Vec::new(), Vec::new());
+        let (mut publishes, mut answers) = (Vec::new(), Vec::new());
         for task in tasks.drain(..) {
             match task {
-                Task::Publish(publish, answer) => batch.push((publish, answer)),
+                Task::Rule(petition, hearing) => {
+                    petitions.push(petition);
+                    hearings.push(hearing);
+                }
+                Task::Publish(publish, answer) => {
+                    publishes.push(publish);
+                    answers.push(answer);
+                }
                 Task::Expire(now) => self.expiry = Some(Expiry::new(now, self.durable_age)),
-                Task::Settle => Checkpointer::settle(&self.tables.connection),
+                Task::Settle => Checkpointer::settle(&self.ledger.tables.connection),
             }
         }
-        self.batch(batch);
+        let now = (self.clock)();
+        let mut done = self.ledger.batch(now, &petitions, &publishes);
+        let positions = self.feed(std::mem::take(&mut done.rows));
+        let Done { rulings, outcomes, .. } = done;
+        for (hearing, ruling) in hearings.into_iter().zip(rulings) {
+            hearing.give(ruling.map(|decided| ruled(decided, &positions)));
+        }
+        for ((publish, answer), outcome) in publishes.into_iter().zip(answers).zip(outcomes) {
+            answer.give(receipt(&publish, outcome, &positions));
+        }
         self.batches += 1;
         if self.expiry.is_some() && self.batches >= BATCHES_PER_SLICE {
             self.expire();
         }
     }
 
-    /// One commit for all of them; if it fails, one for each, so that one that cannot be written
-    /// takes no other with it.
-    fn batch(&mut self, batch: Vec<(Publish, Answer<Receipt>)>) {
-        if batch.is_empty() {
-            return;
-        }
-        let publishes: Vec<&Publish> = batch.iter().map(|(publish, _)| publish).collect();
-        match self.tables.commit(&publishes) {
-            Ok(outcomes) => {
-                self.failing = false;
-                self.committed(batch, outcomes);
+    /// The rows are on the disk: the log takes them in.
+    fn feed(&mut self, rows: Vec<(AppId, Row)>) -> Positions {
+        let mut by_app: Vec<(AppId, Vec<Row>)> = Vec::new();
+        for (app, row) in rows {
+            match by_app.iter_mut().find(|(of, _)| *of == app) {
+                Some((_, rows)) => rows.push(row),
+                None => by_app.push((app, vec![row])),
             }
-            Err(failure) if batch.len() == 1 => {
-                self.note(&failure);
-                for (_, answer) in batch {
-                    answer.give(Err(broken()));
-                }
-            }
-            Err(failure) => {
-                self.note(&failure);
-                for one in batch {
-                    self.batch(vec![one]);
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, failure: &Failure) {
-        if !std::mem::replace(&mut self.failing, true) {
-            tracing::error!(%failure, "the store cannot write; publishes are refused until it can");
-        }
-    }
-
-    /// The rows are on the disk: the log takes them in, then everybody is answered.
-    fn committed(&mut self, batch: Vec<(Publish, Answer<Receipt>)>, outcomes: Vec<Outcome>) {
-        let mut rows: Vec<(AppId, Vec<Row>)> = Vec::new();
-        let mut owed = Vec::with_capacity(batch.len());
-        for ((publish, answer), outcome) in batch.into_iter().zip(outcomes) {
-            let due = Due::new(&publish, outcome);
-            if let Ok(Due { row, repeated: false, .. }) = due {
-                let row = Row { row, check: codec::drafts_check(&publish.drafts), drafts: publish.drafts };
-                match rows.iter_mut().find(|(app, _)| *app == publish.app) {
-                    Some((_, rows)) => rows.push(row),
-                    None => rows.push((publish.app, vec![row])),
-                }
-            }
-            owed.push((answer, due));
         }
         let mut positions = HashMap::new();
-        for (app, rows) in rows {
+        for (app, rows) in by_app {
             let numbers: Vec<u64> = rows.iter().map(|row| row.row).collect();
             let after = (self.feed)(app, rows);
             positions.extend(numbers.into_iter().map(|row| (app, row)).zip(after));
         }
-        for (answer, due) in owed {
-            answer.give(due.map(|due| due.receipt(&positions)));
-        }
+        Positions(positions)
     }
 
     /// One slice of expiry in a transaction of its own.
     fn expire(&mut self) {
         self.batches = 0;
         let Some(mut expiry) = self.expiry.take() else { return };
-        match self.tables.transact(|tables| expiry.slice(tables)) {
+        match self.ledger.tables.transact(|tables| expiry.slice(tables)) {
             Ok(true) => self.expiry = Some(expiry),
             Ok(false) => {}
             // It is asked for again in a minute or so, and goes on where it was.
@@ -186,31 +173,30 @@ impl Writer {
     }
 }
 
-/// What one publish's answer will be made of.
-struct Due {
-    app: AppId,
-    row: u64,
-    check: u32,
-    ids: Vec<deskbell_core::ids::EventId>,
-    repeated: bool,
+/// Where a reader stands after each new row.
+struct Positions(HashMap<(AppId, u64), Position>);
+
+impl Positions {
+    /// Of a row of an earlier commit only the ledger half is known any more.
+    fn after(&self, app: AppId, row: u64, check: u32) -> Position {
+        let known = self.0.get(&(app, row)).copied();
+        known.unwrap_or_else(|| Position::start(Epoch(0), ledger::end(row), check))
+    }
 }
 
-impl Due {
-    fn new(publish: &Publish, outcome: Outcome) -> Result<Self, Refusal> {
-        let app = publish.app;
-        match outcome {
-            Outcome::New { row, check } => {
-                let ids = publish.drafts.iter().map(|draft| draft.event.id.clone()).collect();
-                Ok(Self { app, row, check, ids, repeated: false })
-            }
-            Outcome::Repeated { row, check, ids } => Ok(Self { app, row, check, ids, repeated: true }),
-            Outcome::Refused(refusal) => Err(refusal),
-        }
-    }
+fn ruled(decided: Decided, positions: &Positions) -> Ruled {
+    let Decided { app, reply, row, check, repeated } = decided;
+    Ruled { reply, at: positions.after(app, row, check), repeated }
+}
 
-    fn receipt(self, positions: &HashMap<(AppId, u64), Position>) -> Receipt {
-        let at = positions.get(&(self.app, self.row)).copied();
-        let at = at.unwrap_or_else(|| Position::start(Epoch(0), ledger::end(self.row), self.check));
-        Receipt { ids: self.ids, at, repeated: self.repeated }
-    }
+fn receipt(publish: &Publish, outcome: Outcome, positions: &Positions) -> Result<Receipt, Refusal> {
+    let (row, check, ids, repeated) = match outcome {
+        Outcome::New { row, check } => {
+            let ids = publish.drafts.iter().map(|draft| draft.event.id.clone()).collect();
+            (row, check, ids, false)
+        }
+        Outcome::Repeated { row, check, ids } => (row, check, ids, true),
+        Outcome::Refused(refusal) => return Err(refusal),
+    };
+    Ok(Receipt { ids, at: positions.after(publish.app, row, check), repeated })
 }

@@ -75,13 +75,17 @@ impl Work<'_> {
     }
 
     /// Whoever held something when the server stopped gets a little time to come back, within the
-    /// hold's life.
+    /// hold's life. What was over before that comes back only if nobody took its time meanwhile.
     pub(super) fn restarted(&mut self, id: &ReservationId) -> Result<Done, Stop> {
         let old = self.reservation(id)?;
         let least = self.now() + limits::HOLD_RESTART;
         let until = old.life_until.map_or(least, |life| life.min(least));
         match old.expires_at {
-            Some(at) if old.state == State::Held && at < until => {
+            Some(at) if old.state == State::Held && at < until && until > self.now() => {
+                let is_over = !old.is_live(self.now());
+                if is_over && !self.in_the_way(&old.claims, std::slice::from_ref(id))?.is_empty() {
+                    return Ok(Done::Same(Reply::default()));
+                }
                 let warned = old.warned || until - self.now() <= limits::HOLD_WARNING;
                 let new = Reservation { expires_at: Some(until), warned, ..(*old).clone() };
                 Ok(self.put_and_reply(new, What::Extended, Some("restart")))

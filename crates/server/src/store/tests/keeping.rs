@@ -143,7 +143,7 @@ fn expiry_goes_on_while_there_is_always_something_to_write() {
         }
         rows.iter().map(|_| Position::start(EPOCH, 0, 0)).collect()
     });
-    store.set(scratch.open().start(feed).unwrap()).unwrap();
+    store.set(scratch.open().start(world(feed)).unwrap()).unwrap();
     let working = store.get().unwrap();
     // Both are in the lane before the writer has committed the first.
     working.submit(young(), Box::new(drop));
@@ -198,7 +198,7 @@ fn the_side_file_does_not_grow_with_what_is_written() {
     let scratch = Scratch::new();
     let opened = scratch.open();
     let feed = feed(log(&opened));
-    let store = opened.start_with(feed, Checkpointer::new(64, 256)).unwrap();
+    let store = opened.start_with(world(feed), Checkpointer::new(64, 256)).unwrap();
     let mut waiting = std::collections::VecDeque::new();
     for n in 0..PUBLISHES {
         let mut draft = draft("a", &n.to_string());
@@ -221,7 +221,7 @@ fn what_is_written_reaches_the_data_file_without_the_writer() {
     let scratch = Scratch::new();
     let opened = scratch.open();
     let feed = feed(log(&opened));
-    let store = opened.start_with(feed, Checkpointer::new(64, u32::MAX)).unwrap();
+    let store = opened.start_with(world(feed), Checkpointer::new(64, u32::MAX)).unwrap();
     let length = || std::fs::metadata(scratch.data().join("deskbell.db")).unwrap().len();
     let mut n = 0;
     while length() < 1 << 20 {

@@ -1,9 +1,11 @@
 //! The store on real files with real fsyncs: what is acknowledged is there afterwards, once.
 
 mod child;
+mod commands;
 mod full;
 mod keeping;
 mod kill;
+
 mod reading;
 mod start;
 mod writing;
@@ -21,7 +23,9 @@ use deskbell_core::log::{Bounds, Log, Once};
 use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::refusal::Refusal;
 
-use super::{Feed, LedgerPage, LedgerRead, LedgerWant, Opened, Options, Publish, Receipt, Seed, Store};
+use super::{
+    Feed, LedgerPage, LedgerRead, LedgerWant, Opened, Options, Publish, Receipt, Seed, Seeds, Store, World,
+};
 
 pub(super) const APP: AppId = AppId(1001);
 pub(super) const EPOCH: Epoch = Epoch(77);
@@ -67,7 +71,7 @@ pub(super) fn options(data: &Path) -> Options {
 /// A real log behind the store, as the server has one.
 pub(super) fn start(opened: Opened) -> Store {
     let log = log(&opened);
-    opened.start(feed(log)).unwrap()
+    opened.start(world(feed(log))).unwrap()
 }
 
 pub(super) fn log(opened: &Opened) -> Arc<Mutex<Log>> {
@@ -84,6 +88,23 @@ pub(super) fn feed(log: Arc<Mutex<Log>>) -> Feed {
                 log.head()
             })
             .collect()
+    })
+}
+
+/// A world whose time stands still.
+pub(super) fn world(feed: Feed) -> World {
+    World { feed, clock: Box::new(|| NOW), seeds: seeds() }
+}
+
+/// Different ones for every store of the process.
+pub(super) fn seeds() -> Seeds {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let store = NEXT.fetch_add(1, Ordering::Relaxed);
+    let process = std::process::id();
+    let mut number = u128::from(store) << 96 | u128::from(process) << 64;
+    Box::new(move || {
+        number += 1;
+        number.to_be_bytes()
     })
 }
 

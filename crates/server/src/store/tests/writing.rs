@@ -22,11 +22,11 @@ impl Gated {
         let opened = scratch.open();
         let mut inner = feed(log(&opened));
         let store = opened
-            .start(Box::new(move |app, rows: Vec<Row>| {
+            .start(world(Box::new(move |app, rows: Vec<Row>| {
                 enter.send(rows.iter().map(|row| row.row).collect()).unwrap_or(());
                 wait.recv().unwrap_or(());
                 inner(app, rows)
-            }))
+            })))
             .unwrap();
         Self { store, entered, go }
     }
@@ -143,7 +143,7 @@ fn a_key_is_another_one_in_another_app_and_after_its_time() {
 
     let opened = scratch.open();
     let other = Arc::new(Mutex::new(Log::new(EPOCH, 0, 0, Classes::default())));
-    let store = opened.start(feed(other)).unwrap();
+    let store = opened.start(world(feed(other))).unwrap();
     let elsewhere = Publish { app: AppId(2), ..first() };
     let receipt = submit_and_wait(&store, elsewhere).unwrap();
     assert!(!receipt.repeated);
@@ -198,7 +198,7 @@ fn a_full_lane_refuses_at_once_and_a_drain_answers_all_that_waits() {
 #[test]
 fn a_writer_that_panics_leaves_nobody_waiting() {
     let scratch = Scratch::new();
-    let store = scratch.open().start(Box::new(|_, _| panic!("planted by the test"))).unwrap();
+    let store = scratch.open().start(world(Box::new(|_, _| panic!("planted by the test")))).unwrap();
     let waiting: Vec<_> =
         (0..10).map(|n| submit(&store, publish(vec![draft("a", &n.to_string())]))).collect();
     for waiting in waiting {

@@ -1,0 +1,256 @@
+//! The loop of the ledger: commands are decided one after the other on one slice, and committed
+//! together.
+//!
+//! | part | what |
+//! |---|---|
+//! | `batch` | what a commit consists of, in which order, and what becomes of each part |
+//! | `book` | what the loop knows of one app between two batches |
+//! | `timers` | when something happens by itself, and who holds what |
+//! | `load`, `save` | parts of the ledger from the tables, the difference back into them |
+//! | `recount` | the second look before the commit |
+//! | `rows` | values as columns |
+//!
+//! The rule itself is `deskbell_core::reservation::decide`. Of this folder only `load`, `save`,
+//! `recount` and `rows` know SQL.
+
+mod batch;
+mod book;
+pub(super) mod load;
+mod recount;
+pub(super) mod rows;
+mod save;
+mod timers;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use deskbell_core::ids::{AppId, ReservationId};
+use deskbell_core::limits::{Millis, SECOND};
+use deskbell_core::log::Row;
+use deskbell_core::reservation::{Due, Refused, Reply};
+use rusqlite::Connection;
+
+use super::expiry::Expiry;
+use super::failure::Failure;
+use super::look::look;
+use super::ruling::{Look, Petition, Sighting, plainly};
+use super::submission::{Publish, broken};
+use super::tables::{self, Outcome, Tables};
+use super::verify::{Verdict, verify};
+use batch::{Fruit, Item};
+use book::Book;
+
+/// Gives random bytes, none of them twice.
+pub type Seeds = Box<dyn FnMut() -> [u8; 16] + Send>;
+
+/// Timers of one app that one batch decides; the others follow in the next.
+const DUE: usize = 512;
+/// Time after which something is tried again that could not be written.
+const AGAIN: Millis = SECOND;
+
+/// The ledger and the durable publishes of a data file, without any thread: one [`Self::batch`] after
+/// the other. The store's writer drives it, and so can whoever wants to say what time it is.
+///
+/// ```no_run
+/// # use deskbell_server::store::{Opened, Options, Seed};
+/// # fn example(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut n = 0_u128;
+/// let seeds = Box::new(move || { n += 1; n.to_be_bytes() });
+/// let opened = Opened::open(options)?;
+/// let mut ledger = opened.ledger(1_700_000_000_000, seeds)?;
+/// let done = ledger.batch(1_700_000_000_005, &[], &[]);
+/// assert!(done.rulings.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Ledger {
+    pub(super) tables: Tables,
+    books: BTreeMap<AppId, Book>,
+    seeds: Seeds,
+    /// The latest time that it was told, or that stands in a row. It never goes back.
+    time: Millis,
+    /// The last commit failed; said once, not for every batch.
+    failing: bool,
+    /// Keeps other processes out, where nothing else does.
+    lock: Option<File>,
+}
+
+/// What became of a batch. All of it is on the disk.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Of each command, in order.
+    pub rulings: Vec<Result<Decided, Box<Refused>>>,
+    /// Of each publish, in order.
+    pub outcomes: Vec<Outcome>,
+    /// New rows, in the order of their positions.
+    pub rows: Vec<(AppId, Row)>,
+}
+
+/// A command was decided.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// The app.
+    pub app: AppId,
+    /// The answer.
+    pub reply: Reply,
+    /// The row that the answer reflects.
+    pub row: u64,
+    /// The row's check value.
+    pub check: u32,
+    /// It was decided before.
+    pub repeated: bool,
+}
+
+impl Ledger {
+    /// Reads what happens by itself from the tables.
+    pub(super) fn open(connection: Connection, now: Millis, seeds: Seeds) -> Result<Self, Failure> {
+        let mut books = BTreeMap::new();
+        let mut time = now;
+        for app in tables::apps(&connection)? {
+            time = time.max(tables::head(&connection, app)?.at);
+        }
+        for app in tables::apps(&connection)? {
+            let head = tables::head(&connection, app)?;
+            books.insert(app, Book::open(&connection, app, head.at, time)?);
+        }
+        Ok(Self { tables: Tables::new(connection), books, seeds, time, failing: false, lock: None })
+    }
+
+    /// Holds the directory's lock as long as it lives.
+    pub(super) fn keep(&mut self, lock: File) {
+        self.lock = Some(lock);
+    }
+
+    /// Decides and commits: first what the clock wants, then the commands, then the publishes, then
+    /// what is owed to those who watch slots. If the commit fails, each of them is tried alone, and
+    /// what still fails is refused.
+    pub fn batch(&mut self, now: Millis, petitions: &[Petition], publishes: &[Publish]) -> Done {
+        self.time = self.time.max(now);
+        for app in petitions.iter().map(|petition| petition.app) {
+            self.books.entry(app).or_insert_with(|| Book::empty(app));
+        }
+        let mut done = Done::default();
+        self.restart(&mut done);
+        let mut items = Vec::with_capacity(petitions.len() + publishes.len() + self.books.len());
+        for (app, book) in &mut self.books {
+            let due = book.timers.take_due(self.time, DUE);
+            items.extend(due.into_iter().map(|id| Item::Due(*app, Due::Reservation(id))));
+        }
+        items.extend(petitions.iter().map(Item::Petition));
+        items.extend(publishes.iter().map(Item::Publish));
+        items.extend(self.books.keys().copied().map(Item::Owed));
+        self.run(&items, &mut done);
+        done
+    }
+
+    /// Deletes what is too old at `now`, all of it.
+    pub fn expire(&mut self, now: Millis, durable_age: Millis) -> Result<(), Failure> {
+        let mut expiry = Expiry::new(now, durable_age);
+        while self.tables.transact(|tables| expiry.slice(tables))? {}
+        Ok(())
+    }
+
+    /// Checks the whole file.
+    pub fn verify(&mut self) -> Result<Verdict, Failure> {
+        verify(&mut self.tables.connection)
+    }
+
+    /// Looks at what is committed.
+    pub fn look(&mut self, app: AppId, wanted: &Look) -> Result<Sighting, Failure> {
+        look(&mut self.tables.connection, app, wanted)
+    }
+
+    /// When something is to be done although nobody asks; at once, if that is past.
+    pub fn next(&self) -> Option<Millis> {
+        self.books.values().filter_map(Book::next).min()
+    }
+
+    /// Gives the holds of the run before a little time, before anything else is decided.
+    fn restart(&mut self, done: &mut Done) {
+        loop {
+            let mut items = Vec::new();
+            for (app, book) in &mut self.books {
+                let most = book.restarts.len().min(DUE);
+                let ids = book.restarts.drain(..most);
+                items.extend(ids.map(|id| Item::Due(*app, Due::Restarted(id))));
+            }
+            if items.is_empty() {
+                return;
+            }
+            self.run(&items, done);
+        }
+    }
+
+    /// One commit for all of them; if it fails, one for each, so that one that cannot be written
+    /// takes no other with it.
+    fn run(&mut self, items: &[Item<'_>], done: &mut Done) {
+        let has_work = items.iter().any(|item| match item {
+            Item::Owed(app) => self.books.get(app).is_some_and(|book| book.owed.next().is_some()),
+            _ => true,
+        });
+        if !has_work {
+            return;
+        }
+        match self.commit(items) {
+            Ok(fruits) => {
+                self.failing = false;
+                fruits.into_iter().for_each(|fruit| done.take(fruit));
+            }
+            Err(failure) => {
+                self.note(&failure);
+                if let [item] = items {
+                    self.give_up(item, done);
+                } else {
+                    items.iter().for_each(|item| self.run(std::slice::from_ref(item), done));
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, failure: &Failure) {
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::error!(%failure, "the store cannot write; publishes and commands are refused until it can");
+        }
+    }
+
+    /// What is asked is refused, what the clock wants is tried again.
+    fn give_up(&mut self, item: &Item<'_>, done: &mut Done) {
+        let again = self.time.saturating_add(AGAIN);
+        match item {
+            Item::Petition(_) => done.rulings.push(Err(plainly(broken()))),
+            Item::Publish(_) => done.outcomes.push(Outcome::Refused(broken())),
+            Item::Due(app, due) => {
+                if let Some(book) = self.books.get_mut(app) {
+                    book.timers.set(of(due), Some(again));
+                }
+            }
+            Item::Owed(_) => {}
+        }
+    }
+}
+
+/// The reservation that a timer is for.
+fn of(due: &Due) -> &ReservationId {
+    match due {
+        Due::Reservation(id) | Due::Restarted(id) => id,
+        Due::Departed(_) => unreachable!("departures come as commands"),
+    }
+}
+
+impl Done {
+    fn take(&mut self, fruit: Fruit) {
+        let row = match fruit {
+            Fruit::Nothing => return,
+            Fruit::Row(row) => row,
+            Fruit::Ruling(ruling, row) => {
+                self.rulings.push(ruling);
+                row
+            }
+            Fruit::Outcome(outcome, row) => {
+                self.outcomes.push(outcome);
+                row
+            }
+        };
+        self.rows.extend(row);
+    }
+}
