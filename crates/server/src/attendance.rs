@@ -6,7 +6,7 @@
 //! taken.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use deskbell_core::ids::Principal;
@@ -21,7 +21,6 @@ type Who = (u16, Principal);
 /// Who is connected, and who holds something by it.
 #[derive(Debug)]
 pub struct Attendance {
-    hasher: RandomState,
     connected: [Mutex<HashMap<Who, u32>>; PARTS],
     /// Principals with tied holds, and since when they have been without a connection.
     tied: Mutex<HashMap<Who, Option<Millis>>>,
@@ -32,7 +31,6 @@ pub struct Attendance {
 impl Default for Attendance {
     fn default() -> Self {
         Self {
-            hasher: RandomState::new(),
             connected: std::array::from_fn(|_| Mutex::default()),
             tied: Mutex::default(),
             changed: Notify::new(),
@@ -119,7 +117,8 @@ impl Attendance {
     }
 
     fn part(&self, who: &Who) -> MutexGuard<'_, HashMap<Who, u32>> {
-        let part = self.hasher.hash_one(who) as usize % PARTS;
+        // Whoever chose names that share a part would gain nothing: the tables inside are random.
+        let part = BuildHasherDefault::<DefaultHasher>::default().hash_one(who) as usize % PARTS;
         // Counting is one step; a panic elsewhere leaves nothing half done in it.
         self.connected[part].lock().unwrap_or_else(PoisonError::into_inner)
     }

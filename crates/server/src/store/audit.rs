@@ -78,7 +78,8 @@ impl Audit<'_> {
         for (resource, day, piece) in reservation.pieces().filter(|(_, day, _)| *day >= self.floor) {
             self.expected[0] += 1;
             if !self.has_claim(&resource, day, &piece, reservation.forced)? {
-                verdict.problem(|| format!("reservation {id}: its claim of {resource} on day {day} is missing"));
+                verdict
+                    .problem(|| format!("reservation {id}: its claim of {resource} on day {day} is missing"));
             }
         }
         for (kind, value, day) in rows::lookups(reservation) {
@@ -96,7 +97,13 @@ impl Audit<'_> {
         Ok(())
     }
 
-    fn has_claim(&self, resource: &ResourceId, day: u64, piece: &Piece, forced: bool) -> Result<bool, Failure> {
+    fn has_claim(
+        &self,
+        resource: &ResourceId,
+        day: u64,
+        piece: &Piece,
+        forced: bool,
+    ) -> Result<bool, Failure> {
         let question = format!(
             "SELECT {}, forced FROM claims WHERE app = ?1 AND resource = ?2 AND day = ?3 AND start = ?4
              AND reservation = ?5 AND nth = ?6",
@@ -123,7 +130,8 @@ impl Audit<'_> {
         ];
         for ((table, question), expected) in questions.into_iter().zip(self.expected) {
             let found: i64 =
-                self.connection.query_row(question, (self.app, self.floor.cast_signed()), |row| row.get(0))?;
+                self.connection
+                    .query_row(question, (self.app, self.floor.cast_signed()), |row| row.get(0))?;
             if found.cast_unsigned() != expected {
                 verdict.problem(|| {
                     format!("app {}: `{table}` has {found} rows where {expected} belong", self.app)
@@ -150,8 +158,7 @@ impl Audit<'_> {
     }
 
     fn capacity(&self, resource: &Resource, verdict: &mut Verdict) -> Result<(), Failure> {
-        let question =
-            format!("SELECT {}, forced FROM claims WHERE app = ?1 AND resource = ?2", rows::PIECE);
+        let question = format!("SELECT {}, forced FROM claims WHERE app = ?1 AND resource = ?2", rows::PIECE);
         let mut statement = self.connection.prepare_cached(&question)?;
         let found = statement.query((self.app, resource.id.as_str()))?;
         let mut pieces = all(found, |row| Ok((rows::piece(row)?, row.get::<_, bool>(7)?)))?;
@@ -208,8 +215,7 @@ impl Audit<'_> {
                 continue;
             };
             let columns: (i64, String, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
-            let says =
-                (rows::wait_number(wait.state), wait.principal.to_string(), wait.joined.cast_signed());
+            let says = (rows::wait_number(wait.state), wait.principal.to_string(), wait.joined.cast_signed());
             if columns != says || id != wait.id.as_str() {
                 verdict.problem(|| format!("entry {id} of a waitlist: its columns do not say what it says"));
             }
@@ -230,9 +236,8 @@ impl Audit<'_> {
             self.connection
                 .query_row("SELECT count(*) FROM waiting WHERE app = ?1", [self.app], |row| row.get(0))?;
         if joined != found || found != expected as i64 {
-            verdict.problem(|| {
-                format!("app {}: `waiting` has {found} rows where {expected} belong", self.app)
-            });
+            verdict
+                .problem(|| format!("app {}: `waiting` has {found} rows where {expected} belong", self.app));
         }
         Ok(())
     }

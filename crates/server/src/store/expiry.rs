@@ -66,7 +66,11 @@ impl Expiry {
         let Some(floors) = self.floors(tables)? else { return Ok(false) };
         let keys_done = self.expire_keys(tables, &floors)?;
         let rows_done = self.expire_rows(tables, &floors)?;
-        if keys_done && rows_done && self.expire_strikes(tables, &floors)? && self.expire_claims(tables, &floors)? {
+        if keys_done
+            && rows_done
+            && self.expire_strikes(tables, &floors)?
+            && self.expire_claims(tables, &floors)?
+        {
             self.app = Some(floors.app);
             self.resource.clear();
         }
@@ -238,9 +242,7 @@ fn delete_ended(tables: &Tables, app: i64, position: i64, id: &str) -> Result<()
         .execute((app, id, position, released, expired))?;
     tables
         .connection
-        .prepare_cached(
-            "DELETE FROM waits WHERE app = ?1 AND id = ?2 AND version <= ?3 AND state >= 2",
-        )?
+        .prepare_cached("DELETE FROM waits WHERE app = ?1 AND id = ?2 AND version <= ?3 AND state >= 2")?
         .execute((app, id, position))?;
     Ok(())
 }

@@ -10,6 +10,7 @@
 use std::io::Write as _;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::reference::Reference;
 use crate::ledger::members_of_refusal;
@@ -67,17 +68,8 @@ pub fn encode(notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
             splice(members, out);
             finish(cursor, out);
         }
-        Notice::Error(refusal) => {
-            error(refusal, reference, out);
-            out.push(b'}');
-        }
-        Notice::Refused(refused) => {
-            error(&refused.refusal, reference, out);
-            for (label, value) in &members_of_refusal(refused) {
-                field(label, value, out);
-            }
-            out.push(b'}');
-        }
+        Notice::Error(refusal) => error(refusal, &Map::new(), reference, out),
+        Notice::Refused(refused) => error(&refused.refusal, &members_of_refusal(refused), reference, out),
         Notice::Unsubscribed { .. } | Notice::Ok => bare("ok", reference, out),
         Notice::Pong => bare("pong", reference, out),
         Notice::Closing { reconnect_in_ms } => {
@@ -120,10 +112,14 @@ pub fn finish(cursor: &str, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn error(refusal: &Refusal, reference: &Reference, out: &mut Vec<u8>) {
+fn error(refusal: &Refusal, members: &Map<String, Value>, reference: &Reference, out: &mut Vec<u8>) {
     open("error", reference, out);
     field("code", refusal.code.as_str(), out);
     field("message", &*refusal.message, out);
+    for (label, value) in members {
+        field(label, value, out);
+    }
+    out.push(b'}');
 }
 
 /// Puts the members of an object behind those of the frame.

@@ -118,7 +118,7 @@ fn an_access_rule_says_what_is_wrong_with_it() {
         ),
         (
             "pattern = \"a\"\nallow = [\"read\"]\nto = \"user\"",
-            "deskbell.toml:4: access.allow: \"read\" is not known; write subscribe, publish or presence",
+            "deskbell.toml:4: access.allow: \"read\" is not known; write subscribe, publish, presence, hold, confirm or manage",
         ),
         (
             "pattern = \"a\"\nallow = [\"publish\"]\nto = \"role:\"",
@@ -126,7 +126,7 @@ fn an_access_rule_says_what_is_wrong_with_it() {
         ),
         (
             "pattern = \"a\"\nallow = []\nto = \"user\"",
-            "deskbell.toml:4: access.allow: allows nothing; write subscribe, publish or presence",
+            "deskbell.toml:4: access.allow: allows nothing; write subscribe, publish, presence, hold, confirm or manage",
         ),
         (
             "pattern = \"a\"\nallow = [\"publish\"]\nto = \"owner\"",
