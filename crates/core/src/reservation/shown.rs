@@ -55,6 +55,9 @@ pub struct ShownReply<'a> {
     wait: Option<WaitView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resource: Option<ShownResource<'a>>,
+    /// Of blocks, which are no reservation of anybody's: the ledger position of their last change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
     #[serde(skip_serializing_if = "<[Conflict]>::is_empty")]
     conflicts: &'a [Conflict],
     #[serde(skip_serializing_if = "<[ReservationId]>::is_empty")]
@@ -102,11 +105,14 @@ impl Onlooker<'_> {
 
     /// The answer to a command of its own. `serves` says that only its service can have allowed it.
     pub fn reply<'a>(&self, reply: &'a Reply, serves: bool) -> ShownReply<'a> {
-        let reservation = reply.reservation.as_deref().and_then(|reservation| {
-            self.sight(reservation, serves).map(|sight| self.reservation(reservation, sight))
-        });
+        let (blocks, reservation) = match reply.reservation.as_deref() {
+            Some(blocks) if blocks.block.is_some() => (Some(blocks), None),
+            other => (None, other),
+        };
+        let seen = |one: &'a Reservation| Some(self.reservation(one, self.sight(one, serves)?));
         ShownReply {
-            reservation,
+            reservation: reservation.and_then(seen),
+            version: blocks.map(|blocks| blocks.version),
             wait: reply.wait.as_deref().and_then(|wait| self.wait(wait)),
             resource: reply.resource.as_deref().map(ShownResource::of),
             conflicts: &reply.conflicts,
