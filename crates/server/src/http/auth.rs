@@ -4,7 +4,7 @@ use deskbell_core::access::Identity;
 use deskbell_core::limits::Millis;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::signature;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
@@ -12,9 +12,11 @@ use super::problem::Problem;
 use super::query::Query;
 use crate::app::App;
 use crate::clock;
-use crate::door::{OwnApp, Peer, VISITOR_COOKIE, visitor_cookie};
+use crate::door::{OwnApp, Peer, VISITOR_COOKIE, is_own_page, visitor_cookie};
 use crate::hub::Hub;
 use crate::limiter::Purpose;
+
+const FORWARDED_HOST: http::HeaderName = http::HeaderName::from_static("x-forwarded-host");
 
 /// What a request shows for itself, as far as its head tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -118,6 +120,18 @@ pub fn count(hub: &Hub, peer: &Peer) -> Result<(), Problem> {
     })
 }
 
+/// One request more of an identity. Whoever is new was counted by its address.
+pub fn count_identity(hub: &Hub, guest: &Guest) -> Result<(), Problem> {
+    if guest.cookie.is_some() {
+        return Ok(());
+    }
+    let rate = hub.tuning.load().identity_rate;
+    hub.limiter.take(Purpose::Identity, &guest.identity.principal, rate, clock::now_ms()).map_err(|wait| {
+        let sentence = format!("this identity sends too fast; wait {wait} ms and try again");
+        Problem::new(Code::RateLimited, sentence).retry_in(wait)
+    })
+}
+
 /// Somebody who may be nobody: the reader of a stream or a poll.
 #[derive(Debug)]
 pub struct Guest {
@@ -130,11 +144,13 @@ pub struct Guest {
     /// The browser's own token did not hold. Public channels are open all the same; where somebody
     /// must be known, this is the reason to give.
     pub doubt: Option<Refusal>,
+    /// A cookie says who it is. A browser sends it for every page, so the page must be judged too.
+    pub by_cookie: bool,
 }
 
 /// Finds out who reads: by a token that was sent on purpose, the site's cookie, or the visitor's.
 pub async fn guest(hub: &Hub, parts: &Parts, query: &Query) -> Result<Guest, Problem> {
-    let known = |app, identity| Guest { app, identity, cookie: None, doubt: None };
+    let known = |app, identity| Guest { app, identity, cookie: None, doubt: None, by_cookie: false };
     let sent =
         bearer(&parts.headers).map(|bearer| of_bearer(&hub.apps, own(parts), query, bearer)).transpose();
     if let Ok(Some(Proof::Secret(app))) = sent {
@@ -155,14 +171,32 @@ pub async fn guest(hub: &Hub, parts: &Parts, query: &Query) -> Result<Guest, Pro
     let doubt = match site {
         None => None,
         Some(token) => match app.verifier.check_and_wait(&token, clock::now_ms).await {
-            Ok(identity) => return Ok(known(app.index, identity)),
+            Ok(identity) => return Ok(Guest { by_cookie: true, ..known(app.index, identity) }),
             // Who it is cannot be found out now; that makes nobody a visitor.
             Err(refusal) if refusal.code == Code::Unavailable => return Err(refusal.into()),
             Err(refusal) => Some(refusal),
         },
     };
     let (id, cookie) = visitor(hub, &parts.headers, peer.secure);
-    Ok(Guest { app: app.index, identity: Identity::visitor(id), cookie, doubt })
+    Ok(Guest { cookie, doubt, by_cookie: true, ..known(app.index, Identity::visitor(id)) })
+}
+
+/// Refuses what another site's page asks with this visitor's cookies. A page may always read: its
+/// browser shows it nothing that `cors.origins` does not allow.
+pub fn check_page(hub: &Hub, app: &App, parts: &Parts) -> Result<(), Refusal> {
+    let text = |name: http::HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(origin) = text(ORIGIN).filter(|_| parts.method != http::Method::GET) else { return Ok(()) };
+    let peer = peer(parts);
+    let told = text(FORWARDED_HOST).filter(|_| peer.proxied);
+    let hosts =
+        told.into_iter().chain(text(HOST)).chain(parts.uri.authority().map(http::uri::Authority::as_str));
+    if is_own_page(hub, app, origin, hosts, &peer) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::BadOrigin,
+        "pages of this origin may not act for a visitor; add it to cors.origins",
+    ))
 }
 
 /// The visitor whom the cookie names, or a new one and its cookie.

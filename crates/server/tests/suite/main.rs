@@ -15,6 +15,7 @@ mod herd;
 mod http_api;
 mod identity;
 mod key_sets;
+mod ledger;
 mod limits;
 mod matrix;
 mod options;
