@@ -207,7 +207,7 @@ impl Deed {
 }
 
 fn cases() -> u32 {
-    if std::env::var_os("DESKBELL_TEST_FULL").is_some() { 10_000 } else { 160 }
+    if std::env::var_os("DESKBELL_TEST_FULL").is_some() { 10_000 } else { 400 }
 }
 
 proptest! {
