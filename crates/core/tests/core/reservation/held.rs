@@ -249,6 +249,12 @@ fn blocks_lie_over_bookings_and_are_replaced_by_their_source() {
     play.ask("backend", block(6, 120)).reply();
     hold(&mut play, "a", vec![claim(0, 45, 30, 1)]).reply();
     assert!(matches!(play.ask("backend", block(6, 120)), Heard::Same(_)));
+    let ahead = play.now + 25 * HOUR;
+    assert_eq!(
+        play.ask("backend", block(ahead, 120)).code(),
+        Some(Code::BadField),
+        "it would outlive the truth"
+    );
 }
 
 #[test]
