@@ -156,8 +156,9 @@ fn open(directory: &Path, past: u64) -> Store {
     assert!(ledger.batch(now - 2 * DAY, &resources, &[]).rulings.iter().all(Result::is_ok));
     for first in (0..past).step_by(256) {
         let time = now - 2 * DAY + first * DAY / past;
-        let holds: Vec<Petition> =
-            (first..first + 256).map(|n| hold(n % RESOURCES, now + DAY + n / RESOURCES * HOUR, n)).collect();
+        let holds: Vec<Petition> = (first..first + 256)
+            .map(|n| hold(n % RESOURCES, now + DAY + n / RESOURCES * HOUR, n % 256))
+            .collect();
         let held = ledger.batch(time, &holds, &[]);
         let releases = held.rulings.into_iter().map(|ruling| release(ruling.unwrap().reply));
         ledger.batch(time, &releases.collect::<Vec<_>>(), &[]);

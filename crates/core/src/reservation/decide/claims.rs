@@ -1,7 +1,6 @@
 //! Do these claims fit, and if not, what is in the way?
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use super::super::command::{Actor, Wish};
 use super::super::model::{By, Claim, Granted, Piece, Resource, Waitlist};
@@ -244,7 +243,5 @@ fn wanted(granted: &Granted) -> Piece {
 
 /// A claim that is not granted yet, as a piece to be counted with the others.
 pub(super) fn wanted_piece(span: Span, units: u32) -> Piece {
-    // Made once: an id costs more than all the rest of a look at a resource.
-    static NOBODY: LazyLock<ReservationId> = LazyLock::new(|| ReservationId::derive([0; 16], 0));
-    Piece { span, reservation: NOBODY.clone(), nth: 0, units, by: By::Held, until: None }
+    Piece { span, reservation: ReservationId::nobodys(), nth: 0, units, by: By::Held, until: None }
 }
