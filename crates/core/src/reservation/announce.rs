@@ -13,10 +13,11 @@ use std::collections::{HashSet, VecDeque};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::model::{Claim, Reservation, Span, State, Wait};
+use super::model::{Claim, Reservation, State, Wait};
 use super::outcome::{Change, Told};
 use super::slice::{Key, Slice, Touched};
 use super::steps::Segment;
+use crate::calendar::Span;
 use crate::event::{Data, Draft, Event};
 use crate::ids::{AppId, ChannelName, EventId, EventName, ExternalRef, Principal, ResourceId, UserId};
 use crate::limits::{self, Millis};
