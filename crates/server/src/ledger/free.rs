@@ -38,7 +38,6 @@ pub struct ShownFree {
     #[serde(skip_serializing_if = "Option::is_none")]
     starts: Option<Vec<Millis>>,
     now: Millis,
-    position: u64,
 }
 
 /// Looks at what is free. `heard` hears it on a thread of the store, and hands it on.
@@ -96,7 +95,6 @@ impl Found {
             ),
             starts,
             now,
-            position: sighting.position,
         };
         Ok((shown, head))
     }
