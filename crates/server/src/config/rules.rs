@@ -160,7 +160,12 @@ fn channels(values: &Values, errors: &mut Vec<ConfigError>) {
 fn access(values: &Values, errors: &mut Vec<ConfigError>) {
     for row in rows(values, "access") {
         if let Some(allow) = row.cells.get("allow").filter(|held| is_empty(held)) {
-            refuse(errors, allow, "access.allow", "allows nothing; write subscribe, publish or presence");
+            refuse(
+                errors,
+                allow,
+                "access.allow",
+                "allows nothing; write subscribe, publish, presence, hold, confirm or manage",
+            );
         }
         let (pattern, to) = (text(row, "pattern"), text(row, "to"));
         let cell = row.cells.get("to").filter(|_| to == "everyone" && pattern.contains("{user}"));
