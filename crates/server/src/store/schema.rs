@@ -39,6 +39,15 @@ pub(super) fn connect(file: &Path) -> Result<Connection, Failure> {
     Ok(connection)
 }
 
+/// Opens a connection that can only read, to a file that is of this program's version already.
+pub(super) fn connect_current(file: &Path) -> Result<Connection, Failure> {
+    let connection = connect_reader(file)?;
+    match version(&connection)? {
+        found if found < KNOWN => Err(Failure::Older { file: file.to_owned(), found }),
+        _ => Ok(connection),
+    }
+}
+
 /// Opens a connection that can only read.
 pub(super) fn connect_reader(file: &Path) -> Result<Connection, Failure> {
     let connection = connect(file)?;
