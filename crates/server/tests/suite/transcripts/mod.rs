@@ -60,7 +60,7 @@ fn the_protocol_is_as_documented() {
 
 #[test]
 fn holds_are_as_documented() {
-    play("docs/holds.md", 5);
+    play("docs/holds.md", 4);
 }
 
 #[test]
