@@ -15,7 +15,7 @@ WORK    := .work
 export BINARY_UNDER_TEST = $(abspath $(BIN))
 
 .PHONY: help run build release fmt lint setup deps test check unit bench-test tally-test conformance autobahn clients \
-	api browser fuzz-short docs-test deny fuzz soak bench
+	api browser fuzz-short docs-test deny mutants fuzz soak bench
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -93,11 +93,9 @@ build-quick:
 
 # --- Long runs --------------------------------------------------------------------------------------------------
 
-soak: ## The same tests with their full counts; takes hours.
+soak: ## The same tests with their full counts; takes hours. Its record is bench/results/soak.md.
 	$(MAKE) BIN=$(QUICK) setup build-quick
-	$(MAKE) BIN=$(QUICK) autobahn-full
-	$(MAKE) BIN=$(QUICK) api-full
-	$(MAKE) BIN=$(QUICK) fuzz
+	$(PYTHON) bench/soak.py
 
 .PHONY: autobahn-full
 autobahn-full: build
@@ -106,6 +104,9 @@ autobahn-full: build
 .PHONY: api-full
 api-full: build
 	$(PYTHON) conformance/api/run.py full
+
+mutants: ## Known bugs, planted one at a time in a copy: is each of them caught?
+	$(PYTHON) sim/mutants.py
 
 fuzz: ## Every fuzz target for FUZZ_TIME seconds, guided by coverage.
 	fuzz/run.sh $(FUZZ_TIME)

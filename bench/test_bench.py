@@ -5,6 +5,8 @@ import unittest
 
 import run
 import scenarios
+import servers
+import soak
 
 REPORT = {
     "options": {"connections": 10, "outstanding": 1},
@@ -83,6 +85,20 @@ class Judging(unittest.TestCase):
             if found.name not in ("connect", "instructions"):
                 scenarios.judge(found, [{label: report() for label in found.runs}])
 
+
+class Soak(unittest.TestCase):
+    LINES = ["test herd::a ... ", "measured: 18000 sessions were back", "ok",
+             "test result: ok. 30 passed; 0 failed; 0 ignored"]
+
+    def test_the_record_has_counts_and_what_was_measured(self):
+        part = {"about": "Herds", "date": "2026-11-26", "commit": "abc", "seconds": 600,
+                "machine": servers.describe_machine(), **soak.verdict(self.LINES, 0), "measured": soak.measured(self.LINES)}
+        page = soak.page({"counts": part})
+        self.assertIn("| counts: Herds | 2026-11-26 | abc | 30 | 0 | 10 |", page)
+        self.assertIn("* 18000 sessions were back", page)
+
+    def test_a_run_that_breaks_off_has_failed(self):
+        self.assertEqual(soak.verdict(["measured: nothing"], 101), {"passed": 0, "failed": 1})
 
 if __name__ == "__main__":
     unittest.main()

@@ -49,6 +49,11 @@ impl Action {
     }
 }
 
+/// The words of all actions, for sentences that list them.
+pub fn words() -> String {
+    Action::ALL.map(Action::as_str).join(", ")
+}
+
 /// For whom a rule holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {

@@ -16,9 +16,11 @@
 //! | [`presence`] | who is here, with leases and grace |
 //! | [`reservation`] | who may claim what, when: the rule of the ledger |
 //! | [`selection`] | how many look at which time, for a moment |
+//! | [`projection`] | one event, every screen, each in its own words |
 //! | [`access`] | may this identity do this on that channel |
 //! | [`session`] | identity, subscriptions, resume key and generation of one tab |
 //! | [`vocabulary`] | what a client may ask and a server may say, in no dialect |
+//! | [`calendar`] | opening hours in local time, expanded to instants by one function |
 //! | [`mac`] | keyed hashes |
 //! | [`rate`] | token buckets with time as an argument |
 //!
@@ -26,6 +28,7 @@
 //! a read answers with every event after a position or says why it cannot.
 
 pub mod access;
+pub mod calendar;
 pub mod class;
 pub mod cursor;
 pub mod event;
@@ -37,6 +40,7 @@ pub mod mac;
 pub mod pattern;
 pub mod position;
 pub mod presence;
+pub mod projection;
 pub mod rate;
 pub mod refusal;
 pub mod reservation;

@@ -114,6 +114,11 @@ pub const PAGE_EVENTS: usize = 500;
 pub const PAGE_BYTES: usize = 128 * 1024;
 /// Events that one turn of a shard takes from the ring.
 pub const PULL: usize = 4_096;
+/// Cohorts of a shard: an event waits at most for one round over all of them and for the rest of one,
+/// and looking for listeners costs each event once for each cohort.
+pub const COHORTS: usize = 8;
+/// Neighbouring clients of one cohort: with fewer clients than this a shard has only one.
+pub const COHORT: usize = 128;
 /// Channels that one chunk of a turn joins: one bit each of a connection's mask.
 pub const JOIN_CHANNELS: usize = 64;
 /// Time that a slow reader may make no progress before it is closed with "slow, resume".
@@ -162,8 +167,11 @@ pub const ACME_SILENCE: Millis = DAY;
 pub const POLL_WAIT: Millis = 25 * SECOND;
 /// Time after which an SSE stream is ended, ± 20 %, so that a drain is nothing special.
 pub const SSE_ROTATION: Millis = 8 * MINUTE;
-/// Time in which a drain spreads its closes.
+/// Time in which a drain spreads its closes, at most.
 pub const DRAIN: Millis = 30 * SECOND;
+/// Time of a drain for each connection of a shard: with a TLS handshake a client that comes back costs
+/// about a millisecond, so everybody's return takes a tenth of a core, and a few clients are not waited for.
+pub const DRAIN_PER_CONNECTION: Millis = 10;
 /// Time after a token's `exp` before its connection is closed: clock skew of both sides.
 pub const TOKEN_GRACE: Millis = 30 * SECOND;
 /// Time over which `reset` tells clients to spread their reloads.
@@ -202,6 +210,8 @@ pub const CLAIM_DAYS: usize = 1_000;
 pub const ANY_OF: usize = 16;
 /// Claims of one set of blocks: a feed of a busy year.
 pub const BLOCK_CLAIMS: usize = 2_000;
+/// How far the moment that a set of blocks describes may lie ahead: clocks differ, zones are mistaken.
+pub const BLOCK_AHEAD: Millis = DAY;
 /// Days that one set of blocks touches.
 pub const BLOCK_DAYS: usize = 4_000;
 /// Bytes of a reservation's `meta`: a name, a telephone number and a wish, not a document.
@@ -234,7 +244,11 @@ pub const OFFER_TTL: Millis = 10 * MINUTE;
 pub const OFFER_TTL_MOST: Millis = 3 * DAY;
 /// Entries of one resource's waitlist; each is looked at when something becomes free.
 pub const WAITLIST: usize = 200;
-/// Entries of waitlists of one principal.
+/// Days that all alternatives of one entry of a waitlist touch: a weekly course of a year fits. A
+/// change of a resource may look at the days of all its entries at once.
+pub const WAIT_DAYS: usize = 100;
+/// Entries of waitlists of one principal: those that wait, and offers that are still held. A
+/// principal can so have ten live holds at most, five of its own will and five that were offered.
 pub const WAITS_PER_PRINCIPAL: usize = 5;
 /// Time that a request may wait for approval at most.
 pub const APPROVAL_TTL_MOST: Millis = 30 * DAY;
@@ -244,6 +258,8 @@ pub const REMINDERS: usize = 8;
 pub const REMINDER_BEFORE: Millis = 60 * DAY;
 /// Other times that a conflict offers.
 pub const ALTERNATIVES: usize = 3;
+/// Later times that a conflict tries: the half hours of two days.
+pub const ALTERNATIVE_TRIALS: u64 = 96;
 /// Things in the way that a conflict names.
 pub const CONFLICTS: usize = 10;
 /// Time over which changes of one resource's free times are joined into one delta.
@@ -258,3 +274,33 @@ pub const SELECTION: Millis = 30 * SECOND;
 pub const SELECTIONS_PER_CONNECTION: usize = 16;
 /// Selections of an app, 200 bytes each; who comes later is not counted.
 pub const SELECTIONS: usize = 100_000;
+/// Rows of the table of projections; each is looked at when somebody subscribes.
+pub const PROJECTIONS: usize = 500;
+/// Values of the data that one projection makes.
+pub const PROJECTION_FIELDS: usize = 200;
+/// Frames of one change that a client is known to have been shown, so that none is shown twice.
+pub const FRAMES_PER_CHANGE: usize = 256;
+/// Bytes of a time zone's id; the longest of the database has 32.
+pub const ZONE_ID: usize = 64;
+/// Bytes of a resource's opening hours as JSON: every rule below fits.
+pub const HOURS_TEXT: usize = 512 * 1024;
+/// Weekly rules of one resource: 14 for each day of the week. Every date of a window looks at them.
+pub const HOURS_WEEKLY: usize = 98;
+/// Dated exceptions of one resource: one for each day of a year, and some to spare.
+pub const HOURS_EXCEPTIONS: usize = 400;
+/// Stretches that one exception opens.
+pub const EXCEPTION_HOURS: usize = 24;
+/// Recurring openings and blocks of one resource. Every date of a window asks each of them.
+pub const HOURS_RECURRING: usize = 50;
+/// Bytes of the text of a recurring rule: every part with all of its values fits.
+pub const RECURRENCE_TEXT: usize = 800;
+/// Periods that a recurring rule may skip at once: daily rules of nearly three years.
+pub const RECURRENCE_INTERVAL: i32 = 1_000;
+/// Dates that a recurring rule may count; beyond it a last date says the same and costs nothing.
+pub const RECURRENCE_COUNT: u32 = 1_000;
+/// Days in which a recurring rule must reach its count: a hundred years. They are walked when it is read.
+pub const RECURRENCE_COUNTED_DAYS: i32 = 36_525;
+/// Time that one question about opening hours may span: a year and the weeks around it.
+pub const CALENDAR_WINDOW: Millis = 400 * DAY;
+/// End of the calendar, 9999-01-01 in UTC: dates have four digits, and what lies around a window too.
+pub const CALENDAR_END: Millis = 253_370_764_800_000;

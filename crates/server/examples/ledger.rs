@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use deskbell_core::calendar::{Hours, TimeZone};
 use deskbell_core::class::Classes;
 use deskbell_core::ids::{AppId, ResourceId, UserId};
 use deskbell_core::limits::{DAY, DURABLE_AGE, HOUR, Millis};
@@ -146,6 +147,7 @@ fn open(directory: &Path, past: u64) -> Store {
             app_secret: clock::random_bytes(),
         },
         durable_age: DURABLE_AGE,
+        disk: None,
     };
     let opened = Opened::open(&options(directory.to_owned())).unwrap();
     let now = clock::now_ms();
@@ -186,15 +188,16 @@ fn backend(act: Act) -> Petition {
 }
 
 fn put(number: u64) -> Petition {
-    backend(Act::PutResource(ResourceWish {
+    backend(Act::PutResource(Box::new(ResourceWish {
         id: resource(number),
         capacity: 1,
         before: 0,
         after: 0,
-        time_zone: "UTC".to_owned(),
+        time_zone: TimeZone::parse("UTC").unwrap(),
+        hours: Hours::default(),
         provider: None,
         policy: Policy::default(),
-    }))
+    })))
 }
 
 fn hold(room: u64, start: Millis, holder: u64) -> Petition {

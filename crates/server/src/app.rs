@@ -7,6 +7,7 @@ use deskbell_core::access::{Action, Allowed, Identity, Rules};
 use deskbell_core::cursor::{Cursor, CursorKey};
 use deskbell_core::ids::{AppId, ChannelName};
 use deskbell_core::limits::Millis;
+use deskbell_core::projection::Table;
 use deskbell_core::refusal::Refusal;
 
 use crate::identity::Verifier;
@@ -29,6 +30,8 @@ pub struct App {
     pub cursors: CursorKey,
     /// Who may do what.
     pub rules: ArcSwap<Rules>,
+    /// What clients of a dialect are shown under their own names.
+    pub projections: ArcSwap<Table>,
     /// Checks its users' tokens.
     pub verifier: Verifier,
 }

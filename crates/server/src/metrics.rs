@@ -25,7 +25,7 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
-/// Seconds from publish to the write to the socket.
+/// Seconds from publish to the write to the socket, once for each cohort that hears it.
 const DELIVERY_BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 10.0];
 
 /// All counters of the process.
@@ -53,7 +53,7 @@ pub struct Metrics {
     pub bad_requests: Counter,
     /// Connections closed because their client read too slowly.
     pub slow_closed: Counter,
-    /// Times that a shard fell behind the ring.
+    /// Times that a cohort of a shard fell behind the ring.
     pub shard_fell_off: Counter,
     /// Sessions that were resumed on another shard than they lived on.
     pub moved: Counter,
@@ -104,7 +104,7 @@ impl Metrics {
             ("bad_requests", "Requests whose head broke HTTP", &self.bad_requests),
             ("slow_closed", "Connections closed for reading too slowly", &self.slow_closed),
             ("sessions_moved", "Sessions resumed on another shard", &self.moved),
-            ("shard_fell_off", "Times that a shard fell behind the ring", &self.shard_fell_off),
+            ("shard_fell_off", "Times that a cohort of a shard fell behind the ring", &self.shard_fell_off),
         ];
         for (name, text, counter) in counters {
             registry.register(name, text, counter.clone());

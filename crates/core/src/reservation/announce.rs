@@ -13,10 +13,11 @@ use std::collections::{HashSet, VecDeque};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::model::{Claim, Reservation, Span, State, Wait};
+use super::model::{Claim, Reservation, State, Wait};
 use super::outcome::{Change, Told};
-use super::slice::{Slice, Touched};
-use super::steps::{Segment, segments};
+use super::slice::{Key, Slice, Touched};
+use super::steps::Segment;
+use crate::calendar::Span;
 use crate::event::{Data, Draft, Event};
 use crate::ids::{AppId, ChannelName, EventId, EventName, ExternalRef, Principal, ResourceId, UserId};
 use crate::limits::{self, Millis};
@@ -27,8 +28,9 @@ use crate::mac;
 pub struct Announcement {
     app: AppId,
     now: Millis,
-    position: u64,
     change: String,
+    /// What is being told, so that its events for several audiences can be known for the same.
+    about: usize,
     drafts: Vec<Draft>,
 }
 
@@ -41,8 +43,9 @@ pub struct View<'a> {
     pub state: State,
     /// What it claims.
     pub claims: Vec<&'a Claim>,
-    /// The ledger position of its last change.
-    pub version: u64,
+    /// The ledger position of its last change. It would tell others how much is booked here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// When it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Millis>,
@@ -86,7 +89,7 @@ impl<'a> View<'a> {
             id: reservation.id.as_str(),
             state: reservation.state,
             claims: reservation.claims.iter().map(|granted| &granted.claim).collect(),
-            version: reservation.version,
+            version: Some(reservation.version).filter(|_| sight >= Sight::Holder),
             expires_at: reservation.expires_at,
             offer: reservation.offer.as_ref().map(crate::ids::WaitId::as_str),
             external_ref: reservation.external_ref.as_ref().filter(|_| sight >= Sight::Own),
@@ -138,7 +141,6 @@ struct OfWait<'a> {
 #[derive(Serialize)]
 struct OfSlots<'a> {
     resource: &'a ResourceId,
-    position: u64,
     segments: Vec<Segment>,
 }
 
@@ -148,13 +150,13 @@ struct OfResource<'a> {
 }
 
 impl Announcement {
-    /// Begins one for the change at a position. `seed` is that of the change's [`Moment`](super::Moment).
-    pub fn new(app: AppId, position: u64, now: Millis, seed: [u8; 16]) -> Self {
+    /// Begins one for a change. `seed` is that of the change's [`Moment`](super::Moment).
+    pub fn new(app: AppId, now: Millis, seed: [u8; 16]) -> Self {
         use base64::Engine as _;
         // The seed itself would give away the ids that are made of it.
         let tag = mac::tag(&seed, &[b"change"]);
         let change = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&tag[..12]);
-        Self { app, now, position, change, drafts: Vec::new() }
+        Self { app, now, change, about: 0, drafts: Vec::new() }
     }
 
     /// The events, next to each other in the log under the change's id.
@@ -165,6 +167,7 @@ impl Announcement {
     /// Tells what a change says of reservations, waits and resources.
     pub fn tell(&mut self, change: &Change, slice: &Slice) {
         for told in &change.told {
+            self.about += 1;
             match told {
                 Told::Reservation { what, id, why } => {
                     let newest = change.reservations.iter().rev().find(|new| new.id == *id);
@@ -179,20 +182,18 @@ impl Announcement {
     }
 
     fn reservation(&mut self, name: &str, reservation: &Reservation, why: Option<&str>, slice: &Slice) {
-        let of = |sight| OfReservation { reservation: View::of(reservation, sight), why };
+        let of = |sight, why| OfReservation { reservation: View::of(reservation, sight), why };
         if reservation.block.is_none() {
             // What staff writes as a reason is for staff.
-            let plain = OfReservation { reservation: View::of(reservation, Sight::Nobody), why: None };
-            self.push(&format!("booking:{}", reservation.id), name, &plain);
+            self.push(&format!("booking:{}", reservation.id), name, &of(Sight::Nobody, None));
             if let Principal::User(user) = &reservation.holder {
-                let own = OfReservation { reservation: View::of(reservation, Sight::Own), why: None };
-                self.push(&format!("user:{user}"), name, &own);
+                self.push(&format!("user:{user}"), name, &of(Sight::Own, None));
             }
             for provider in providers(reservation, slice) {
-                self.push(&format!("provider:{provider}"), name, &of(Sight::Holder));
+                self.push(&format!("provider:{provider}"), name, &of(Sight::Holder, None));
             }
         }
-        self.push(&format!("staff:{}", self.app), name, &of(Sight::Everything));
+        self.push(&format!("staff:{}", self.app), name, &of(Sight::Everything, why));
     }
 
     fn wait(&mut self, wait: &Wait, free: bool) {
@@ -217,17 +218,20 @@ impl Announcement {
         self.push(&format!("slots:{resource}"), "slots.reset", &OfResource { resource });
     }
 
-    /// Tells what is free now where a resource's usage changed. The days must be known.
+    /// Tells what is free now where a resource's usage changed. Where the days are not known it says so, and
+    /// never that everything is free.
     pub fn slots(&mut self, touched: &Touched, slice: &Slice) {
         for (id, span) in touched {
+            self.about += 1;
             let Some(resource) = slice.resource(id) else { continue };
-            if span.length() > limits::SLOTS_WINDOW {
+            let known = |day| slice.knows(&Key::Day(id.clone(), day));
+            if span.length() > limits::SLOTS_WINDOW || !span.days().all(known) {
                 self.reset_slots(id);
                 continue;
             }
             let pieces: Vec<_> = span.days().flat_map(|day| slice.day(id, day)).cloned().collect();
-            let segments = segments(&pieces, *span, resource.capacity, self.now);
-            let data = OfSlots { resource: id, position: self.position, segments };
+            let segments = resource.shown(&pieces, *span, self.now);
+            let data = OfSlots { resource: id, segments };
             self.push(&format!("slots:{id}"), "slots.delta", &data);
         }
     }
@@ -236,7 +240,7 @@ impl Announcement {
     fn push(&mut self, channel: &str, name: &str, data: &impl Serialize) {
         let Ok(channel) = ChannelName::parse(channel) else { return };
         let (Ok(name), Ok(bytes)) = (EventName::parse(name), serde_json::to_vec(data)) else { return };
-        let id = format!("{}.{}", self.change, self.drafts.len());
+        let id = format!("{}.{}.{}", self.change, self.about, self.drafts.len());
         let Ok(id) = EventId::parse(&id) else { return };
         self.drafts.push(Draft::message(Event { id, channel, name, data: Data::json(bytes), at: self.now }));
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::model::{Claim, Policy, Span};
+use super::model::{Claim, Policy};
 use crate::access::{Action, Identity, Rules};
+use crate::calendar::{Hours, Span, TimeZone};
 use crate::ids::{
     ChannelName, EventId, ExternalRef, Principal, ReservationId, ResourceId, SourceName, UserId, WaitId,
 };
@@ -175,7 +176,7 @@ pub enum Act {
         spans: Vec<(ResourceId, Span)>,
     },
     /// Make a resource, or change it.
-    PutResource(ResourceWish),
+    PutResource(Box<ResourceWish>),
     /// Wait for a time.
     Join {
         /// What would do.
@@ -279,7 +280,9 @@ pub struct ResourceWish {
     /// The buffer behind each claim.
     pub after: Millis,
     /// The zone of its opening hours.
-    pub time_zone: String,
+    pub time_zone: TimeZone,
+    /// When it is open.
+    pub hours: Hours,
     /// Who serves there.
     pub provider: Option<UserId>,
     /// What its holds and bookings may do.

@@ -29,16 +29,17 @@ mod slice;
 mod starts;
 mod steps;
 
+pub use crate::calendar::Span;
 pub use announce::{Announcement, Owed, Sight, View, WaitView};
 pub use command::{Act, Actor, Command, Due, Fence, Plea, ResourceWish, Step, Ttl, Wish};
 pub use decide::{Moment, decide};
 pub use due::next_due;
 pub use model::{
-    ALL_UNITS, BlockSet, By, Claim, Granted, Piece, Policy, Reservation, Resource, Span, State, Strikes,
-    Wait, WaitState, Waitlist,
+    ALL_UNITS, BlockSet, By, Claim, Granted, Piece, Policy, Reservation, Resource, State, Strikes, Wait,
+    WaitState, Waitlist,
 };
 pub use outcome::{Alternative, Change, Conflict, Decision, Refused, Reply, Told, What};
 pub use shown::{Onlooker, ShownReply, ShownReservation, ShownResource};
 pub use slice::{Belongings, Key, Slice, Touched, Unsaved};
 pub use starts::{Asked, starts};
-pub use steps::{Segment, counts, peak, segments, usage};
+pub use steps::{Segment, counts, peak, segments, usage, within_hours};

@@ -5,60 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::steps::{Segment, segments, within_hours};
+use crate::calendar::{Hours, Openings, Span, TimeZone, Window, expand};
 use crate::ids::{ExternalRef, Principal, ReservationId, ResourceId, SourceName, UserId, WaitId};
-use crate::limits::{self, DAY, Millis};
-
-/// A half-open interval of UTC milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Span {
-    /// The first instant that belongs to it.
-    pub start: Millis,
-    /// The first instant that no longer does.
-    pub end: Millis,
-}
-
-impl Span {
-    /// Does any instant belong to both?
-    ///
-    /// ```
-    /// use deskbell_core::reservation::Span;
-    /// let morning = Span { start: 0, end: 10 };
-    /// assert!(morning.overlaps(Span { start: 9, end: 20 }));
-    /// assert!(!morning.overlaps(Span { start: 10, end: 20 }), "back to back is no overlap");
-    /// ```
-    pub const fn overlaps(self, other: Self) -> bool {
-        self.start < other.end && other.start < self.end
-    }
-
-    /// Is the other one wholly within this one?
-    pub const fn covers(self, other: Self) -> bool {
-        self.start <= other.start && other.end <= self.end
-    }
-
-    /// The least span that holds both.
-    #[must_use]
-    pub fn hull(self, other: Self) -> Self {
-        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
-    }
-
-    /// How long it is.
-    pub const fn length(self) -> Millis {
-        self.end.saturating_sub(self.start)
-    }
-
-    /// The UTC days that it touches.
-    pub fn days(self) -> std::ops::RangeInclusive<u64> {
-        self.start / DAY..=self.end.saturating_sub(1).max(self.start) / DAY
-    }
-
-    /// Its part within each UTC day.
-    pub fn by_day(self) -> impl Iterator<Item = (u64, Self)> {
-        self.days().map(move |day| {
-            let (start, end) = (self.start.max(day * DAY), self.end.min((day + 1) * DAY));
-            (day, Self { start, end })
-        })
-    }
-}
+use crate::limits::{self, Millis};
 
 /// What can be booked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,13 +23,38 @@ pub struct Resource {
     /// Time after a claim that belongs to it.
     pub after: Millis,
     /// The time zone in which its opening hours are meant.
-    pub time_zone: String,
+    pub time_zone: TimeZone,
+    /// When it is open; always, where nothing is said.
+    #[serde(default)]
+    pub hours: Hours,
     /// Who serves there: sees its bookings on `provider:{id}` and may approve, start and end them.
     pub provider: Option<UserId>,
     /// What holds and bookings of it may do.
     pub policy: Policy,
     /// The ledger position of its last change.
     pub version: u64,
+}
+
+impl Resource {
+    /// When it is open within a span. What lies beyond the calendar is closed.
+    pub fn openings(&self, span: Span) -> Option<Openings> {
+        Window::new(span.start, span.end).ok().map(|window| expand(&self.hours, &self.time_zone, window))
+    }
+
+    /// What is free of it within a span, given its live claims there: what is shown to everybody.
+    pub fn shown(&self, pieces: &[Piece], span: Span, now: Millis) -> Vec<Segment> {
+        let segments = segments(pieces, span, self.capacity, now);
+        if self.hours.is_always() {
+            return segments;
+        }
+        let open = self.openings(span);
+        within_hours(&segments, open.as_ref().map_or(&[], Openings::spans))
+    }
+
+    /// Is it open all through a span?
+    pub fn is_open(&self, span: Span) -> bool {
+        self.hours.is_always() || self.openings(span).is_some_and(|openings| openings.spans() == [span])
+    }
 }
 
 /// What holds and bookings of a resource may do.
@@ -339,9 +314,18 @@ impl Reservation {
 
     /// Its pieces in the table of live claims: none, once it is over.
     pub fn pieces(&self) -> impl Iterator<Item = (ResourceId, u64, Piece)> {
+        self.pieces_of(|_| true)
+    }
+
+    /// The pieces of some of its claims. A set of blocks has thousands, and few of them matter to one look.
+    pub(super) fn pieces_of(
+        &self,
+        wanted: impl Fn(&Granted) -> bool,
+    ) -> impl Iterator<Item = (ResourceId, u64, Piece)> {
         let claims = if self.state.is_over() || self.unclaimed { &[][..] } else { &self.claims };
         let (by, until) = self.by();
-        claims.iter().enumerate().flat_map(move |(nth, granted)| {
+        let wanted = claims.iter().enumerate().filter(move |(_, granted)| wanted(granted));
+        wanted.flat_map(move |(nth, granted)| {
             granted.padded().by_day().map(move |(day, span)| {
                 let piece = Piece {
                     span,
@@ -412,6 +396,14 @@ pub struct Piece {
     pub by: By,
     /// When it ends by itself.
     pub until: Option<Millis>,
+}
+
+impl Piece {
+    /// By time, and the same whatever made them.
+    pub(super) fn in_order(&self, other: &Self) -> std::cmp::Ordering {
+        let by = |piece: &Self| (piece.span.start, piece.span.end, piece.nth);
+        by(self).cmp(&by(other)).then_with(|| self.reservation.cmp(&other.reservation))
+    }
 }
 
 /// Units of a block: whatever the resource has.

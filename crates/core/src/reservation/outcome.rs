@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{By, Reservation, Resource, Span, Strikes, Wait};
+use super::model::{By, Reservation, Resource, Strikes, Wait};
 use super::slice::Key;
+use crate::calendar::Span;
 use crate::ids::{Principal, ReservationId, ResourceId};
 use crate::limits::Millis;
 use crate::refusal::{Code, Refusal};

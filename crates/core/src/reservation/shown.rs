@@ -7,6 +7,7 @@ use super::command::Actor;
 use super::model::{Policy, Reservation, Resource, Wait};
 use super::outcome::{Conflict, Reply};
 use crate::access::Action;
+use crate::calendar::Hours;
 use crate::ids::{Principal, ReservationId, ResourceId, UserId};
 use crate::limits::Millis;
 use crate::session::Seals;
@@ -41,6 +42,8 @@ pub struct ShownResource<'a> {
     before_ms: Millis,
     after_ms: Millis,
     time_zone: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hours: Option<&'a Hours>,
     provider: Option<&'a UserId>,
     policy: &'a Policy,
     version: u64,
@@ -63,7 +66,9 @@ pub struct ShownReply<'a> {
     #[serde(skip_serializing_if = "<[ReservationId]>::is_empty")]
     evicted: &'a [ReservationId],
     now: Millis,
-    position: u64,
+    /// Of backends alone: it tells how much is booked here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
 }
 
 impl Onlooker<'_> {
@@ -118,7 +123,7 @@ impl Onlooker<'_> {
             conflicts: &reply.conflicts,
             evicted: &reply.evicted,
             now: self.now,
-            position: reply.position,
+            position: self.actor.is_backend().then_some(reply.position),
         }
     }
 }
@@ -131,7 +136,8 @@ impl<'a> ShownResource<'a> {
             capacity: resource.capacity,
             before_ms: resource.before,
             after_ms: resource.after,
-            time_zone: &resource.time_zone,
+            time_zone: resource.time_zone.id(),
+            hours: Some(&resource.hours).filter(|hours| !hours.is_always()),
             provider: resource.provider.as_ref(),
             policy: &resource.policy,
             version: resource.version,

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::model::{Piece, Reservation, Resource, Span, State, Strikes, Wait, WaitState};
+use super::model::{Piece, Reservation, Resource, State, Strikes, Wait, WaitState};
 use super::outcome::{Change, Stop};
+use crate::calendar::Span;
 use crate::ids::{Principal, ReservationId, ResourceId, WaitId};
 
 /// A part of the ledger that can be loaded.
@@ -106,8 +107,8 @@ impl Slice {
 
     /// Goes on only if all of these are known.
     pub(super) fn need(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), Stop> {
-        let missing: Vec<Key> = keys.into_iter().filter(|key| !self.knows(key)).collect();
-        if missing.is_empty() { Ok(()) } else { Err(Stop::NeedMore(missing)) }
+        let missing: BTreeSet<Key> = keys.into_iter().filter(|key| !self.knows(key)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(Stop::NeedMore(missing.into_iter().collect())) }
     }
 
     /// How much it holds: a store that keeps its slice drops it beyond some bound.

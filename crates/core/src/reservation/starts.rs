@@ -1,7 +1,7 @@
 //! When a claim could begin: the shown times of a resource, from the segments that admit them.
 
-use super::model::Span;
 use super::steps::Segment;
+use crate::calendar::{Openings, Span};
 use crate::limits::Millis;
 
 /// A claim for which a beginning is looked for.
@@ -19,37 +19,34 @@ pub struct Asked {
     pub step: Millis,
 }
 
-/// The beginnings within a window, counted in steps from its start, at which the claim would be admitted
-/// and end within the window. The segments must reach over the window by the buffers: what they do not
-/// tell of counts as taken.
+/// The beginnings at which the claim would be admitted, lying wholly in open time and wholly in the
+/// openings' window. They stand on the grid of the openings: the local opening time, and steps from it.
+///
+/// The segments must reach over the window by the buffers, which need not lie in open time: what the
+/// segments do not tell of counts as taken.
 ///
 /// ```
+/// use deskbell_core::calendar::{Hours, TimeZone, Window, expand};
 /// use deskbell_core::reservation::{Asked, Segment, Span, starts};
 /// let free = |start, end, free| Segment { span: Span { start, end }, free, held_until: None };
 /// let segments = [free(0, 10, 1), free(10, 20, 0), free(20, 40, 1)];
+/// let openings = expand(&Hours::default(), &TimeZone::parse("UTC")?, Window::new(0, 35)?);
 /// let asked = Asked { duration: 5, units: 1, before: 0, after: 5, step: 5 };
-/// assert_eq!(starts(&segments, Span { start: 0, end: 35 }, asked, 0), [0, 20, 25, 30]);
+/// assert_eq!(starts(&segments, &openings, asked, 0), [0, 20, 25, 30]);
+/// # Ok::<(), deskbell_core::refusal::Refusal>(())
 /// ```
-pub fn starts(segments: &[Segment], window: Span, asked: Asked, now: Millis) -> Vec<Millis> {
-    let mut found = Vec::new();
-    if asked.step == 0 || asked.duration == 0 {
-        return found;
-    }
+pub fn starts(segments: &[Segment], openings: &Openings, asked: Asked, now: Millis) -> Vec<Millis> {
     // Beginnings rise, so a segment that ends before one of them is never looked at again.
     let mut first = 0;
-    let mut start = window.start;
-    while start.saturating_add(asked.duration) <= window.end {
+    let mut is_free = |start: Millis| {
         let end = start + asked.duration;
         let padded = Span { start: start.saturating_sub(asked.before), end: end.saturating_add(asked.after) };
         while segments.get(first).is_some_and(|segment| segment.span.end <= padded.start) {
             first += 1;
         }
-        if end > now && fits(&segments[first..], padded, asked.units) {
-            found.push(start);
-        }
-        start += asked.step;
-    }
-    found
+        end > now && fits(&segments[first..], padded, asked.units)
+    };
+    openings.slots(openings.spans(), asked.duration, asked.step).filter(|start| is_free(*start)).collect()
 }
 
 /// Is so much free all through a span?

@@ -5,7 +5,8 @@ use std::collections::BinaryHeap;
 
 use serde::Serialize;
 
-use super::model::{By, Piece, Span};
+use super::model::{By, Piece};
+use crate::calendar::Span;
 use crate::limits::Millis;
 
 /// A time in which a resource's usage does not change.
@@ -63,6 +64,14 @@ pub fn peak<'a>(pieces: impl Iterator<Item = &'a Piece>, span: Span) -> u64 {
     usage(pieces, span).into_iter().map(|(_, used)| used).max().unwrap_or(0)
 }
 
+/// When within a span more than so many units are used.
+pub(super) fn beyond<'a>(pieces: impl Iterator<Item = &'a Piece>, span: Span, capacity: u32) -> Vec<Span> {
+    let steps = usage(pieces, span);
+    let ends = steps.iter().skip(1).map(|(at, _)| *at).chain([span.end]);
+    let spans = steps.iter().zip(ends).filter(|((_, used), _)| *used > u64::from(capacity));
+    spans.map(|((start, _), end)| Span { start: *start, end }).collect()
+}
+
 /// What is free within a span, in segments that lie side by side and differ from their neighbours.
 pub fn segments(pieces: &[Piece], span: Span, capacity: u32, now: Millis) -> Vec<Segment> {
     let live: Vec<&Piece> =
@@ -91,4 +100,41 @@ pub fn segments(pieces: &[Piece], span: Span, capacity: u32, now: Millis) -> Vec
         }
     }
     out
+}
+
+/// The same segments, with nothing free outside open time. For showing; a claim's buffers may lie there.
+///
+/// ```
+/// use deskbell_core::reservation::{Segment, Span, within_hours};
+/// let all = [Segment { span: Span { start: 0, end: 30 }, free: 2, held_until: None }];
+/// let shown = within_hours(&all, &[Span { start: 10, end: 20 }]);
+/// assert_eq!(shown.iter().map(|segment| segment.free).collect::<Vec<_>>(), [0, 2, 0]);
+/// ```
+pub fn within_hours(segments: &[Segment], open: &[Span]) -> Vec<Segment> {
+    let mut shown: Vec<Segment> = Vec::with_capacity(segments.len() + open.len() * 2);
+    let mut push = |segment: Segment| match shown.last_mut() {
+        Some(last) if last.free == segment.free && last.held_until == segment.held_until => {
+            last.span.end = segment.span.end;
+        }
+        _ => shown.push(segment),
+    };
+    let mut first = 0;
+    for segment in segments {
+        let mut at = segment.span.start;
+        while open.get(first).is_some_and(|span| span.end <= at) {
+            first += 1;
+        }
+        for span in open[first..].iter().take_while(|span| span.start < segment.span.end) {
+            let (start, end) = (span.start.max(at), span.end.min(segment.span.end));
+            if at < start {
+                push(Segment { span: Span { start: at, end: start }, free: 0, held_until: None });
+            }
+            push(Segment { span: Span { start, end }, ..*segment });
+            at = end;
+        }
+        if at < segment.span.end {
+            push(Segment { span: Span { start: at, end: segment.span.end }, free: 0, held_until: None });
+        }
+    }
+    shown
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use deskbell_core::projection;
+
 use super::error::Secret;
 use super::forms;
 use super::settings::{
@@ -118,6 +120,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         auth: auth(&values),
         channels: values.rows("channels").iter().map(|row| channel(row, history)).collect(),
         access: values.rows("access").iter().map(access).collect(),
+        projections: values.rows("projections").iter().filter_map(projection).collect(),
         cors_origins: values.texts("cors.origins"),
         websocket: WebSocketSettings {
             origins: values.texts("websocket.origins"),
@@ -254,6 +257,19 @@ fn channel(row: &Row, history: HistorySettings) -> ChannelRule {
         history_age_ms: cells.amount("history_age").unwrap_or(usual_age),
         presence: cells.is("presence"),
     }
+}
+
+/// A row of projections, where its data is JSON.
+pub(super) fn projection(row: &Row) -> Option<projection::Text> {
+    let cells = &row.cells;
+    Some(projection::Text {
+        dialect: serde_json::from_value(cells.word("dialect").into()).ok()?,
+        channel: cells.word("channel"),
+        from: cells.word("from"),
+        event: cells.word("event"),
+        name: cells.word("name"),
+        data: serde_json::from_str(&cells.word("data")).ok()?,
+    })
 }
 
 fn access(row: &Row) -> AccessRuleText {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use deskbell_core::projection::Table;
+
 use super::error::{ConfigError, Source};
 use super::settings::Settings;
 use super::sources::{FOLLOWERS, Values, text_of};
@@ -20,6 +22,7 @@ pub fn check(values: &Values, errors: &mut Vec<ConfigError>) {
     apps(values, errors);
     channels(values, errors);
     access(values, errors);
+    projections(values, errors);
     amounts(values, errors);
     files(values, errors);
 }
@@ -160,12 +163,7 @@ fn channels(values: &Values, errors: &mut Vec<ConfigError>) {
 fn access(values: &Values, errors: &mut Vec<ConfigError>) {
     for row in rows(values, "access") {
         if let Some(allow) = row.cells.get("allow").filter(|held| is_empty(held)) {
-            refuse(
-                errors,
-                allow,
-                "access.allow",
-                "allows nothing; write subscribe, publish, presence, hold, confirm or manage",
-            );
+            refuse(errors, allow, "access.allow", "allows nothing; write what is allowed, such as subscribe");
         }
         let (pattern, to) = (text(row, "pattern"), text(row, "to"));
         let cell = row.cells.get("to").filter(|_| to == "everyone" && pattern.contains("{user}"));
@@ -178,6 +176,27 @@ fn access(values: &Values, errors: &mut Vec<ConfigError>) {
 }
 
 /// Amounts that only make sense next to each other. One that nobody typed has followed already.
+fn projections(values: &Values, errors: &mut Vec<ConfigError>) {
+    for row in rows(values, "projections") {
+        let data = row.cells.get("data");
+        let Some(parsed) = super::build::projection(row) else {
+            if let Some(cell) = data.filter(|cell| !is_empty(cell)) {
+                refuse(
+                    errors,
+                    cell,
+                    "projections.data",
+                    "is no JSON; write it as '{\"id\":\"$reservation.id\"}'",
+                );
+            }
+            continue;
+        };
+        if let (Err(no), Some(cell)) = (Table::new(vec![parsed]), data) {
+            let sentence = no.message.strip_prefix("projection 0: ").unwrap_or(&no.message).to_owned();
+            refuse(errors, cell, "projections", sentence);
+        }
+    }
+}
+
 fn amounts(values: &Values, errors: &mut Vec<ConfigError>) {
     for (follower, leader, times, why) in FOLLOWERS {
         let held = values.held(follower);

@@ -46,6 +46,8 @@ pub struct Settings {
     pub channels: Vec<ChannelRule>,
     /// Access rules as text, for `core::access`.
     pub access: Vec<AccessRuleText>,
+    /// What clients of a dialect are shown under their own names, beside what is built in.
+    pub projections: Vec<deskbell_core::projection::Text>,
     /// Web origins that may call the HTTP API; `*` is any.
     pub cors_origins: Vec<String>,
     /// WebSockets.

@@ -20,6 +20,8 @@ pub const JWT_ALGORITHMS: &[&str] = &["HS256", "RS256", "ES256", "EdDSA"];
 pub const CLASSES: &[&str] = &["stream", "latest", "ephemeral"];
 /// What an access rule can allow.
 pub const ACTIONS: &[&str] = &["subscribe", "publish", "presence", "hold", "confirm", "manage"];
+/// The protocols whose clients can be shown events in their own words.
+pub const DIALECTS: &[&str] = &["native", "appointease", "portico", "pusher", "socketio"];
 /// What becomes of holds whose holder has gone.
 pub const ON_DISCONNECT: &[&str] = &["release", "keep"];
 
@@ -114,8 +116,8 @@ const SERVER: &[Opt] = &[
         "drain",
         30 * SECOND,
         within(0, 10 * MINUTE),
-        "How long a stop takes at most: connections are closed spread over this time, so that clients do not \
-         all come back in one moment.",
+        "How long a stop takes at most: connections are closed spread over this time, or over 10 ms for each \
+         where that is less, so that clients do not all come back in one moment.",
     )
     .live(Group::Times),
     Opt::texts(
@@ -289,7 +291,16 @@ const CHANNELS: &[Opt] = &[
         "access",
         ACCESS_FIELDS,
         None,
-        "Who may do what on a channel beside what its own signature or name already allows.",
+        "Who may do what on a channel beside what its own signature or name already allows. `hold`, `confirm` \
+         and `manage` on `slots:NAME` say who may hold times of a resource, book them without a backend, and \
+         change everything there.",
+    )
+    .live(Group::Rules),
+    Opt::rows(
+        "projections",
+        PROJECTION_FIELDS,
+        None,
+        "What clients of a protocol are shown of log channels under their own names, beside what is built in.",
     )
     .live(Group::Rules),
 ];
@@ -339,6 +350,31 @@ const ACCESS_FIELDS: &[Opt] = &[
     )
     .or(Preset::Required)
     .like("\"user\""),
+];
+
+const PROJECTION_FIELDS: &[Opt] = &[
+    Opt::text("dialect", Form::OneOf(DIALECTS), "For clients of which protocol.")
+        .or(Preset::Required)
+        .like("\"pusher\""),
+    Opt::text("channel", Form::Any, "The channel as they name it, with one `{part}`.")
+        .or(Preset::Required)
+        .like("\"private-calendar.{id}\""),
+    Opt::text("from", Form::Any, "The log channel whose events it shows, with the same `{part}`.")
+        .or(Preset::Required)
+        .like("\"provider:{id}\""),
+    Opt::text("event", Form::Any, "Which events: a name, or the beginning of names with a `*` behind it.")
+        .or(Preset::Required)
+        .like("\"booking.*\""),
+    Opt::text("name", Form::Any, "What the event is called there; `$action` in it is the last word of its name.")
+        .or(Preset::Required)
+        .like("\"calendar-$action\""),
+    Opt::text(
+        "data",
+        Form::Any,
+        "What its data looks like there, as JSON. A text that begins with `$` is a path into the event's data.",
+    )
+    .or(Preset::Required)
+    .like("'{\"id\":\"$reservation.id\",\"at\":\"$iso:event.at\"}'"),
 ];
 
 const BROWSERS: &[Opt] = &[

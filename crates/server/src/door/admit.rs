@@ -235,11 +235,20 @@ async fn identify(hub: &Hub, app: &App, head: &Head<'_>) -> Result<(Identity, Op
         return Ok((Identity::backend(), None));
     }
     let query = || head.query_pairs().find(|(name, _)| name == "token").map(|(_, token)| token.into_owned());
-    let cookie =
-        || hub.front.load().auth_cookie.as_deref().and_then(|name| head.cookie(name)).map(str::to_owned);
-    if let Some(token) = bearer.or_else(query).or_else(cookie) {
+    if let Some(token) = bearer.or_else(query) {
         let identity = app.verifier.check_and_wait(&token, clock::now_ms).await?;
         return Ok((identity, None));
+    }
+    let cookie =
+        hub.front.load().auth_cookie.as_deref().and_then(|name| head.cookie(name)).map(str::to_owned);
+    if let Some(token) = cookie {
+        match app.verifier.check_and_wait(&token, clock::now_ms).await {
+            Ok(identity) => return Ok((identity, None)),
+            // Who it is cannot be found out now; that makes nobody a visitor.
+            Err(refusal) if refusal.code == Code::Unavailable => return Err(refusal.into()),
+            // The browser sends it by itself, also long after its session has ended.
+            Err(_) => {}
+        }
     }
     let known = head.cookie(VISITOR_COOKIE).and_then(|text| hub.seals.open_visitor(text));
     let id = known.unwrap_or_else(clock::random_u64);

@@ -58,7 +58,7 @@ impl FromRequest<Arc<Hub>> for Asked {
         let query = Query::parse(parts.uri.query())?;
         let peer = auth::peer(&parts);
         // Nobody's body is read before it is known whose it is.
-        let proof = match auth::proof(&hub.apps, &parts.headers, &query) {
+        let proof = match auth::proof(&hub.apps, auth::own(&parts), &parts.headers, &query) {
             Ok(proof) => proof,
             Err(refusal) => {
                 auth::count(hub, &peer)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use deskbell_core::access::{Action, Grant};
+use deskbell_core::access::{self, Action, Grant};
 use deskbell_core::ids::UserId;
 use deskbell_core::limits::{self, Millis, SECOND};
 use deskbell_core::pattern::Pattern;
@@ -107,7 +107,7 @@ fn grant((name, allowed): (String, Allowed)) -> Result<Grant, Refusal> {
     let mut allow = Vec::new();
     for word in &words {
         let action = Action::parse(word).ok_or_else(|| {
-            let rule = format!("allows `{}`; the actions are subscribe, publish, presence", shown(word));
+            let rule = format!("allows `{}`; the actions are {}", shown(word), access::words());
             bad_field("channels", &rule)
         })?;
         if !allow.contains(&action) {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use deskbell_core::calendar::Openings;
 use deskbell_core::ids::ResourceId;
 use deskbell_core::limits::{self, Millis};
 use deskbell_core::position::{Position, ledger};
 use deskbell_core::refusal::{Code, Refusal};
-use deskbell_core::reservation::{Asked, Segment, Span, starts};
+use deskbell_core::reservation::{Asked, Segment, Span, starts, within_hours};
 use deskbell_core::vocabulary::Availability;
 use serde::Serialize;
 
@@ -37,7 +38,6 @@ pub struct ShownFree {
     #[serde(skip_serializing_if = "Option::is_none")]
     starts: Option<Vec<Millis>>,
     now: Millis,
-    position: u64,
 }
 
 /// Looks at what is free. `heard` hears it on a thread of the store, and hands it on.
@@ -77,10 +77,11 @@ impl Found {
             let sentence = format!("`units` of `{}` are 1 to {}", resource.id, resource.capacity);
             return Err(Refusal::new(Code::BadField, sentence));
         }
+        let openings = resource.openings(asked.window);
         let starts = asked.duration.zip(asked.step).map(|(duration, step)| {
             let (before, after) = (resource.before, resource.after);
             let claim = Asked { duration, units: asked.units, before, after, step };
-            starts(&segments, asked.window, claim, now)
+            openings.as_ref().map_or_else(Vec::new, |openings| starts(&segments, openings, claim, now))
         });
         (head.ledger, head.ledger_check) = (ledger::end(sighting.position), sighting.check);
         let shown = ShownFree {
@@ -88,10 +89,12 @@ impl Found {
             start: asked.window.start,
             end: asked.window.end,
             capacity: resource.capacity,
-            segments: within(&segments, asked.window),
+            segments: within_hours(
+                &within(&segments, asked.window),
+                openings.as_ref().map_or(&[], Openings::spans),
+            ),
             starts,
             now,
-            position: sighting.position,
         };
         Ok((shown, head))
     }

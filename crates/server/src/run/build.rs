@@ -14,6 +14,7 @@ use deskbell_core::ids::AppId;
 use deskbell_core::log::{Carry, Log, Row};
 use deskbell_core::pattern::Pattern;
 use deskbell_core::position::{Epoch, Position};
+use deskbell_core::projection::Table;
 use deskbell_core::rate::Rate;
 use deskbell_core::session::Seals;
 
@@ -65,6 +66,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
             app_secret: clock::random_bytes(),
         },
         durable_age: settings.history.durable_age_ms,
+        disk: None,
     })
     .map_err(StartError::new)?;
     let last_at = opened.last_at().map_err(StartError::new)?;
@@ -116,6 +118,7 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             log,
             cursors: CursorKey::derive(&stored, id),
             rules: ArcSwap::from_pointee(rules(settings)?),
+            projections: ArcSwap::from_pointee(projections(settings)?),
             verifier,
         });
     }
@@ -265,6 +268,11 @@ pub fn rules(settings: &Settings) -> Result<Rules, StartError> {
     settings.access.iter().map(rule).collect::<Result<Vec<_>, _>>().map(Rules::new)
 }
 
+/// What clients of each dialect are shown under their own names.
+pub fn projections(settings: &Settings) -> Result<Table, StartError> {
+    Table::with_seeds(settings.projections.clone()).map_err(StartError::new)
+}
+
 fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
     let to = match text.to.as_str() {
         "everyone" => Audience::Everyone,
@@ -280,9 +288,7 @@ fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
     };
     let action = |word: &String| {
         Action::parse(word).ok_or_else(|| {
-            StartError(format!(
-                "access.allow: \"{word}\" is none of subscribe, publish, presence, hold, confirm, manage"
-            ))
+            StartError(format!("access.allow: \"{word}\" is no action; write one of {}", access::words()))
         })
     };
     Ok(Rule {

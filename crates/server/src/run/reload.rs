@@ -55,6 +55,7 @@ fn waiting(running: &Running, settings: &Settings) -> Vec<&'static str> {
 fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     let hub = &running.hub;
     let (rules, classes) = (build::rules(settings)?, build::classes(settings)?);
+    let projections = Arc::new(build::projections(settings)?);
     let news = hub.apps.iter().map(|app| news(app, settings)).collect::<Result<Vec<_>, _>>()?;
     for one in &news {
         identity::Verifier::new(one.auth.clone()).map_err(StartError::new)?;
@@ -68,6 +69,7 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     running.logging.reload(&settings.log).map_err(StartError::new)?;
     for (app, news) in hub.apps.iter().zip(news) {
         apply(app, news, &rules, &classes)?;
+        app.projections.store(projections.clone());
     }
     hub.tuning.store(Arc::new(build::tuning(settings)));
     let mut front = build::front(settings);

@@ -66,11 +66,14 @@ impl Shard {
     }
 
     /// The dense tables have a place for each slot.
-    fn grow(&mut self) {
+    pub(super) fn grow(&mut self) {
         let slots = self.clients.slots();
         self.sinks.resize_with(slots, Sink::default);
         self.flags.resize(slots, 0);
         self.masks.resize(slots, 0);
+        for (view, app) in self.views.iter_mut().zip(&self.hub.apps) {
+            view.grow(slots, &app.cursors);
+        }
     }
 
     fn arrive_websocket(&mut self, slot: u32, socket: Socket, read: Vec<u8>) {
@@ -132,7 +135,7 @@ impl Shard {
         let Some(client) = self.clients.get_mut(slot) else { return };
         client.everything = true;
         let app = usize::from(client.app);
-        self.views[app].everything.push(slot);
+        self.cohort_mut(app, slot).everything.push(slot);
         let cursor = self.cursor(slot);
         self.welcome(slot, &cursor, false, &Reference::none());
         self.flush(slot);

@@ -1,4 +1,4 @@
-//! Whoever is behind reads pages of the log until it has reached its shard.
+//! Whoever is behind reads pages of the log until it has reached its cohort.
 //!
 //! Resume, a late subscription, a slow reader, a shard that fell off the ring and a poll all come
 //! here. A client turns live on the shard's own thread, so nothing can fall between.
@@ -57,7 +57,7 @@ impl Shard {
     /// Something is to be read from an older place than the connection's.
     pub(super) fn fall_behind_on(&mut self, slot: u32, whose: Whose, at: Position) {
         let Some(client) = self.clients.get(slot) else { return };
-        let here = self.views[usize::from(client.app)].at;
+        let here = self.cohort(usize::from(client.app), slot).at;
         if client.catching.is_none() {
             self.fall_behind(slot, here);
         }
@@ -83,7 +83,7 @@ impl Shard {
         let app = usize::from(client.app);
         let (turn, at, until) = match &catching.late {
             Some(late) => (Turn::Late(late.clone()), late.at, catching.at),
-            None => (Turn::All, catching.at, self.views[app].at),
+            None => (Turn::All, catching.at, self.cohort(app, slot).at),
         };
         let wants = self.wants(slot, &turn);
         let hub = self.hub.clone();
@@ -206,16 +206,16 @@ impl Shard {
         }
         let Some(client) = self.clients.get(slot) else { return };
         let app = usize::from(client.app);
-        if self.is_ahead(app, client) {
-            self.views[app].ahead.push(slot);
+        if self.is_ahead(app, slot, client) {
+            self.cohort_mut(app, slot).ahead.push(slot);
             return;
         }
         self.go_live(slot);
     }
 
-    /// Stands the client, or one of its subscriptions, where its shard has not come yet?
-    fn is_ahead(&self, app: usize, client: &Client) -> bool {
-        let here = self.views[app].at;
+    /// Stands the client, or one of its subscriptions, where its cohort has not come yet?
+    fn is_ahead(&self, app: usize, slot: u32, client: &Client) -> bool {
+        let here = self.cohort(app, slot).at;
         let Some(catching) = client.catching.as_ref() else { return false };
         let later = |sub: &Sub| {
             let Some(start) = sub.start.as_deref() else { return false };
@@ -364,18 +364,10 @@ impl Shard {
     pub(super) fn cursor(&self, slot: u32) -> Arc<str> {
         let Some(client) = self.clients.get(slot) else { return Arc::from("") };
         let app = usize::from(client.app);
-        let Some(catching) = &client.catching else { return self.live_cursor(app) };
-        self.hub.apps[app].seal(catching.cursor()).into()
-    }
-
-    /// The cursor of everybody who is live.
-    fn live_cursor(&self, app: usize) -> Arc<str> {
-        let view = &self.views[app];
-        let mut sealed = view.sealed.borrow_mut();
-        if sealed.0 != view.at {
-            *sealed = (view.at, self.hub.apps[app].seal(view.at).into());
+        match &client.catching {
+            None => self.cohort(app, slot).cursor(&self.hub.apps[app].cursors),
+            Some(catching) => self.hub.apps[app].seal(catching.cursor()).into(),
         }
-        sealed.1.clone()
     }
 
     fn catching(&mut self, slot: u32) -> Option<&mut Catching> {

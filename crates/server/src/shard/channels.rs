@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use deskbell_core::ids::ChannelName;
 
+use super::cohort::cohort_of;
 use super::frames::Variant;
 
 /// The channels of one app on one shard.
@@ -32,6 +33,26 @@ pub struct Listeners {
     pub variant: Variant,
     /// They may see who is here.
     pub watch: bool,
+    cohort: u8,
+}
+
+impl Listeners {
+    /// The list that a client belongs on.
+    pub fn of(slot: u32, variant: Variant, watch: bool) -> Self {
+        Self { variant, watch, cohort: cohort_of(slot) as u8 }
+    }
+
+    /// Which cohort they are.
+    pub fn cohort(self) -> usize {
+        usize::from(self.cohort)
+    }
+}
+
+impl Channel {
+    /// Does anybody of a cohort listen?
+    pub fn is_heard_by(&self, cohort: usize) -> bool {
+        self.lists.iter().any(|(kind, list)| kind.cohort() == cohort && !list.is_empty())
+    }
 }
 
 impl Channels {

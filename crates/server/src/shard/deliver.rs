@@ -1,4 +1,5 @@
-//! New entries of a log go out: each channel's frames joined, one write for each client.
+//! New entries of a log go out, cohort by cohort: each channel's frames joined, one write for each
+//! client.
 
 use std::collections::HashMap;
 
@@ -9,11 +10,14 @@ use deskbell_core::log::Pull;
 use deskbell_core::position::Position;
 
 use super::channels::Listeners;
+use super::cohort::cohort_of;
 use super::frames::Variant;
 use super::{Shard, flag};
 
-/// Entries of one turn whose listeners get them in one write.
+/// Entries that the listeners of a cohort get in one write.
 struct Chunk {
+    /// Whose turn it is.
+    cohort: usize,
     /// What has listeners here, at most as many as a mask has bits.
     dirty: Vec<Dirty>,
     /// For each entry, the bit of its channel.
@@ -31,48 +35,57 @@ struct Dirty {
     presence: bool,
 }
 
-impl Dirty {
-    fn is_for(self, kind: Listeners) -> bool {
-        kind.watch || !self.presence
+impl Chunk {
+    fn is_for(&self, dirty: Dirty, kind: Listeners) -> bool {
+        kind.cohort() == self.cohort && (kind.watch || !dirty.presence)
     }
 }
 
 impl Shard {
     /// Takes what is new in an app's log and hands it out.
     pub(super) fn deliver(&mut self, app: usize) {
+        for cohort in 0..self.views[app].cohorts.len() {
+            self.deliver_to(app, cohort);
+        }
+    }
+
+    /// Hands one cohort what the log has by now.
+    pub(super) fn deliver_to(&mut self, app: usize, cohort: usize) {
         let hub = self.hub.clone();
         let log = &hub.apps[app].log;
-        if log.end() == self.views[app].next {
+        let next = self.views[app].cohorts[cohort].next;
+        if log.end() == next {
             return;
         }
         let mut entries = std::mem::take(&mut self.entries);
-        let next = self.views[app].next;
         let (pull, end) = log.with(|log| (log.pull(next, limits::PULL, &mut entries), log.ring_end()));
         match pull {
-            Pull::FellOff => self.fall_off(app, end),
+            Pull::FellOff => self.fall_off(app, cohort, end),
             Pull::Next(place) => {
-                self.views[app].next = place;
-                self.hand_out_all(app, &entries);
+                self.views[app].cohorts[cohort].next = place;
+                self.hand_out_all(app, cohort, &entries);
                 // What moved the head without an entry (a ledger row that says nothing) counts too.
                 if place == end.0 {
-                    self.views[app].at.advance(&end.1);
+                    self.views[app].cohorts[cohort].at.advance(&end.1);
                 }
             }
         }
         entries.clear();
         self.entries = entries;
-        let waiting = std::mem::take(&mut self.views[app].ahead);
+        let waiting = std::mem::take(&mut self.views[app].cohorts[cohort].ahead);
         self.catch.extend(waiting);
     }
 
-    /// The ring has gone on without this shard: everybody reads from history.
-    fn fall_off(&mut self, app: usize, (next, head): (u64, Position)) {
-        let before = self.views[app].at;
+    /// The ring has gone on without this cohort: everybody in it reads from history.
+    fn fall_off(&mut self, app: usize, cohort: usize, (next, head): (u64, Position)) {
+        let before = self.views[app].cohorts[cohort].at;
         let live: Vec<u32> = self
             .clients
             .iter()
             .filter(|(slot, client)| {
-                usize::from(client.app) == app && !self.flagged(*slot, flag::CATCHING | flag::GONE)
+                usize::from(client.app) == app
+                    && cohort_of(*slot) == cohort
+                    && !self.flagged(*slot, flag::CATCHING | flag::GONE)
             })
             .map(|(slot, _)| slot)
             .collect();
@@ -80,16 +93,16 @@ impl Shard {
         for slot in live {
             self.fall_behind(slot, before);
         }
-        self.views[app].next = next;
-        self.views[app].at = head;
+        let cohort = &mut self.views[app].cohorts[cohort];
+        (cohort.next, cohort.at) = (next, head);
     }
 
-    fn hand_out_all(&mut self, app: usize, entries: &[SharedEntry]) {
+    fn hand_out_all(&mut self, app: usize, cohort: usize, entries: &[SharedEntry]) {
         let mut rest = entries;
         while !rest.is_empty() {
-            let chunk = self.gather(app, rest);
+            let chunk = self.gather(app, cohort, rest);
             let (now, later) = rest.split_at(chunk.bits.len());
-            let before = self.views[app].at;
+            let before = self.views[app].cohorts[cohort].at;
             if let [only] = chunk.dirty[..]
                 && chunk.excluded.is_empty()
             {
@@ -97,19 +110,19 @@ impl Shard {
             } else if !chunk.dirty.is_empty() {
                 self.hand_out_joined(app, now, &chunk, &before);
             }
-            self.hand_out_everything(app, now, &before);
+            self.hand_out_everything(app, now, &chunk, &before);
+            self.measure(now, &chunk);
             if let Some(last) = now.last() {
-                self.views[app].at.advance(&last.after);
+                self.views[app].cohorts[cohort].at.advance(&last.after);
             }
             rest = later;
         }
-        self.measure(entries);
     }
 
-    /// Takes entries until their channels no longer fit a mask.
-    fn gather(&self, app: usize, entries: &[SharedEntry]) -> Chunk {
+    /// Takes entries until the channels that the cohort hears no longer fit a mask.
+    fn gather(&self, app: usize, cohort: usize, entries: &[SharedEntry]) -> Chunk {
         let channels = &self.views[app].channels;
-        let mut chunk = Chunk { dirty: Vec::new(), bits: Vec::new(), excluded: Vec::new() };
+        let mut chunk = Chunk { cohort, dirty: Vec::new(), bits: Vec::new(), excluded: Vec::new() };
         let mut bytes = 0;
         for (place, entry) in entries.iter().enumerate() {
             // What is joined is also what a slow sink may have to keep at once.
@@ -118,6 +131,7 @@ impl Shard {
             }
             bytes += entry.weight();
             let number = channels.find(entry.event.channel.as_str());
+            let number = number.filter(|number| channels.get(*number).is_heard_by(cohort));
             let dirty = number.map(|number| Dirty { number, presence: entry.kind != Kind::Message });
             let bit = match dirty {
                 None => None,
@@ -131,8 +145,9 @@ impl Shard {
                 },
             };
             chunk.bits.push(bit);
-            let excluded = entry.except.and_then(|id| self.public.get(&id));
-            chunk.excluded.extend(excluded.map(|slot| (*slot, place)));
+            let excluded = entry.except.and_then(|id| self.public.get(&id)).copied();
+            let excluded = excluded.filter(|slot| cohort_of(*slot) == cohort);
+            chunk.excluded.extend(excluded.map(|slot| (slot, place)));
         }
         chunk
     }
@@ -150,7 +165,7 @@ impl Shard {
         // the loop is only marked and leaves at the end of the turn.
         let lists = std::mem::take(&mut self.views[app].channels.get_mut(dirty.number).lists);
         let mut delivered = 0;
-        for (kind, list) in lists.iter().filter(|(kind, _)| dirty.is_for(*kind)) {
+        for (kind, list) in lists.iter().filter(|(kind, _)| chunk.is_for(dirty, *kind)) {
             let joined = self.join(app, kind.variant, entries, |place| chunk.bits[place].is_some());
             for slot in list {
                 self.hand(*slot, &joined, before);
@@ -166,7 +181,7 @@ impl Shard {
         let mut touched: Vec<(u32, Variant)> = Vec::new();
         for (bit, dirty) in chunk.dirty.iter().enumerate() {
             let lists = &self.views[app].channels.get(dirty.number).lists;
-            for (kind, list) in lists.iter().filter(|(kind, _)| dirty.is_for(*kind)) {
+            for (kind, list) in lists.iter().filter(|(kind, _)| chunk.is_for(*dirty, *kind)) {
                 for slot in list {
                     let mask = &mut self.masks[*slot as usize];
                     if *mask == 0 {
@@ -200,9 +215,9 @@ impl Shard {
     }
 
     /// Whoever follows every channel.
-    fn hand_out_everything(&mut self, app: usize, entries: &[SharedEntry], before: &Position) {
-        for place in 0..self.views[app].everything.len() {
-            let slot = self.views[app].everything[place];
+    fn hand_out_everything(&mut self, app: usize, entries: &[SharedEntry], chunk: &Chunk, before: &Position) {
+        for place in 0..self.views[app].cohorts[chunk.cohort].everything.len() {
+            let slot = self.views[app].cohorts[chunk.cohort].everything[place];
             let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { continue };
             let joined = self.join(app, variant, entries, |_| true);
             self.hand(slot, &joined, before);
@@ -230,9 +245,10 @@ impl Shard {
         joined.freeze()
     }
 
-    fn measure(&self, entries: &[SharedEntry]) {
+    /// How long it took to come here, for each event that somebody in the cohort has heard.
+    fn measure(&self, entries: &[SharedEntry], chunk: &Chunk) {
         let now = crate::clock::now_ms();
-        for entry in entries {
+        for (entry, _) in entries.iter().zip(&chunk.bits).filter(|(_, bit)| bit.is_some()) {
             let seconds = now.saturating_sub(entry.event.at) as f64 / 1_000.0;
             self.hub.metrics.publish_to_delivered.observe(seconds);
         }

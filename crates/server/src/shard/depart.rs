@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use deskbell_core::ids::{ChannelName, Principal, PublicId};
+use deskbell_core::limits;
 use deskbell_core::session::SessionId;
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
@@ -13,7 +14,6 @@ use super::client::Client;
 use super::frames::Variant;
 use super::mailbox::{Claim, SessionFacts, Whom};
 use super::session::{CarriedIdentity, CarriedSession, Entered, Moved, Session, Start, Sub};
-use super::sink::Sink;
 use super::timers::What;
 use super::{Shard, flag};
 use crate::clock;
@@ -104,7 +104,7 @@ impl Shard {
         client.catching = None;
         if std::mem::take(&mut client.everything) {
             let app = usize::from(client.app);
-            self.views[app].everything.retain(|other| *other != slot);
+            self.cohort_mut(app, slot).everything.retain(|other| *other != slot);
         }
     }
 
@@ -236,10 +236,7 @@ impl Shard {
             });
         }
         let slot = self.clients.insert(Client::new(app as u16, Variant::NativeWs, peer, session, self.now));
-        let slots = self.clients.slots();
-        self.sinks.resize_with(slots, Sink::default);
-        self.flags.resize(slots, 0);
-        self.masks.resize(slots, 0);
+        self.grow();
         self.flags[slot as usize] = flag::GONE;
         self.enter_session(slot);
         let client = self.clients.get(slot);
@@ -329,7 +326,7 @@ impl Shard {
         let _ = done.send(occupied.map(|(name, listeners)| (name.to_string(), listeners)).collect());
     }
 
-    /// Closes everybody, each at its own moment within the given time.
+    /// Closes everybody, each at its own moment within the given time, or less where few are here.
     pub(super) fn start_drain(&mut self, over_ms: u64, done: oneshot::Sender<Vec<CarriedSession>>) {
         self.drain = Some(done);
         let live: Vec<u32> = self
@@ -338,8 +335,9 @@ impl Shard {
             .map(|(slot, _)| slot)
             .filter(|slot| !self.flagged(*slot, flag::GONE))
             .collect();
+        let spread = (over_ms - over_ms / 10).min(live.len() as u64 * limits::DRAIN_PER_CONNECTION);
         for slot in live {
-            let moment = clock::random_below(over_ms.saturating_sub(over_ms / 10).max(1));
+            let moment = clock::random_below(spread.max(1));
             self.set_alarm(slot, moment, What::Drain);
         }
     }

@@ -165,7 +165,7 @@ impl Shard {
         reference: &Reference,
     ) {
         let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
-        let here = self.views[app].at;
+        let here = self.cohort(app, slot).at;
         let opened = hello.cursor.as_deref().map(|text| self.hub.apps[app].cursors.open(text));
         let cursor = opened.flatten();
         let stands = cursor.map_or(here, |cursor| cursor.at);

@@ -13,6 +13,7 @@
 //! | [`act`] | commands become answers |
 //! | [`ledger`] | what clients ask of the ledger |
 //! | [`hello`] | who, which session, from where |
+//! | [`cohort`] | clients that stand at one place of the log |
 //! | [`deliver`] | new entries of a log go out, joined |
 //! | [`catching`] | whoever is behind reads pages |
 //! | [`write`] | sinks that block, and the backlog |
@@ -26,6 +27,7 @@ mod body;
 mod catching;
 mod channels;
 mod client;
+mod cohort;
 mod deliver;
 mod depart;
 mod directory;
@@ -46,7 +48,6 @@ mod write;
 #[allow(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
 mod tests;
 
-use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
@@ -57,7 +58,6 @@ use bytes::Bytes;
 use deskbell_core::event::SharedEntry;
 use deskbell_core::ids::PublicId;
 use deskbell_core::limits::{self, Millis};
-use deskbell_core::position::Position;
 use deskbell_core::session::SessionId;
 use mio::{Events, Poll, Token, Waker};
 use tokio::sync::oneshot;
@@ -73,8 +73,8 @@ pub use waiting::Answer;
 use crate::bell::Bell;
 use crate::clock;
 use crate::hub::Hub;
-use channels::Channels;
 use client::Clients;
+use cohort::View;
 use sink::Sink;
 use timers::{Alarm, Timers};
 
@@ -105,22 +105,6 @@ impl Cradle {
         let mailbox = Arc::new(Mailbox::new(bell.clone()));
         Ok(Self { poll, bell, mailbox })
     }
-}
-
-/// One app as this shard sees it.
-#[derive(Debug)]
-struct View {
-    /// The next place of the ring.
-    next: u64,
-    /// Where every live client of this shard stands.
-    at: Position,
-    /// The same, sealed: many clients are told it between two events.
-    sealed: RefCell<(Position, Arc<str>)>,
-    channels: Channels,
-    /// Clients that follow every channel.
-    everything: Vec<u32>,
-    /// Clients that stand ahead of the shard and wait for it.
-    ahead: Vec<u32>,
 }
 
 /// One shard.
@@ -182,18 +166,7 @@ mod flag {
 impl Shard {
     /// A shard that is ready to run.
     pub fn new(number: u16, cradle: Cradle, hub: Arc<Hub>) -> Self {
-        let views = hub.apps.iter().map(|app| {
-            let (next, at) = app.log.with(|log| log.ring_end());
-            let sealed = RefCell::new((at, app.seal(at).into()));
-            View {
-                next,
-                at,
-                sealed,
-                channels: Channels::default(),
-                everything: Vec::new(),
-                ahead: Vec::new(),
-            }
-        });
+        let views = hub.apps.iter().map(|app| View::new(app.log.with(|log| log.ring_end()), &app.cursors));
         Self {
             number,
             views: views.collect(),
@@ -270,8 +243,11 @@ impl Shard {
     }
 
     fn sleep(&self) -> Duration {
-        let behind = (0..self.views.len()).any(|app| self.hub.apps[app].log.end() != self.views[app].next);
-        if behind || !self.ready.is_empty() || !self.catch.is_empty() {
+        let mut views = self.views.iter().zip(&self.hub.apps);
+        if views.any(|(view, app)| view.is_behind(app.log.end()))
+            || !self.ready.is_empty()
+            || !self.catch.is_empty()
+        {
             return Duration::ZERO;
         }
         let idle = self.timers.idle(clock::now_ms()).unwrap_or(LONGEST_SLEEP);

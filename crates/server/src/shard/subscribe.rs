@@ -14,6 +14,7 @@ use deskbell_wire::native::Reference;
 
 use super::channels::Listeners;
 use super::client::Whose;
+use super::cohort::cohort_of;
 use super::session::{Start, Sub};
 use super::{Shard, flag};
 
@@ -71,13 +72,13 @@ impl Shard {
         Ok(())
     }
 
-    /// Whatever was acknowledged before a client begins "now" lies before its beginning, so the shard
+    /// Whatever was acknowledged before a client begins "now" lies before its beginning, so its cohort
     /// takes in what the log has by now.
     pub(super) fn come_to_now(&mut self, slot: u32) {
         let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
         // Its replies so far stand before what this hands out.
         self.flush(slot);
-        self.deliver(app);
+        self.deliver_to(app, cohort_of(slot));
     }
 
     fn begin(&self, slot: u32, channel: &ChannelName, since: Option<&str>) -> Begin {
@@ -118,7 +119,7 @@ impl Shard {
         let Some(client) = self.clients.get_mut(slot) else { return };
         let channels = &mut self.views[usize::from(client.app)].channels;
         let number = channels.take(channel);
-        let kind = Listeners { variant: client.variant, watch };
+        let kind = Listeners::of(slot, client.variant, watch);
         let place = Some(channels.list(number, kind, slot));
         client.session.subs.push(Sub { channel: number, watch, place, start: None });
     }
@@ -143,7 +144,7 @@ impl Shard {
     ) -> bool {
         let Some(client) = self.clients.get(slot) else { return false };
         let app = usize::from(client.app);
-        let here = self.views[app].at;
+        let here = self.cohort(app, slot).at;
         let stands = client.catching.as_ref().map_or(here, |catching| catching.at);
         let class = self.hub.apps[app].log.with(|log| log.class(channel.as_str()));
         let values = class.shape == Shape::Latest;
@@ -236,7 +237,7 @@ impl Shard {
     pub(super) fn unlist(&mut self, slot: u32, sub: &Sub) {
         let (Some(client), Some(place)) = (self.clients.get(slot), sub.place) else { return };
         let app = usize::from(client.app);
-        let kind = Listeners { variant: client.variant, watch: sub.watch };
+        let kind = Listeners::of(slot, client.variant, sub.watch);
         let Some(moved) = self.views[app].channels.unlist(sub.channel, kind, place) else { return };
         let Some(other) = self.clients.get_mut(moved) else { return };
         if let Some(theirs) = other.session.subs.iter_mut().find(|theirs| theirs.channel == sub.channel) {
@@ -299,7 +300,7 @@ impl Shard {
         self.unlist(slot, &sub);
         sub.watch = false;
         if sub.place.is_some() {
-            let kind = Listeners { variant, watch: false };
+            let kind = Listeners::of(slot, variant, false);
             sub.place = Some(self.views[app].channels.list(number, kind, slot));
         }
         if let Some(start) = &mut sub.start {

@@ -67,6 +67,7 @@ use files::Paths;
 use lane::{Lane, Refused, Side};
 use reader::Reading;
 use ruling::Hearing;
+use schema::Place;
 use submission::{Answer, busy, ending};
 use writer::{Task, Writer};
 
@@ -87,6 +88,9 @@ pub struct Options {
     pub seed: Seed,
     /// How long events of durable channels are kept; never less than idempotency keys are.
     pub durable_age: Millis,
+    /// The disk that the database is on, as SQLite knows it. `None` is the system's own, and every
+    /// other one belongs to a test.
+    pub disk: Option<String>,
 }
 
 /// A store whose file is open and locked, and that does not work yet: what a log is begun with is
@@ -94,6 +98,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Opened {
     paths: Paths,
+    place: Place,
     control: Connection,
     installation: Installation,
     first_start: bool,
@@ -121,7 +126,7 @@ pub struct Store {
     /// Writes what the writer has no part in: the notes of a clean stop. Nothing, once closed.
     control: Mutex<Option<Control>>,
     installation: Installation,
-    database: PathBuf,
+    database: Place,
 }
 
 /// The connection beside the writer's, and what keeps other processes out.
@@ -145,12 +150,13 @@ impl Opened {
         paths.create()?;
         let lock = paths.lock()?;
         paths.create_database()?;
-        let mut control = schema::connect(&paths.database)?;
+        let place = Place { file: paths.database.clone(), disk: options.disk.clone() };
+        let mut control = schema::connect(&place)?;
         schema::migrate(&mut control, &paths.database)?;
         let (installation, first_start) = installation::settle(&mut control, &paths, &options.seed)?;
         let clean = carried::begin(&mut control)?;
         let durable_age = options.durable_age;
-        Ok(Self { paths, control, installation, first_start, clean, durable_age, lock })
+        Ok(Self { paths, place, control, installation, first_start, clean, durable_age, lock })
     }
 
     /// The facts of this installation.
@@ -190,7 +196,7 @@ impl Opened {
     /// The ledger of this file without any thread, for whoever drives it alone. The directory is
     /// this process's as long as nobody drops what is returned with it.
     pub fn ledger(self, now: Millis, seeds: Seeds) -> Result<Ledger, Failure> {
-        let mut ledger = Ledger::open(schema::connect(&self.paths.database)?, now, seeds)?;
+        let mut ledger = Ledger::open(schema::connect(&self.place)?, now, seeds)?;
         ledger.keep(self.lock);
         Ok(ledger)
     }
@@ -214,7 +220,7 @@ impl Opened {
 
     fn start_with(self, world: World, checkpointer: Checkpointer) -> Result<Store, Failure> {
         let World { feed, mut clock, seeds } = world;
-        let database = self.paths.database;
+        let database = self.place;
         let writing = schema::connect(&database)?;
         let copying = schema::connect(&database)?;
         let reading = schema::connect_reader(&database)?;

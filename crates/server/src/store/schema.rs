@@ -1,6 +1,6 @@
 //! Connections to the data file, and the way from an older file to this program's schema.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -21,10 +21,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Statements that one connection keeps prepared; the writer's has the most, about fifty.
 const STATEMENTS: usize = 96;
 
+/// Where the database stands: a file, on the system's own disk or on one that SQLite knows by name.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) file: PathBuf,
+    pub(super) disk: Option<String>,
+}
+
 /// Opens a connection that acknowledges a commit only when the disk has it.
-pub(super) fn connect(file: &Path) -> Result<Connection, Failure> {
+pub(super) fn connect(place: &Place) -> Result<Connection, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags)?;
+    let file = &place.file;
+    let connection = match place.disk.as_deref() {
+        None => Connection::open_with_flags(file, flags)?,
+        Some(disk) => Connection::open_with_flags_and_vfs(file, flags, disk)?,
+    };
     connection.busy_timeout(PATIENCE)?;
     // First of all, so that another program's file is not changed by as much as a byte.
     check(&connection, file)?;
@@ -40,17 +51,17 @@ pub(super) fn connect(file: &Path) -> Result<Connection, Failure> {
 }
 
 /// Opens a connection that can only read, to a file that is of this program's version already.
-pub(super) fn connect_current(file: &Path) -> Result<Connection, Failure> {
-    let connection = connect_reader(file)?;
+pub(super) fn connect_current(place: &Place) -> Result<Connection, Failure> {
+    let connection = connect_reader(place)?;
     match version(&connection)? {
-        found if found < KNOWN => Err(Failure::Older { file: file.to_owned(), found }),
+        found if found < KNOWN => Err(Failure::Older { file: place.file.clone(), found }),
         _ => Ok(connection),
     }
 }
 
 /// Opens a connection that can only read.
-pub(super) fn connect_reader(file: &Path) -> Result<Connection, Failure> {
-    let connection = connect(file)?;
+pub(super) fn connect_reader(place: &Place) -> Result<Connection, Failure> {
+    let connection = connect(place)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }

@@ -11,7 +11,7 @@ use super::audit;
 use super::codec::{self, Seen};
 use super::failure::Failure;
 use super::files::Paths;
-use super::schema;
+use super::schema::{self, Place};
 
 /// Problems that are told one by one; more of them say nothing more.
 const TOLD: usize = 50;
@@ -51,7 +51,7 @@ pub fn inspect(data: &Path) -> Result<Verdict, Failure> {
     if !file.exists() {
         return Err(Failure::Missing(file));
     }
-    verify(&mut schema::connect_current(&file)?)
+    verify(&mut schema::connect_current(&Place { file, disk: None })?)
 }
 
 /// Checks the file from one moment of it.

@@ -38,7 +38,8 @@ fn acknowledged_durable_events_survive_kill_9_once_and_in_order() {
     let beginning = swarm.members()[0].cursor.clone();
     let publishers: Vec<_> =
         channels.iter().map(|c| Publisher::start(server.address, c, Duration::ZERO, 20)).collect();
-    for _ in 0..count(10, 100) {
+    let kills = count(10, 100);
+    for _ in 0..kills {
         swarm.run_for(Duration::from_millis(20 + random_below(250)));
         server = server.crash_and_restart();
         swarm.until("everybody is back", Swarm::is_complete);
@@ -61,6 +62,8 @@ fn acknowledged_durable_events_survive_kill_9_once_and_in_order() {
         late.members().iter().all(|m| last.keys().all(|c| m.tally.last[c] == last[c])),
         "more than was sent"
     );
+    let events: u64 = last.values().sum();
+    println!("measured: {kills} kills; 21 readers have all {events} acknowledged events once and in order");
 }
 
 /// Ends publishers while the swarm goes on reading.

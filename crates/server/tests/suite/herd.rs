@@ -51,7 +51,7 @@ fn a_herd_that_comes_back_after_a_clean_restart_loses_nothing() {
         swarm.is_complete() && swarm.all_have(&all)
     });
     let took = (monotonic_us() - began) / 1_000;
-    println!("{sessions} sessions were back, each with what it had missed, after {took} ms");
+    println!("measured: {sessions} sessions were back, each with what it had missed, after {took} ms");
     swarm.assert_exact();
     swarm.assert_no_resets();
     let resumed = swarm.members().iter().filter(|m| m.tally.resumed == Some(true)).count();

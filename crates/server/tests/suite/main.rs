@@ -16,6 +16,7 @@ mod http_api;
 mod identity;
 mod key_sets;
 mod ledger;
+mod ledger_crash;
 mod limits;
 mod matrix;
 mod options;

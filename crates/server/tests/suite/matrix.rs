@@ -210,5 +210,8 @@ fn a_stream_that_changes_its_transport_all_the_time_loses_and_doubles_nothing() 
         }
         drop(permit);
         assert_eq!(next, [granted, granted]);
+        println!(
+            "measured: {switches} switches; {granted} events on each of two channels, none lost or doubled"
+        );
     });
 }

@@ -102,7 +102,7 @@ fn a_reader_of_one_byte_a_second_disturbs_nobody_and_costs_little() {
             next = monotonic_us() + 1_000_000;
         }
     });
-    println!("p99 {alone} µs alone, {beside} µs beside a reader of one byte a second");
+    println!("measured: p99 {alone} µs alone, {beside} µs beside a reader of one byte a second");
     assert!(beside < alone * 5 + 20_000, "p99 {beside} µs beside a slow reader, {alone} µs without");
     swarm.go_on(slow);
     let last = HashMap::from([("talk".to_owned(), 80), ("heavy".to_owned(), 1_024)]);
@@ -130,7 +130,7 @@ fn a_reader_that_falls_behind_what_is_kept_is_told_and_takes_no_memory() {
     flood(&server, &mut swarm, "short1", 2_001, 1_200);
     flood(&server, &mut swarm, "latest1", 1, 1_200);
     let grown = server.resident().saturating_sub(before);
-    println!("150 MiB passed a reader that does not read; the server grew by {} KiB", grown >> 10);
+    println!("measured: 150 MiB passed a reader that does not read; the server grew by {} KiB", grown >> 10);
     assert!(grown < SLACK, "the server grew by {} KiB", grown >> 10);
     swarm.go_on(slow);
     let last = HashMap::from([("latest1".to_owned(), 1_200)]);
@@ -223,7 +223,7 @@ fn large_answers_to_small_questions_wait_with_the_questions() {
     server.send("other", 1);
     while members[0].next()["type"] != "event" {}
     let grown = server.resident().saturating_sub(before);
-    println!("160 MiB of answers were asked for; the server grew by {} KiB", grown >> 10);
+    println!("measured: 160 MiB of answers were asked for; the server grew by {} KiB", grown >> 10);
     assert!(grown < SLACK, "the server grew by {} KiB", grown >> 10);
     // Whoever reads them gets all of them.
     for n in 0..1_000 {
@@ -241,7 +241,7 @@ fn a_client_that_floods_is_refused_and_the_others_do_not_feel_it() {
     let alone = p99(&mut swarm, &server, "talk", 40, |_| {});
     let mut hostile = Hostile::new(&server);
     let beside = p99(&mut swarm, &server, "talk", 40, |_| hostile.flood());
-    println!("p99 {alone} µs alone, {beside} µs beside a flood");
+    println!("measured: p99 {alone} µs alone, {beside} µs beside a flood");
     assert!(beside < alone * 5 + 50_000, "p99 {beside} µs beside a flood, {alone} µs without");
     hostile.expect_refusals();
     swarm.assert_exact();

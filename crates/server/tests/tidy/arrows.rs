@@ -20,7 +20,7 @@ const OUTSIDE: [&str; 10] = [
 ];
 
 /// Every dependency of the pure crates. A new one needs a reason in docs/decisions.
-const CORE: [&str; 7] = ["bytes", "serde", "serde_json", "hmac", "sha2", "base64", "aes-siv"];
+const CORE: [&str; 8] = ["bytes", "serde", "serde_json", "hmac", "sha2", "base64", "aes-siv", "jiff"];
 const WIRE: [&str; 11] = [
     "deskbell-core",
     "bytes",

@@ -46,9 +46,9 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// All Rust files of the crates, the measuring tools and the fuzz targets.
+/// All Rust files of the crates, the measuring tools, the fuzz targets and the simulator.
 pub fn rust() -> Vec<Source> {
-    let files = ["crates", "bench", "fuzz"].into_iter().flat_map(|folder| below(&root().join(folder)));
+    let files = ["crates", "bench", "fuzz", "sim"].into_iter().flat_map(|folder| below(&root().join(folder)));
     let rust = files.filter(|path| path.ends_with(".rs"));
     let found: Vec<_> = rust.map(|path| Source::rust(path.clone(), read(&path))).collect();
     assert!(found.len() > 100, "only {} Rust files were found: the search is broken", found.len());

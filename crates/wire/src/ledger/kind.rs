@@ -47,7 +47,9 @@ impl Kind {
             Self::Reschedule(_) => &["claims", "version"],
             Self::Link(_) => &["external_ref"],
             Self::Block(_) => &["as_of", "blocks"],
-            Self::PutResource(_) => &["capacity", "before_ms", "after_ms", "time_zone", "provider", "policy"],
+            Self::PutResource(_) => {
+                &["capacity", "before_ms", "after_ms", "time_zone", "hours", "provider", "policy"]
+            }
             Self::Join => &["claims", "any_of", "holder"],
             Self::Leave(_) | Self::Accept(_) => &[],
         }

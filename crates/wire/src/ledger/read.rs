@@ -62,7 +62,7 @@ fn act(kind: Kind, fields: &mut Fields<'_>, shown: &mut Option<Fence>) -> Result
         }
         Kind::Link(id) => Act::Link { id, external_ref: needed_ref(fields)? },
         Kind::Block(source) => block(source, fields)?,
-        Kind::PutResource(id) => Act::PutResource(resources::wish(id, fields)?),
+        Kind::PutResource(id) => Act::PutResource(Box::new(resources::wish(id, fields)?)),
         Kind::Join => Act::Join { wish: wish(fields)? },
         Kind::Leave(id) => Act::Leave { id },
         Kind::Accept(id) => Act::Accept { id },

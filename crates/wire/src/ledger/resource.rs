@@ -1,5 +1,6 @@
 //! What a resource shall be, as it stands in a body.
 
+use deskbell_core::calendar::{Hours, TimeZone};
 use deskbell_core::ids::ResourceId;
 use deskbell_core::limits;
 use deskbell_core::refusal::Refusal;
@@ -7,9 +8,6 @@ use deskbell_core::reservation::{Policy, ResourceWish};
 
 use super::parts::user;
 use crate::native::fields::{Fields, bad_field};
-
-/// Bytes of the name of a time zone: the longest one that there is has 32.
-const ZONE: usize = 64;
 
 /// Reads the whole of a resource: what is not said is as usual.
 pub fn wish(id: ResourceId, fields: &mut Fields<'_>) -> Result<ResourceWish, Refusal> {
@@ -21,18 +19,24 @@ pub fn wish(id: ResourceId, fields: &mut Fields<'_>) -> Result<ResourceWish, Ref
         before: fields.number("before_ms")?.unwrap_or(0),
         after: fields.number("after_ms")?.unwrap_or(0),
         time_zone: time_zone(fields)?,
+        hours: hours(fields)?,
         provider: user(fields, "provider")?,
         policy: policy(fields)?,
     })
 }
 
-fn time_zone(fields: &mut Fields<'_>) -> Result<String, Refusal> {
-    let Some(zone) = fields.text("time_zone")? else { return Ok("UTC".to_owned()) };
-    let letters = zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-/".contains(&b));
-    if zone.is_empty() || zone.len() > ZONE || !letters {
-        return Err(bad_field("time_zone", "is the name of a zone, such as \"Europe/Oslo\" or \"UTC\""));
+fn time_zone(fields: &mut Fields<'_>) -> Result<TimeZone, Refusal> {
+    let zone = fields.text("time_zone")?;
+    TimeZone::parse(zone.as_deref().unwrap_or("UTC"))
+        .map_err(|no| Refusal::new(no.code, format!("`time_zone`: {}", no.message)))
+}
+
+fn hours(fields: &mut Fields<'_>) -> Result<Hours, Refusal> {
+    match fields.present("hours") {
+        None => Ok(Hours::default()),
+        Some(raw) => Hours::from_json(raw.get())
+            .map_err(|no| Refusal::new(no.code, format!("`hours`: {}", no.message))),
     }
-    Ok(zone.into_owned())
 }
 
 fn policy(fields: &mut Fields<'_>) -> Result<Policy, Refusal> {

@@ -3,6 +3,7 @@
 use super::super::command::{Actor, Step, Wish};
 use super::super::model::{Claim, Reservation, State};
 use super::super::outcome::{Stop, What, no};
+use super::super::slice::Key;
 use super::{Done, Work, principal, same};
 use crate::access::Action;
 use crate::ids::{ExternalRef, Principal, ReservationId};
@@ -18,13 +19,15 @@ impl Work<'_> {
         let holder = principal(actor, wish.holder.as_ref())?;
         let sets = self.sets(actor, wish)?;
         let mut resources = sets.iter().flatten().map(|granted| &granted.claim.resource);
-        if !resources.all(|resource| actor.may(Action::Confirm, resource, self.now())) {
+        let may = |action, resource| actor.may(action, resource, self.now());
+        if !resources.all(|resource| may(Action::Confirm, resource) || may(Action::Manage, resource)) {
             return no(
                 Code::Denied,
                 "only a backend books without a hold; an access rule can allow `confirm`",
             );
         }
-        let mut first_conflict = None;
+        self.those_who_wait_first(&sets)?;
+        let mut conflicts = Vec::new();
         for set in sets {
             let found = self.in_the_way(&set, &[])?;
             if found.is_empty() {
@@ -34,10 +37,9 @@ impl Work<'_> {
                 new.external_ref = external_ref.cloned();
                 return self.becomes_booking(new);
             }
-            first_conflict.get_or_insert((set, found));
+            conflicts.push((set, found));
         }
-        let Some((set, found)) = first_conflict else { return no(Code::BadField, "name at least one claim") };
-        self.conflict(actor, &set, found)
+        self.first_conflict(actor, conflicts)
     }
 
     pub(super) fn step(
@@ -60,17 +62,32 @@ impl Work<'_> {
         }
         let mut new = Reservation { state: to, ..(*old).clone() };
         if step == Step::Approve {
-            // A request that claims nothing may have been overtaken.
-            let found = self.in_the_way(&old.claims, std::slice::from_ref(&old.id))?;
-            if old.unclaimed && !found.is_empty() {
-                return self.conflict(actor, &old.claims, found);
-            }
+            self.still_to_approve(actor, &old)?;
             self.set_booked(&mut new)?;
         } else {
-            (new.expires_at, new.unlinked_at) = (None, None);
+            new.expires_at = None;
             new.remind_at.clear();
+            if to.is_over() {
+                new.unlinked_at = None;
+            }
         }
         Ok(self.put_and_reply(new, what, None))
+    }
+
+    /// Is there still time to say yes, and is the requested time still there?
+    fn still_to_approve(&self, actor: &Actor, old: &Reservation) -> Result<(), Stop> {
+        // The answer does not hang on how soon the timer comes.
+        if old.expires_at.is_some_and(|at| at <= self.now()) {
+            return no(Code::BadState, "the time to approve this is over; book it anew, if it is still free");
+        }
+        // A request that claims nothing may have been overtaken.
+        if old.unclaimed {
+            let found = self.in_the_way(&old.claims, std::slice::from_ref(&old.id))?;
+            if !found.is_empty() {
+                return self.conflict(actor, &old.claims, found);
+            }
+        }
+        Ok(())
     }
 
     /// A reservation that is more than a hold, unchanged since `version`.
@@ -102,6 +119,8 @@ impl Work<'_> {
 
     fn is_provider(&self, actor: &Actor, booking: &Reservation) -> Result<bool, Stop> {
         let Principal::User(user) = &actor.identity.principal else { return Ok(false) };
+        let resources = booking.claims.iter().map(|granted| granted.claim.resource.clone());
+        self.slice.need(resources.map(Key::Resource))?;
         for granted in &booking.claims {
             if self.resource(&granted.claim.resource)?.provider.as_ref() != Some(user) {
                 return Ok(false);

@@ -1,14 +1,16 @@
 //! Do these claims fit, and if not, what is in the way?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::command::{Actor, Wish};
-use super::super::model::{By, Claim, Granted, Piece, Resource, Span, Waitlist};
+use super::super::model::{By, Claim, Granted, Piece, Resource, Waitlist};
 use super::super::outcome::{Alternative, Conflict, Refused, Stop, no};
 use super::super::slice::Key;
 use super::super::steps;
 use super::Work;
+use super::waitlist::is_past;
 use crate::access::Action;
+use crate::calendar::Span;
 use crate::ids::{Principal, ReservationId, ResourceId};
 use crate::limits::{self, DAY};
 use crate::refusal::{Code, Refusal};
@@ -43,7 +45,8 @@ impl Work<'_> {
 
     fn granted(&self, actor: &Actor, claim: &Claim) -> Result<Granted, Stop> {
         let resource = self.resource(&claim.resource)?;
-        if !actor.may(Action::Hold, &claim.resource, self.now()) {
+        let may = |action| actor.may(action, &claim.resource, self.now());
+        if !may(Action::Hold) && !may(Action::Manage) {
             let sentence = format!(
                 "this identity may not hold times of `{}`; an access rule can allow `hold`",
                 resource.id
@@ -65,18 +68,29 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What keeps a set of claims from being granted: nothing, where it fits.
+    /// Asks for the days of all these claims at once: one question, however many there are.
+    pub(super) fn need_days<'a>(&self, claims: impl IntoIterator<Item = &'a Granted>) -> Result<(), Stop> {
+        self.slice.need(claims.into_iter().flat_map(|granted| {
+            granted.padded().days().map(|day| Key::Day(granted.claim.resource.clone(), day))
+        }))
+    }
+
+    /// What keeps a set of claims from being granted: nothing, where it fits and is open.
+    pub(super) fn in_the_way(&self, set: &[Granted], but: &[ReservationId]) -> Result<InTheWay, Stop> {
+        let mut found = self.closed(set)?;
+        found.extend(self.taken(set, but)?);
+        Ok(found)
+    }
+
+    /// What else claims the time of a set of claims, beyond what the resources have.
     ///
     /// Claims of one set count against each other too. `but` are reservations that do not count.
-    pub(super) fn in_the_way(&self, set: &[Granted], but: &[ReservationId]) -> Result<InTheWay, Stop> {
+    pub(super) fn taken(&self, set: &[Granted], but: &[ReservationId]) -> Result<InTheWay, Stop> {
         let mut by_resource: BTreeMap<&ResourceId, Vec<&Granted>> = BTreeMap::new();
         for granted in set {
             by_resource.entry(&granted.claim.resource).or_default().push(granted);
         }
-        self.slice.need(by_resource.iter().flat_map(|(resource, claims)| {
-            let days: BTreeSet<u64> = claims.iter().flat_map(|granted| granted.padded().days()).collect();
-            days.into_iter().map(|day| Key::Day((*resource).clone(), day))
-        }))?;
+        self.need_days(set)?;
         let mut found = InTheWay::new();
         for (id, claims) in by_resource {
             let resource = self.resource(id)?;
@@ -84,14 +98,18 @@ impl Work<'_> {
                 let padded = granted.padded();
                 let mut pieces = self.pieces(id, padded)?;
                 pieces.retain(|piece| !but.contains(&piece.reservation));
-                let wanted = claims.iter().map(|other| wanted(other));
-                let all: Vec<Piece> = pieces.iter().cloned().chain(wanted).collect();
-                if steps::peak(all.iter(), padded) > u64::from(resource.capacity) {
-                    if pieces.is_empty() {
-                        pieces.push(Piece { by: By::Closed, ..wanted_piece(granted.claim.span(), 0) });
-                    }
-                    found.extend(pieces.into_iter().map(|piece| (id.clone(), piece)));
+                let wanted: Vec<Piece> = claims.iter().map(|other| wanted(other)).collect();
+                let full = steps::beyond(pieces.iter().chain(&wanted), padded, resource.capacity);
+                if full.is_empty() {
+                    continue;
                 }
+                // What lies elsewhere in the claimed time is not in the way.
+                pieces.retain(|piece| full.iter().any(|span| span.overlaps(piece.span)));
+                // Without anything in the way it would not fit either.
+                if !steps::beyond(wanted.iter(), padded, resource.capacity).is_empty() {
+                    pieces.insert(0, Piece { by: By::Closed, ..wanted_piece(granted.claim.span(), 0) });
+                }
+                found.extend(pieces.into_iter().map(|piece| (id.clone(), piece)));
             }
         }
         Ok(found)
@@ -111,6 +129,7 @@ impl Work<'_> {
 
     /// What is in the way, as the actor may see it.
     pub(super) fn conflicts(&self, actor: &Actor, found: InTheWay) -> Result<Vec<Conflict>, Stop> {
+        self.need_reservations(&found)?;
         let mut conflicts: Vec<(ReservationId, Conflict)> = Vec::new();
         for (resource, piece) in found {
             let known = conflicts
@@ -134,6 +153,13 @@ impl Work<'_> {
         Ok(conflicts.into_iter().map(|(_, conflict)| conflict).collect())
     }
 
+    /// Asks for the reservations of all these pieces at once.
+    pub(super) fn need_reservations(&self, found: &InTheWay) -> Result<(), Stop> {
+        let real = found.iter().map(|(_, piece)| piece).filter(|piece| piece.by != By::Closed);
+        let unchanged = real.filter(|piece| !self.is_changed(&piece.reservation));
+        self.slice.need(unchanged.map(|piece| Key::Reservation(piece.reservation.clone())))
+    }
+
     /// Is it the actor's own, and may the actor know which it is?
     fn whose(&self, actor: &Actor, piece: &Piece) -> Result<(bool, bool), Stop> {
         if piece.by == By::Closed {
@@ -141,7 +167,9 @@ impl Work<'_> {
         }
         let reservation = self.reservation(&piece.reservation)?;
         let own = reservation.holder == actor.identity.principal && reservation.holder != Principal::Backend;
-        Ok((own, own || self.is_staff(actor, &reservation)))
+        // What would be offered to somebody else first is not there yet: the refusal leaves it to its timer.
+        let is_there = self.slice.reservation(&piece.reservation).is_some();
+        Ok((own, is_there && (own || self.is_staff(actor, &reservation))))
     }
 
     /// Later times of the same day and the next at which the whole set would fit.
@@ -155,14 +183,21 @@ impl Work<'_> {
         if step == 0 || step > DAY {
             return Ok(found);
         }
-        let mut start = hull.start + step;
-        while start + step <= last && found.len() < limits::ALTERNATIVES {
+        let hours = self.known_hours(set, Span { start: hull.start, end: last })?;
+        // Short claims have many later times, and a thousand losers of one slot ask for them at once.
+        for nth in 1..=limits::ALTERNATIVE_TRIALS {
+            let start = hull.start + nth * step;
+            if start + step > last || found.len() >= limits::ALTERNATIVES {
+                break;
+            }
+            if !hours.are_open(set, start - hull.start) {
+                continue;
+            }
             let moved: Vec<Granted> =
                 set.iter().map(|granted| shifted(granted, start - hull.start)).collect();
-            if self.in_the_way(&moved, &[])?.is_empty() {
+            if self.taken(&moved, &[])?.is_empty() {
                 found.push(Alternative { start });
             }
-            start += step;
         }
         Ok(found)
     }
@@ -174,7 +209,8 @@ impl Work<'_> {
             return Ok(None);
         }
         self.slice.need([Key::Waiting(first.claim.resource.clone())])?;
-        Ok(Some(self.slice.waiting(&first.claim.resource).count()))
+        let waiting = self.slice.waiting(&first.claim.resource);
+        Ok(Some(waiting.filter(|wait| !is_past(wait, self.now())).count()))
     }
 }
 
@@ -206,6 +242,6 @@ fn wanted(granted: &Granted) -> Piece {
 }
 
 /// A claim that is not granted yet, as a piece to be counted with the others.
-fn wanted_piece(span: Span, units: u32) -> Piece {
+pub(super) fn wanted_piece(span: Span, units: u32) -> Piece {
     Piece { span, reservation: ReservationId::nobodys(), nth: 0, units, by: By::Held, until: None }
 }

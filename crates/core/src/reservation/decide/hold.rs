@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::command::{Act, Actor, Ttl, Wish};
+use super::super::command::{Actor, Ttl, Wish};
 use super::super::model::{Granted, Policy, Reservation, State, WaitState};
-use super::super::outcome::{Stop, Told, What, no};
+use super::super::outcome::{Stop, What, no};
 use super::super::slice::Key;
+use super::claims::InTheWay;
 use super::{Done, Work, principal, same};
-use crate::access::Action;
 use crate::ids::{Principal, ReservationId, ResourceId};
 use crate::limits::{self, Millis};
 use crate::refusal::Code;
@@ -31,29 +31,59 @@ impl Work<'_> {
         if others.iter().filter(|own| own.offer.is_none()).count() >= limits::HOLDS_PER_PRINCIPAL {
             return no(Code::Quota, "you hold 5 times already; release or confirm one of them first");
         }
+        self.those_who_wait_first(&sets)?;
+        if let Some(mine) = self.offered_meanwhile(&holder, &sets) {
+            self.change.reply.reservation = Some(mine);
+            return Ok(Done::Changed);
+        }
         let replaced = replace.map(|id| self.give_up(actor, &holder, id)).transpose()?;
-        let mut first_conflict = None;
+        let mut conflicts = Vec::new();
         for set in sets {
             let found = self.in_the_way(&set, &[])?;
             if found.is_empty() {
                 let new = self.new_hold(actor, holder, set, wish, ttl, replaced.as_deref())?;
                 return Ok(self.put_and_reply(new, What::Granted, None));
             }
-            let ids: Vec<ReservationId> = others.iter().map(|own| own.id.clone()).collect();
-            if !ids.is_empty()
-                && self.in_the_way(&set, &ids)?.is_empty()
-                && let Some(mine) =
-                    others.iter().find(|own| found.iter().any(|(_, p)| p.reservation == own.id))
+            conflicts.push((set, found));
+        }
+        // Nothing fits. What only an own hold keeps from fitting is the holder's already.
+        let ids: Vec<ReservationId> = others.iter().map(|own| own.id.clone()).collect();
+        for (set, found) in conflicts.iter().filter(|_| !ids.is_empty()) {
+            let mine = others.iter().find(|own| found.iter().any(|(_, piece)| piece.reservation == own.id));
+            if let Some(mine) = mine
+                && self.in_the_way(set, &ids)?.is_empty()
             {
                 return Ok(same(mine));
             }
-            first_conflict.get_or_insert((set, found));
         }
-        let Some((set, found)) = first_conflict else { return no(Code::BadField, "name at least one claim") };
-        self.conflict(actor, &set, found)
+        self.first_conflict(actor, conflicts)
     }
 
-    /// The live holds of a principal. A backend's are nobody's in particular, and many.
+    /// What was offered to the holder itself in this change, where it lies in the way of what it asks for.
+    fn offered_meanwhile(&self, holder: &Principal, sets: &[Vec<Granted>]) -> Option<Arc<Reservation>> {
+        let in_the_way = |offer: &&Arc<Reservation>| {
+            let wanted = || sets.iter().flatten();
+            offer.claims.iter().any(|mine| {
+                let same = |other: &&Granted| other.claim.resource == mine.claim.resource;
+                wanted().filter(same).any(|other| other.padded().overlaps(mine.padded()))
+            })
+        };
+        self.change.reservations.iter().filter(|new| new.holder == *holder).find(in_the_way).cloned()
+    }
+
+    /// The refusal of a wish of which no alternative fits: it speaks of the first.
+    pub(super) fn first_conflict<T>(
+        &self,
+        actor: &Actor,
+        conflicts: Vec<(Vec<Granted>, InTheWay)>,
+    ) -> Result<T, Stop> {
+        match conflicts.into_iter().next() {
+            Some((set, found)) => self.conflict(actor, &set, found),
+            None => no(Code::BadField, "name at least one claim"),
+        }
+    }
+
+    /// The live holds of a principal, the oldest first. A backend's are nobody's in particular, and many.
     pub(super) fn own_holds(&self, holder: &Principal) -> Result<Vec<Arc<Reservation>>, Stop> {
         if *holder == Principal::Backend {
             return Ok(Vec::new());
@@ -64,6 +94,7 @@ impl Work<'_> {
         let holds = belongings.holds.iter().map(|id| self.reservation(id));
         let mut holds = holds.collect::<Result<Vec<_>, _>>()?;
         holds.retain(|hold| hold.state == State::Held && hold.is_live(self.now()));
+        holds.sort_by(|a, b| (a.fence, &a.id).cmp(&(b.fence, &b.id)));
         Ok(holds)
     }
 
@@ -110,7 +141,7 @@ impl Work<'_> {
             new.life_until = Some(new.life_until.map_or(until, |own| own.min(until)));
         }
         new.expires_at = lasts.map(|ttl| new.life_until.map_or(now + ttl, |until| until.min(now + ttl)));
-        new.warned = lasts.is_none_or(|ttl| ttl <= limits::HOLD_WARNING);
+        new.warned = new.expires_at.is_none_or(|at| at <= now + limits::HOLD_WARNING);
         Ok(new)
     }
 
@@ -134,25 +165,31 @@ impl Work<'_> {
             Ttl::For(ms) => ms,
             Ttl::Usual => usual,
         };
-        let strikes = self.most_strikes(holder, set)?;
-        if strikes > limits::STRIKES {
-            return no(
-                Code::Quota,
-                "too many holds here were left to expire within an hour; confirm one, or come back later",
-            );
-        }
-        let wanted = if strikes == limits::STRIKES { wanted / 2 } else { wanted };
+        let wanted = self.after_strikes(holder, set, wanted)?;
         Ok((Some(wanted.clamp(limits::HOLD_TTL_LEAST, life)), Some(life)))
     }
 
-    fn most_strikes(&self, holder: &Principal, set: &[Granted]) -> Result<usize, Stop> {
+    /// What is left of the wanted time for somebody who let holds expire here.
+    pub(super) fn after_strikes<'a>(
+        &self,
+        holder: &Principal,
+        claims: impl IntoIterator<Item = &'a Granted>,
+        wanted: Millis,
+    ) -> Result<Millis, Stop> {
         if *holder == Principal::Backend {
-            return Ok(0);
+            return Ok(wanted);
         }
-        let resources = || set.iter().map(|granted| &granted.claim.resource);
-        self.slice.need(resources().map(|id| Key::Strikes(holder.clone(), id.clone())))?;
-        let counts = resources().filter_map(|id| self.slice.strikes(holder, id));
-        Ok(counts.map(|strikes| strikes.count(self.now())).max().unwrap_or(0))
+        let resources: Vec<_> = claims.into_iter().map(|granted| &granted.claim.resource).collect();
+        self.slice.need(resources.iter().map(|id| Key::Strikes(holder.clone(), (*id).clone())))?;
+        let counts = resources.into_iter().filter_map(|id| self.slice.strikes(holder, id));
+        match counts.map(|strikes| strikes.count(self.now())).max().unwrap_or(0) {
+            strikes if strikes > limits::STRIKES => no(
+                Code::Quota,
+                "too many holds here were left to expire within an hour; confirm one, or come back later",
+            ),
+            limits::STRIKES => Ok((wanted / 2).max(limits::HOLD_TTL_LEAST)),
+            _ => Ok(wanted),
+        }
     }
 
     pub(super) fn policies(&self, set: &[Granted]) -> Result<Vec<Policy>, Stop> {
@@ -208,6 +245,7 @@ impl Work<'_> {
             Ttl::Usual => policies.iter().map(|policy| policy.hold_ttl_ms).min().unwrap_or(limits::HOLD_TTL),
             Ttl::Endless => return no(Code::BadField, "a hold with an end keeps one; give `ttl_ms`"),
         };
+        let wanted = self.after_strikes(&old.holder, &old.claims, wanted)?;
         let latest = old.life_until.unwrap_or(Millis::MAX);
         let until = self.now().saturating_add(wanted).min(latest);
         if until <= expires_at {
@@ -264,104 +302,6 @@ impl Work<'_> {
             ),
         }
     }
-
-    pub(super) fn confirm(&mut self, actor: &Actor, act: &Act) -> Result<Done, Stop> {
-        let Act::Confirm { id, fence, if_still_free, external_ref, email, meta } = act else {
-            return no(Code::BadState, "this is no confirmation");
-        };
-        let old = self.reservation(id)?;
-        self.of_holder_or_staff(actor, &old)?;
-        let claims = || old.claims.iter().map(|granted| &granted.claim.resource);
-        if !claims().all(|resource| actor.may(Action::Confirm, resource, self.now())) {
-            return no(Code::Denied, "only a backend confirms here; an access rule can allow `confirm`");
-        }
-        fits_fence(&old, Some(*fence))?;
-        match old.state {
-            State::Pending | State::Booked | State::Active => return Ok(same(&old)),
-            State::Held if old.is_live(self.now()) => {}
-            State::Held | State::Expired if *if_still_free => {
-                let found = self.in_the_way(&old.claims, std::slice::from_ref(&old.id))?;
-                if !found.is_empty() {
-                    return self.conflict(actor, &old.claims, found);
-                }
-            }
-            State::Held | State::Expired => {
-                return no(
-                    Code::HoldExpired,
-                    "the hold was not confirmed in time; nothing is booked, so pay back or use `if_still_free`",
-                );
-            }
-            state => return no(Code::BadState, format!("this is {}; hold the time anew", state.as_str())),
-        }
-        let mut new = (*old).clone();
-        if !old.is_live(self.now()) {
-            new.fence = self.moment.position;
-        }
-        new.external_ref = external_ref.clone().or(new.external_ref);
-        new.email = email.clone().or(new.email);
-        new.meta = meta.clone().or(new.meta);
-        self.becomes_booking(new)
-    }
-
-    /// What is held, or fits, becomes a booking, or a request where somebody must say yes.
-    pub(super) fn becomes_booking(&mut self, mut new: Reservation) -> Result<Done, Stop> {
-        let policies = self.policies(&new.claims)?;
-        let wait = new.offer.clone();
-        (new.expires_at, new.life_until, new.tied) = (None, None, false);
-        let what = if policies.iter().any(|policy| policy.approval) {
-            new.state = State::Pending;
-            new.unclaimed = policies.iter().any(|policy| !policy.pending_claims);
-            let deadline = policies.iter().filter_map(|policy| policy.approval_ttl_ms).min();
-            new.expires_at = deadline.map(|ttl| self.now() + ttl);
-            What::Requested
-        } else {
-            self.set_booked(&mut new)?;
-            What::Confirmed
-        };
-        let done = self.put_and_reply(new, what, None);
-        if let Some(id) = wait {
-            self.move_wait(&id, WaitState::Accepted)?;
-        }
-        Ok(done)
-    }
-
-    /// Sets what a booking does by itself later.
-    pub(super) fn set_booked(&mut self, new: &mut Reservation) -> Result<(), Stop> {
-        let policies = self.policies(&new.claims)?;
-        new.state = State::Booked;
-        new.unclaimed = false;
-        new.expires_at = None;
-        let start = new.claims.iter().map(|granted| granted.claim.start).min().unwrap_or(0);
-        let offsets = policies.iter().flat_map(|policy| policy.reminders_ms.iter());
-        let mut at: Vec<Millis> = offsets.map(|before| start.saturating_sub(*before)).collect();
-        at.retain(|at| *at > self.now());
-        at.sort_unstable_by(|a, b| b.cmp(a));
-        at.dedup();
-        at.truncate(limits::REMINDERS);
-        new.remind_at = at;
-        let patience = policies.iter().filter_map(|policy| policy.unlinked_after_ms).min();
-        new.unlinked_at = patience.filter(|_| new.external_ref.is_none()).map(|after| self.now() + after);
-        Ok(())
-    }
-
-    /// Notes of a waitlist's entry what became of its offer.
-    pub(super) fn close_offer(&mut self, hold: &Reservation, state: WaitState) -> Result<(), Stop> {
-        match &hold.offer {
-            Some(id) => self.move_wait(id, state),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn move_wait(&mut self, id: &crate::ids::WaitId, state: WaitState) -> Result<(), Stop> {
-        let wait = self.wait(id)?;
-        if wait.state == state || !matches!(wait.state, WaitState::Waiting | WaitState::Offered) {
-            return Ok(());
-        }
-        let new = Arc::new(super::Wait { state, ..(*wait).clone() });
-        self.change.waits.push(new.clone());
-        self.change.told.push(Told::Wait { wait: new, free: false });
-        Ok(())
-    }
 }
 
 /// Does a hold lie over one of these claims?
@@ -374,7 +314,7 @@ pub(super) fn overlaps(own: &Reservation, set: &[Granted]) -> bool {
 }
 
 /// A change of a hold shows the fence of its present grant, or it comes from somebody who lost it.
-fn fits_fence(reservation: &Reservation, fence: Option<u64>) -> Result<(), Stop> {
+pub(super) fn fits_fence(reservation: &Reservation, fence: Option<u64>) -> Result<(), Stop> {
     if fence.is_some_and(|fence| fence != reservation.fence) {
         return no(Code::StaleFence, "the fence is not that of the present grant; read the hold again");
     }

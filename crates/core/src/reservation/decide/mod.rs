@@ -2,20 +2,23 @@
 
 mod booking;
 mod claims;
+mod confirm;
 mod hold;
+mod hours;
 mod staff;
 mod time;
 mod waitlist;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::command::{Act, Actor, Command, Due};
-use super::model::{Piece, Reservation, Resource, Span, Wait};
+use super::model::{Granted, Piece, Reservation, Resource, Wait};
 use super::outcome::{Change, Decision, Reply, Stop, Told, What, no};
 use super::slice::{Key, Slice};
 use super::steps;
 use crate::access::Action;
+use crate::calendar::Span;
 use crate::ids::{Principal, ReservationId, ResourceId, WaitId};
 use crate::limits::Millis;
 use crate::refusal::{Code, Refusal};
@@ -43,7 +46,7 @@ pub struct Moment {
 /// assert_eq!(keys, [Key::Reservation(id)]);
 /// ```
 pub fn decide(slice: &Slice, moment: Moment, command: &Command) -> Decision {
-    let mut work = Work { slice, moment, change: Change::default(), made: 0, looser: BTreeSet::new() };
+    let mut work = Work { slice, moment, change: Change::default(), made: 0, looser: BTreeMap::new() };
     let done = match command {
         Command::Ask { actor, act } => work.ask(actor, act),
         Command::Due(due) => work.due(due),
@@ -70,8 +73,8 @@ struct Work<'a> {
     change: Change,
     /// Ids that were made.
     made: u32,
-    /// Resources that take more than they did.
-    looser: BTreeSet<ResourceId>,
+    /// Where resources may take more than they did, beside what the change frees.
+    looser: BTreeMap<ResourceId, Vec<Span>>,
 }
 
 impl Work<'_> {
@@ -112,6 +115,7 @@ impl Work<'_> {
             }
             Done::Changed => {
                 self.settle()?;
+                self.change.reservations.sort_by_key(|new| !new.state.is_over());
                 self.change.reply.now = self.moment.now;
                 self.change.reply.position = self.moment.position;
                 Ok(Decision::Change(Box::new(std::mem::take(&mut self.change))))
@@ -168,16 +172,21 @@ impl Work<'_> {
     /// The live claims of a resource in a span, as they are after what was decided so far.
     fn pieces(&self, resource: &ResourceId, span: Span) -> Result<Vec<Piece>, Stop> {
         self.slice.need(span.days().map(|day| Key::Day(resource.clone(), day)))?;
+        let counts = |piece: &Piece| piece.span.overlaps(span) && steps::counts(piece, self.now());
         let known = span.days().flat_map(|day| self.slice.day(resource, day));
-        let unchanged = known.filter(|piece| !self.is_changed(&piece.reservation)).cloned();
-        let mut pieces: Vec<Piece> = unchanged.collect();
+        let known = known.filter(|piece| counts(piece) && !self.is_changed(&piece.reservation));
+        let mut pieces: Vec<Piece> = known.cloned().collect();
         for (place, new) in self.change.reservations.iter().enumerate() {
             let replaced = self.change.reservations[place + 1..].iter().any(|later| later.id == new.id);
             if !replaced {
-                pieces.extend(new.pieces().filter(|(of, ..)| of == resource).map(|(.., piece)| piece));
+                let here = |granted: &Granted| {
+                    granted.claim.resource == *resource && granted.padded().overlaps(span)
+                };
+                pieces.extend(new.pieces_of(here).map(|(.., piece)| piece).filter(counts));
             }
         }
-        pieces.retain(|piece| piece.span.overlaps(span) && steps::counts(piece, self.now()));
+        // What is said of them does not hang on the order in which they were loaded.
+        pieces.sort_unstable_by(Piece::in_order);
         Ok(pieces)
     }
 
@@ -203,14 +212,16 @@ impl Work<'_> {
 
     fn next_reservation_id(&mut self) -> ReservationId {
         self.made += 1;
-        ReservationId::derive(self.moment.seed, self.made)
+        ReservationId::derive(self.moment.now, self.moment.seed, self.made)
     }
 
     /// Is the actor somebody who may do everything with this reservation?
     fn is_staff(&self, actor: &Actor, reservation: &Reservation) -> bool {
         let mut claims = reservation.claims.iter();
+        // A set of blocks may be empty, and is still nobody's but the backend's.
         actor.is_backend()
-            || claims.all(|granted| actor.may(Action::Manage, &granted.claim.resource, self.now()))
+            || (!reservation.claims.is_empty()
+                && claims.all(|granted| actor.may(Action::Manage, &granted.claim.resource, self.now())))
     }
 
     /// The holder, or staff. Nobody else may touch it.

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::super::command::{Act, Actor, ResourceWish};
 use super::super::model::{
-    ALL_UNITS, BlockSet, By, Claim, Granted, Piece, Policy, Reservation, Resource, Span, State, WaitState,
+    ALL_UNITS, BlockSet, By, Claim, Granted, Piece, Policy, Reservation, Resource, State, WaitState,
 };
-use super::super::outcome::{Conflict, Reply, Stop, Told, What, no};
+use super::super::outcome::{Change, Conflict, Reply, Stop, Told, What, no};
 use super::super::slice::Key;
 use super::super::steps;
 use super::claims::{InTheWay, sensible_span};
 use super::{Done, Work, principal, same};
 use crate::access::Action;
+use crate::calendar::Span;
 use crate::ids::{Principal, ReservationId, ResourceId, SourceName};
 use crate::limits::{self, Millis};
 use crate::refusal::Code;
@@ -35,6 +36,8 @@ impl Work<'_> {
         let set = self.set(actor, claims)?;
         let found = self.evict(&set, reason)?;
         if !found.is_empty() && !force {
+            // Nothing was evicted, then, and what is held is no alternative.
+            self.change = Change::default();
             return self.conflict(actor, &set, found);
         }
         self.change.reply.conflicts = self.conflicts(actor, found.clone())?;
@@ -51,11 +54,16 @@ impl Work<'_> {
     /// is returned.
     fn evict(&mut self, set: &[Granted], reason: &str) -> Result<InTheWay, Stop> {
         loop {
-            let found = self.in_the_way(set, &[])?;
+            // Staff books outside opening hours without being asked why.
+            let found = self.taken(set, &[])?;
+            self.need_reservations(&found)?;
             let holds = found.iter().filter(|(_, piece)| piece.by == By::Held);
             let holds = holds.map(|(_, piece)| self.reservation(&piece.reservation));
             let holds = holds.collect::<Result<Vec<_>, _>>()?;
-            let Some(youngest) = holds.into_iter().max_by_key(|hold| hold.fence) else { return Ok(found) };
+            self.slice.need(holds.iter().filter_map(|hold| hold.offer.clone()).map(Key::Wait))?;
+            let Some(youngest) = holds.into_iter().max_by_key(|hold| (hold.fence, hold.id.clone())) else {
+                return Ok(found);
+            };
             self.change.reply.evicted.push(youngest.id.clone());
             let ended = Reservation { state: State::Released, ..(*youngest).clone() };
             self.put(ended, What::Evicted, Some(reason));
@@ -81,6 +89,13 @@ impl Work<'_> {
         if !actor.is_backend() {
             return no(Code::Denied, "only a backend sets blocks; ask the site to do it");
         }
+        // It would outlive every true state of its source.
+        if as_of > self.now().saturating_add(limits::BLOCK_AHEAD) {
+            return no(
+                Code::BadField,
+                "`as_of` lies in the future; send the moment that the blocks describe",
+            );
+        }
         let claims = self.block_claims(spans)?;
         let id = ReservationId::of_source(source);
         self.slice.need([Key::Reservation(id.clone())])?;
@@ -99,14 +114,12 @@ impl Work<'_> {
         {
             return Ok(same(old));
         }
+        let over = self.booked_under(&claims)?;
+        self.change.reply.conflicts = self.conflicts(actor, over)?;
         let mut new = self.new_reservation(State::Booked, Principal::Backend, claims);
         new.id = id;
         new.block = Some(BlockSet { source: source.clone(), as_of });
-        let granted = new.claims.clone();
-        let done = self.put_and_reply(new, What::Blocked, None);
-        let over = self.booked_under(&granted)?;
-        self.change.reply.conflicts = self.conflicts(actor, over)?;
-        Ok(done)
+        Ok(self.put_and_reply(new, What::Blocked, None))
     }
 
     fn block_claims(&self, spans: &[(ResourceId, Span)]) -> Result<Vec<Granted>, Stop> {
@@ -139,10 +152,7 @@ impl Work<'_> {
 
     /// What else is claimed where blocks lie.
     fn booked_under(&self, blocks: &[Granted]) -> Result<InTheWay, Stop> {
-        let keys = blocks
-            .iter()
-            .flat_map(|block| block.padded().days().map(|day| Key::Day(block.claim.resource.clone(), day)));
-        self.slice.need(keys)?;
+        self.need_days(blocks)?;
         let mut found = InTheWay::new();
         for block in blocks {
             let pieces = self.pieces(&block.claim.resource, block.padded())?;
@@ -166,6 +176,7 @@ impl Work<'_> {
             before: wish.before,
             after: wish.after,
             time_zone: wish.time_zone.clone(),
+            hours: wish.hours.clone(),
             provider: wish.provider.clone(),
             policy: wish.policy.clone(),
             version: old.as_ref().map_or(0, |old| old.version),
@@ -178,7 +189,7 @@ impl Work<'_> {
             if new.capacity < old.capacity {
                 self.change.reply.conflicts = self.beyond(actor, &new)?;
             }
-            self.looser.insert(new.id.clone());
+            self.loosen(&new.id, Span { start: 0, end: Millis::MAX });
         }
         let new = Arc::new(new);
         self.change.told.push(Told::Resource(new.id.clone()));
@@ -191,19 +202,13 @@ impl Work<'_> {
     fn beyond(&self, actor: &Actor, new: &Resource) -> Result<Vec<Conflict>, Stop> {
         self.slice.need([Key::Days(new.id.clone())])?;
         let mut pieces: Vec<Piece> = self.slice.all_days(&new.id).cloned().collect();
-        pieces.retain(|piece| piece.by != By::Block && piece.span.end > self.now());
-        pieces.sort_unstable_by_key(|piece| piece.span.start);
+        let now = self.now();
+        pieces.retain(|piece| piece.by != By::Block && piece.span.end > now && steps::counts(piece, now));
+        pieces.sort_unstable_by(Piece::in_order);
         let Some(whole) = pieces.iter().map(|piece| piece.span).reduce(Span::hull) else {
             return Ok(Vec::new());
         };
-        let steps = steps::usage(pieces.iter(), whole);
-        let ends = steps.iter().skip(1).map(|(at, _)| *at).chain([whole.end]);
-        let full: Vec<Span> = steps
-            .iter()
-            .zip(ends)
-            .filter(|((_, used), _)| *used > u64::from(new.capacity))
-            .map(|((start, _), end)| Span { start: *start, end })
-            .collect();
+        let full = steps::beyond(pieces.iter(), whole, new.capacity);
         let over = pieces.into_iter().filter(|piece| {
             let from = full.partition_point(|span| span.end <= piece.span.start);
             full.get(from).is_some_and(|span| span.overlaps(piece.span))

@@ -42,7 +42,7 @@ impl Work<'_> {
 
     /// A hold's time is over. Whoever lets that happen often gets less of it.
     pub(super) fn expire(&mut self, old: &Arc<Reservation>) -> Result<Done, Stop> {
-        if old.holder != Principal::Backend && old.offer.is_none() {
+        if old.holder != Principal::Backend && self.was_wanted(old)? {
             let resources = || old.claims.iter().map(|granted| &granted.claim.resource);
             self.slice.need(resources().map(|id| Key::Strikes(old.holder.clone(), id.clone())))?;
             let mut counted: Vec<_> = resources().cloned().collect();
@@ -57,6 +57,14 @@ impl Work<'_> {
         let done = self.put_and_reply(new, What::Expired, None);
         self.close_offer(old, WaitState::Lapsed)?;
         Ok(done)
+    }
+
+    /// Did its holder want it? An offer that came while nobody was looking is no fault of its holder's. One that
+    /// was taken, or that was free when its holder joined the list, is a hold like any other.
+    fn was_wanted(&self, hold: &Reservation) -> Result<bool, Stop> {
+        let Some(id) = &hold.offer else { return Ok(true) };
+        let wait = self.wait(id)?;
+        Ok(wait.state == WaitState::Accepted || wait.joined == hold.fence)
     }
 
     /// Ends what a principal holds over connections that it no longer has.
@@ -78,15 +86,18 @@ impl Work<'_> {
     /// hold's life. What was over before that comes back only if nobody took its time meanwhile.
     pub(super) fn restarted(&mut self, id: &ReservationId) -> Result<Done, Stop> {
         let old = self.reservation(id)?;
-        let least = self.now() + limits::HOLD_RESTART;
+        let now = self.now();
+        let least = now + limits::HOLD_RESTART;
         let until = old.life_until.map_or(least, |life| life.min(least));
         match old.expires_at {
-            Some(at) if old.state == State::Held && at < until && until > self.now() => {
-                let is_over = !old.is_live(self.now());
-                if is_over && !self.in_the_way(&old.claims, std::slice::from_ref(id))?.is_empty() {
-                    return Ok(Done::Same(Reply::default()));
+            Some(at) if old.state == State::Held && at < until && now < until => {
+                // It may have run out meanwhile, and its time may be somebody else's by now.
+                if !old.is_live(now)
+                    && !self.in_the_way(&old.claims, std::slice::from_ref(&old.id))?.is_empty()
+                {
+                    return self.expire(&old);
                 }
-                let warned = old.warned || until - self.now() <= limits::HOLD_WARNING;
+                let warned = old.warned || until - now <= limits::HOLD_WARNING;
                 let new = Reservation { expires_at: Some(until), warned, ..(*old).clone() };
                 Ok(self.put_and_reply(new, What::Extended, Some("restart")))
             }

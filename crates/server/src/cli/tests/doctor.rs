@@ -218,7 +218,9 @@ fn a_ledger_is_absent_or_old_or_sound_or_broken() {
     let scratch = Scratch::new();
     assert_eq!(ledger::invariants(scratch.path()), [], "no file, no finding");
     let seed = Seed { secret: [1; 32], app_key: [2; 10], app_secret: [3; 20] };
-    drop(Opened::open(&Options { data: scratch.path().to_owned(), seed, durable_age: 1 }).unwrap());
+    drop(
+        Opened::open(&Options { data: scratch.path().to_owned(), seed, durable_age: 1, disk: None }).unwrap(),
+    );
     found(&ledger::invariants(scratch.path())[0], Grade::Ok, "the ledger is sound: 0 changes");
     let file = scratch.path().join("deskbell.db");
     let damage = |sql| rusqlite::Connection::open(&file).unwrap().execute_batch(sql).unwrap();

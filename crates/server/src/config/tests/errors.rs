@@ -1,6 +1,6 @@
 //! Every form of error names its file, its line and its key, and says what to write.
 
-use super::{errors_of, load};
+use super::{errors_of, from_file, load};
 
 #[track_caller]
 fn refused(file: &str, expected: &str) {
@@ -126,7 +126,7 @@ fn an_access_rule_says_what_is_wrong_with_it() {
         ),
         (
             "pattern = \"a\"\nallow = []\nto = \"user\"",
-            "deskbell.toml:4: access.allow: allows nothing; write subscribe, publish, presence, hold, confirm or manage",
+            "deskbell.toml:4: access.allow: allows nothing; write what is allowed, such as subscribe",
         ),
         (
             "pattern = \"a\"\nallow = [\"publish\"]\nto = \"owner\"",
@@ -310,4 +310,24 @@ fn a_value_that_cannot_be_read_causes_no_second_error() {
         "tls.cert = 5\ntls.key = \"/dev/null\"",
         "deskbell.toml:1: tls.cert: 5 is no text; write it in quotes",
     );
+}
+
+#[test]
+fn a_wrong_projection_is_named_with_its_line() {
+    let row = |channel: &str, from: &str, data: &str| {
+        format!(
+            "[[projections]]\ndialect = \"pusher\"\nchannel = \"{channel}\"\nfrom = \"{from}\"\n\
+             event = \"booking.*\"\nname = \"x\"\ndata = '{data}'"
+        )
+    };
+    refused(
+        &row("a.{id}", "user:{id}", "{id}"),
+        "deskbell.toml:7: projections.data: is no JSON; write it as '{\"id\":\"$reservation.id\"}'",
+    );
+    refused(
+        &row("a.{id}", "user:{user}", "{}"),
+        "deskbell.toml:7: projections: `from` uses a `{part}` that `channel` does not have; write the same in both",
+    );
+    let good = row("a.{id}", "user:{id}", "{\"at\":\"$event.at\"}");
+    assert_eq!(from_file(&good).unwrap().projections.len(), 1);
 }

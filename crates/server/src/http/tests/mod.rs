@@ -53,6 +53,7 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         log: Arc::new(AppLog::new(Log::new(Epoch(1), 0, 0, Classes::default()), Bells::default())),
         cursors: CursorKey::derive(b"stored", id),
         rules: ArcSwap::from_pointee(default_rules()),
+        projections: ArcSwap::default(),
         verifier: Verifier::new(identity::Settings::default()).unwrap(),
     }
 }

@@ -104,7 +104,7 @@ fn a_short_age_never_takes_a_row_from_its_key() {
     let store = scratch.start();
     submit_and_wait(&store, once(1, 1, vec![draft("a", "1")])).unwrap();
     put(&store, "a", "2");
-    let mut tables = Tables::new(schema::connect(&scratch.data().join("deskbell.db")).unwrap());
+    let mut tables = Tables::new(schema::connect(&scratch.place()).unwrap());
     let pass = |tables: &mut Tables, now| {
         let mut expiry = Expiry::new(now, 1);
         while tables.transact(|tables| expiry.slice(tables)).unwrap() {}

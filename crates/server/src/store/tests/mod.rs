@@ -23,6 +23,7 @@ use deskbell_core::log::{Bounds, Log, Once};
 use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::refusal::Refusal;
 
+use super::schema::Place;
 use super::{
     Feed, LedgerPage, LedgerRead, LedgerWant, Opened, Options, Publish, Receipt, Seed, Seeds, Store, World,
 };
@@ -48,6 +49,10 @@ impl Scratch {
         self.0.join("data")
     }
 
+    pub(super) fn place(&self) -> Place {
+        Place { file: self.data().join("deskbell.db"), disk: None }
+    }
+
     pub(super) fn open(&self) -> Opened {
         Opened::open(&options(&self.data())).unwrap()
     }
@@ -65,7 +70,7 @@ impl Drop for Scratch {
 
 pub(super) fn options(data: &Path) -> Options {
     let seed = Seed { secret: [7; 32], app_key: [0xab; 10], app_secret: [0xcd; 20] };
-    Options { data: data.to_owned(), seed, durable_age: DURABLE_AGE }
+    Options { data: data.to_owned(), seed, durable_age: DURABLE_AGE, disk: None }
 }
 
 /// A real log behind the store, as the server has one.

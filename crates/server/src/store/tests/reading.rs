@@ -38,9 +38,8 @@ fn a_reader_sees_no_uncommitted_row() {
     let scratch = Scratch::new();
     let store = scratch.start();
     put(&store, "a", "1");
-    let file = scratch.data().join("deskbell.db");
-    let mut tables = Tables::new(schema::connect(&file).unwrap());
-    let mut reader = schema::connect_reader(&file).unwrap();
+    let mut tables = Tables::new(schema::connect(&scratch.place()).unwrap());
+    let mut reader = schema::connect_reader(&scratch.place()).unwrap();
     let question = reading(&[("a", START, false)], FAR);
     tables.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
     tables.apply(&publish(vec![draft("a", "2")])).unwrap();
@@ -125,11 +124,10 @@ fn what_is_looked_up_for_a_page_is_bounded_whatever_is_wanted() {
     let names: Vec<_> = (0..10).map(|n| format!("c{n}")).collect();
     let wants: Vec<_> = names.iter().map(|name| (name.as_str(), START, false)).collect();
     let read = LedgerRead { bounds: Bounds { events: 4, bytes: 1 << 20 }, ..reading(&wants, FAR) };
-    let mut page =
-        page(&mut schema::connect_reader(&scratch.data().join("deskbell.db")).unwrap(), &read).unwrap();
+    let mut page = page(&mut schema::connect_reader(&scratch.place()).unwrap(), &read).unwrap();
     assert_eq!(ids(&page), ["0", "1", "2", "3"]);
     page.at_ledger = FAR;
-    let connection = schema::connect_reader(&scratch.data().join("deskbell.db")).unwrap();
+    let connection = schema::connect_reader(&scratch.place()).unwrap();
     let found = find(&connection, &read, ledger::end(40), &mut page).unwrap();
     assert_eq!(found.len(), 5, "the page and one more, which says that there is more");
 }

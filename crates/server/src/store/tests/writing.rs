@@ -43,7 +43,7 @@ impl Gated {
 }
 
 fn committed(scratch: &Scratch) -> u64 {
-    let connection = schema::connect_reader(&scratch.data().join("deskbell.db")).unwrap();
+    let connection = schema::connect_reader(&scratch.place()).unwrap();
     connection
         .query_row("SELECT count(*) FROM changes", [], |row| row.get::<_, i64>(0))
         .unwrap()
@@ -156,7 +156,7 @@ fn one_that_cannot_be_written_takes_no_other_with_it() {
     let scratch = Scratch::new();
     let gated = Gated::start(&scratch);
     // A key whose row is missing: the file is damaged there and nowhere else.
-    let connection = schema::connect(&scratch.data().join("deskbell.db")).unwrap();
+    let connection = schema::connect(&scratch.place()).unwrap();
     let damage = "INSERT INTO keys VALUES (1001, ?1, 5, 4711, ?2)";
     connection.execute(damage, (5_u128.to_be_bytes(), NOW.cast_signed())).unwrap();
     let waiting = gated.batch(vec![

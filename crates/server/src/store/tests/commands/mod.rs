@@ -12,6 +12,7 @@ mod times;
 
 use std::sync::Arc;
 
+use deskbell_core::calendar::{Hours, TimeZone};
 use deskbell_core::ids::{ReservationId, ResourceId, UserId};
 use deskbell_core::limits::{DAY, HOUR, Millis};
 use deskbell_core::log::{Once, Row};
@@ -165,11 +166,12 @@ pub(super) fn put_with(id: ResourceId, capacity: u32, policy: Policy) -> Petitio
         capacity,
         before: 0,
         after: 0,
-        time_zone: "UTC".to_owned(),
+        time_zone: TimeZone::parse("UTC").unwrap(),
+        hours: Hours::default(),
         provider: Some(user("doctor")),
         policy,
     };
-    backend(Act::PutResource(wish))
+    backend(Act::PutResource(Box::new(wish)))
 }
 
 pub(super) fn user(name: &str) -> UserId {

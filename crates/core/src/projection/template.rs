@@ -1,0 +1,118 @@
+//! The data of a frame, made of an event's.
+//!
+//! | text in the template | what stands there in the frame |
+//! |---|---|
+//! | `$a.b.0` | that part of the event's data; the field is left out where there is none |
+//! | `$$…` | the text behind the first `$` |
+//! | `$event.name`, `$event.id` | the event's name and id |
+//! | `$event.at` | when it happened, in milliseconds |
+//! | `$event.action` | the last word of its name |
+//! | `$iso:PATH` | the time at a path (or `event.at`) as `2026-01-31T09:00:00.000Z` |
+//! | `$text:PATH` | the value as a text |
+
+use serde_json::{Map, Value};
+
+use super::action;
+use crate::event::Event;
+use crate::limits::{self, DAY, HOUR, MINUTE, Millis, SECOND};
+use crate::refusal::{Code, Refusal};
+
+/// A template that is sound.
+#[derive(Debug, Clone)]
+pub(super) struct Template(Value);
+
+impl Template {
+    pub(super) fn parse(value: Value) -> Result<Self, Refusal> {
+        if size(&value, 0) > limits::PROJECTION_FIELDS {
+            let sentence = "`data` has 200 values at most, no deeper than 16; show less";
+            return Err(Refusal::new(Code::LimitReached, sentence));
+        }
+        Ok(Self(value))
+    }
+
+    /// The frame's data.
+    pub(super) fn fill(&self, event: &Event, data: &Value) -> Vec<u8> {
+        let filled = fill(&self.0, event, data).unwrap_or(Value::Null);
+        filled.to_string().into_bytes()
+    }
+}
+
+/// Values of a template; one that is too deep counts as too many.
+fn size(value: &Value, depth: usize) -> usize {
+    if depth > 16 {
+        return limits::PROJECTION_FIELDS + 1;
+    }
+    match value {
+        Value::Array(list) => 1 + list.iter().map(|inner| size(inner, depth + 1)).sum::<usize>(),
+        Value::Object(fields) => 1 + fields.values().map(|inner| size(inner, depth + 1)).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+fn fill(template: &Value, event: &Event, data: &Value) -> Option<Value> {
+    match template {
+        Value::String(text) => match text.strip_prefix('$') {
+            None => Some(template.clone()),
+            Some(literal) if literal.starts_with('$') => Some(Value::from(literal)),
+            Some(path) => look(path, event, data),
+        },
+        Value::Array(list) => {
+            Some(Value::Array(list.iter().filter_map(|inner| fill(inner, event, data)).collect()))
+        }
+        Value::Object(fields) => {
+            let filled = fields
+                .iter()
+                .filter_map(|(name, inner)| fill(inner, event, data).map(|value| (name.clone(), value)));
+            Some(Value::Object(filled.collect::<Map<_, _>>()))
+        }
+        other => Some(other.clone()),
+    }
+}
+
+fn look(path: &str, event: &Event, data: &Value) -> Option<Value> {
+    if let Some(path) = path.strip_prefix("iso:") {
+        return look(path, event, data)?.as_u64().map(|at| Value::from(iso(at)));
+    }
+    if let Some(path) = path.strip_prefix("text:") {
+        return look(path, event, data).map(|value| match value {
+            Value::String(text) => Value::String(text),
+            other => Value::from(other.to_string()),
+        });
+    }
+    match path {
+        "event.name" => Some(Value::from(event.name.as_str())),
+        "event.id" => Some(Value::from(event.id.as_str())),
+        "event.at" => Some(Value::from(event.at)),
+        "event.action" => Some(Value::from(action(event.name.as_str()))),
+        path => path.split('.').try_fold(data, step).cloned(),
+    }
+}
+
+fn step<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
+    match value {
+        Value::Array(list) => list.get(part.parse::<usize>().ok()?),
+        Value::Object(fields) => fields.get(part),
+        _ => None,
+    }
+}
+
+/// A time as JavaScript's `toISOString` writes it.
+fn iso(at: Millis) -> String {
+    let (year, month, day) = date((at / DAY).cast_signed());
+    let (hour, minute) = (at % DAY / HOUR, at % HOUR / MINUTE);
+    let (second, millis) = (at % MINUTE / SECOND, at % SECOND);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+/// The Gregorian date of a day since 1970: years are counted from March, so that a leap day is the
+/// last of its year, and 400 of them have 146,097 days.
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}

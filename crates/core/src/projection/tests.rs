@@ -1,0 +1,154 @@
+//! Rows, names and templates.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::event::Data;
+
+fn event(name: &str, data: &str) -> Event {
+    Event {
+        id: EventId::parse("Ab3.0.1").unwrap(),
+        channel: ChannelName::parse("user:7").unwrap(),
+        name: EventName::parse(name).unwrap(),
+        data: Data::json(Bytes::copy_from_slice(data.as_bytes())),
+        at: 1_769_850_000_000,
+    }
+}
+
+fn text(channel: &str, from: &str, event: &str, name: &str, data: Value) -> Text {
+    Text {
+        dialect: Dialect::Pusher,
+        channel: channel.into(),
+        from: from.into(),
+        event: event.into(),
+        name: name.into(),
+        data,
+    }
+}
+
+fn one(data: Value) -> Table {
+    Table::new(vec![text("x.{id}", "user:{id}", "booking.*", "x", data)]).unwrap()
+}
+
+fn filled(data: Value, event: &Event) -> Value {
+    let shown = one(data).project(&[0], event);
+    serde_json::from_slice(&shown[0].data).unwrap()
+}
+
+#[test]
+fn a_template_takes_parts_of_the_event() {
+    let event =
+        event("booking.confirmed", r#"{"reservation":{"id":"r_1","claims":[{"start":0}],"meta":null}}"#);
+    let template = serde_json::json!({
+        "id": "$reservation.id", "plain": "text", "price": "$$5", "action": "$event.action", "meta": "$reservation.meta",
+        "start": "$iso:reservation.claims.0.start", "at": "$iso:event.at", "ms": "$event.at", "gone": "$reservation.nothing.0",
+        "deep": ["$reservation.id", "$nothing", 7], "as_text": "$text:reservation.claims.0.start"
+    });
+    let expected = serde_json::json!({
+        "id": "r_1", "plain": "text", "price": "$5", "action": "confirmed", "meta": null,
+        "start": "1970-01-01T00:00:00.000Z", "at": "2026-01-31T09:00:00.000Z", "ms": 1_769_850_000_000_u64,
+        "deep": ["r_1", 7], "as_text": "0"
+    });
+    assert_eq!(filled(template, &event), expected);
+}
+
+#[test]
+fn dates_are_those_of_the_calendar() {
+    let at = |at: u64| {
+        let event = Event { at, ..event("booking.confirmed", "{}") };
+        filled(Value::from("$iso:event.at"), &event)
+    };
+    assert_eq!(at(951_782_399_999), "2000-02-28T23:59:59.999Z");
+    assert_eq!(at(951_782_400_000), "2000-02-29T00:00:00.000Z");
+    assert_eq!(at(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
+    assert_eq!(at(4_107_542_399_000), "2100-02-28T23:59:59.000Z");
+}
+
+#[test]
+fn one_booking_reaches_every_screen_in_its_own_words() {
+    let table = Table::with_seeds(Vec::new()).unwrap();
+    let event = event("booking.confirmed", r#"{"reservation":{"id":"r_1","state":"booked","claims":[]}}"#);
+    let names = |dialect, channel: &str, from: &str| -> Vec<String> {
+        let sources = table.resolve(dialect, channel);
+        let source = sources.iter().find(|source| source.channel.as_str() == from).unwrap();
+        table.project(&source.rows, &event).into_iter().map(|shown| shown.name.to_string()).collect()
+    };
+    let pusher = names(Dialect::Pusher, "private-appointments.7", "user:7");
+    assert_eq!(pusher, ["appointment-updated", "appointment-confirmed"]);
+    assert_eq!(names(Dialect::SocketIo, "user_7", "user:7"), ["booking_update"]);
+    assert_eq!(names(Dialect::SocketIo, "booking_r_1", "booking:r_1"), ["booking_update"]);
+    assert_eq!(
+        names(Dialect::AppointEase, "ann@example.org", "user:ann@example.org"),
+        ["appointment_updated"]
+    );
+    assert!(table.resolve(Dialect::Native, "user:7").is_empty(), "our own clients get events as they are");
+}
+
+#[test]
+fn a_name_shows_only_what_its_row_says() {
+    let table = Table::with_seeds(Vec::new()).unwrap();
+    let doctor = table.resolve(Dialect::Pusher, "private-appointments.doctor.3");
+    let channels: Vec<_> = doctor.iter().map(|source| source.channel.as_str()).collect();
+    // The name also fits the patients' row: whoever may subscribe to it is decided for each log channel.
+    assert_eq!(channels, ["user:doctor.3", "provider:3"]);
+    assert!(table.resolve(Dialect::Pusher, "private-appointments.").is_empty());
+    assert!(table.resolve(Dialect::Pusher, "public-lobby").is_empty());
+    assert!(table.resolve(Dialect::SocketIo, "user_a b").is_empty(), "no log channel can be called that");
+    let other = event("hold.granted", "{}");
+    let rows: Vec<u16> = doctor.iter().flat_map(|source| source.rows.clone()).collect();
+    assert!(table.project(&rows, &other).is_empty());
+    assert!(table.project(&[999], &other).is_empty());
+}
+
+#[test]
+fn rows_of_the_operator_come_behind_the_built_in_ones() {
+    let own = text("private-appointments.{id}", "user:{id}", "booking.confirmed", "hooray", Value::Null);
+    let table = Table::with_seeds(vec![own]).unwrap();
+    let sources = table.resolve(Dialect::Pusher, "private-appointments.7");
+    let shown = table.project(&sources[0].rows, &event("booking.confirmed", "{}"));
+    let names: Vec<_> = shown.iter().map(|shown| shown.name.as_str()).collect();
+    assert_eq!(names, ["appointment-updated", "appointment-confirmed", "hooray"]);
+}
+
+#[test]
+fn wrong_rows_are_refused_with_their_number() {
+    let deep = (0..20).fold(Value::Null, |inner, _| serde_json::json!([inner]));
+    let many = Value::from(vec![0; 300]);
+    let wrong = [
+        text("a.{id}", "user:{other}", "x", "x", Value::Null),
+        text("a.{id}.{id}", "user:{id}", "x", "x", Value::Null),
+        text("a.{", "user", "x", "x", Value::Null),
+        text("a.}", "user", "x", "x", Value::Null),
+        text("", "user", "x", "x", Value::Null),
+        text("a", "user:{id}", "x", "x", Value::Null),
+        text("a", "user", "*x*", "x", Value::Null),
+        text("a", "user", "x", "", Value::Null),
+        text("a", "user", "x", "x", deep),
+        text("a", "user", "x", "x", many),
+    ];
+    for wrong in wrong {
+        let fine = text("b.{id}", "user:{id}", "x*", "x", Value::Null);
+        let no = Table::new(vec![fine, wrong.clone()]).unwrap_err();
+        assert!(no.message.starts_with("projection 1: "), "{wrong:?}: {no}");
+    }
+}
+
+#[test]
+fn data_that_is_no_json_still_has_a_name_and_a_time() {
+    let event = event("booking.confirmed", "not json");
+    let shown = filled(serde_json::json!({"id": "$reservation.id", "at": "$event.at"}), &event);
+    assert_eq!(shown, serde_json::json!({"at": 1_769_850_000_000_u64}));
+}
+
+#[test]
+fn who_is_reached_over_two_channels_is_told_once() {
+    let mut told = Told::default();
+    let name = |name: &str| EventName::parse(name).unwrap();
+    let id = |id: &str| EventId::parse(id).unwrap();
+    assert!(told.is_first(&id("Ab3.0.1"), &name("booking_update")));
+    assert!(!told.is_first(&id("Ab3.0.2"), &name("booking_update")), "the provider's event of the same");
+    assert!(told.is_first(&id("Ab3.0.2"), &name("appointment-updated")), "another frame of it");
+    assert!(told.is_first(&id("Ab3.1.3"), &name("booking_update")), "another thing that the change tells");
+    assert!(told.is_first(&id("Xy9.0.1"), &name("booking_update")), "the next change");
+    assert!(told.is_first(&id("plain"), &name("x")) && !told.is_first(&id("plain"), &name("x")));
+}
