@@ -15,7 +15,7 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
     let piece = (0u64..60, 1u64..40, 1u32..3, prop::option::of(0u64..20), any::<bool>());
     let piece = piece.prop_map(|(start, length, units, until, held)| Piece {
         span: Span { start, end: start + length },
-        reservation: ReservationId::derive([1; 16], units),
+        reservation: ReservationId::derive(0, [1; 16], units),
         nth: 0,
         units,
         by: if held { By::Held } else { By::Booked },
