@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deskbell_core::calendar::Openings;
 use deskbell_core::ids::ResourceId;
 use deskbell_core::limits::{self, Millis};
-use deskbell_core::position::Position;
+use deskbell_core::position::{Position, ledger};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::reservation::{Asked, Segment, Span, starts, within_hours};
 use deskbell_core::vocabulary::Availability;
@@ -83,7 +83,7 @@ impl Found {
             let claim = Asked { duration, units: asked.units, before, after, step };
             openings.as_ref().map_or_else(Vec::new, |openings| starts(&segments, openings, claim, now))
         });
-        (head.ledger, head.ledger_check) = (sighting.position, sighting.check);
+        (head.ledger, head.ledger_check) = (ledger::end(sighting.position), sighting.check);
         let shown = ShownFree {
             resource: resource.id.clone(),
             start: asked.window.start,
