@@ -56,6 +56,9 @@ pub enum Failure {
     Damaged(String),
     /// A thread could not be started.
     Thread(io::Error),
+    /// The disk failed while committed data was copied into the data file, and this is what it
+    /// said. Only a new process knows what to copy again, so this one writes nothing more.
+    Halted(String),
     /// The store was closed before.
     Closed,
 }
@@ -118,9 +121,19 @@ impl fmt::Display for Failure {
             Self::Thread(error) => {
                 write!(f, "cannot start a thread: {error}; raise the limit of processes of this user")
             }
+            Self::Halted(error) => halted(f, error),
             Self::Closed => f.write_str("the store is closed; start the server again"),
         }
     }
+}
+
+fn halted(f: &mut fmt::Formatter<'_>, error: &str) -> fmt::Result {
+    write!(
+        f,
+        "the disk failed while committed data was copied into the data file: {error}; nothing more is \
+         written, so that nothing is lost; check the disk, then start the server again: the new start \
+         copies everything anew"
+    )
 }
 
 impl std::error::Error for Failure {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::failure::Failure;
@@ -37,6 +38,8 @@ pub(super) fn connect(place: &Place) -> Result<Connection, Failure> {
         Some(disk) => Connection::open_with_flags_and_vfs(file, flags, disk)?,
     };
     connection.busy_timeout(PATIENCE)?;
+    // The last connection would copy what the side file has, also after a checkpoint that failed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // First of all, so that another program's file is not changed by as much as a byte.
     check(&connection, file)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -57,6 +60,12 @@ pub(super) fn connect_current(place: &Place) -> Result<Connection, Failure> {
         found if found < KNOWN => Err(Failure::Older { file: place.file.clone(), found }),
         _ => Ok(connection),
     }
+}
+
+/// Lets the connection copy what the side file has, and delete it, if it is the last to be closed.
+pub(super) fn copy_at_the_end(connection: &Connection) -> Result<(), Failure> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(())
 }
 
 /// Opens a connection that can only read.
