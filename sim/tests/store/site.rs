@@ -43,6 +43,13 @@ impl<'a> Site<'a> {
         self.data.join("deskbell.db")
     }
 
+    /// The bytes of the data file as programs see them.
+    pub fn bytes(&self) -> Vec<u8> {
+        let file = self.file().to_string_lossy().into_owned();
+        let found = self.disk.files().into_iter().find(|(name, _)| *name == file);
+        found.expect("the file is made with the site").1
+    }
+
     /// Another program's way to the file, as that of a backup.
     pub fn connect(&self) -> Connection {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

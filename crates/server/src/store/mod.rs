@@ -156,6 +156,9 @@ impl Opened {
         let place = Place { file: paths.database.clone(), disk: options.disk.clone() };
         let mut control = schema::connect(&place)?;
         schema::migrate(&mut control, &paths.database)?;
+        paths.keep_names()?;
+        // Before anything is answered from what is found here.
+        schema::secure(&control, &paths.database)?;
         let (installation, first_start) = installation::settle(&mut control, &paths, &options.seed)?;
         let clean = carried::begin(&mut control)?;
         let durable_age = options.durable_age;
