@@ -81,9 +81,10 @@ impl World {
         self
     }
 
-    /// Ends the test: nothing that the stranger has heard names anybody. It must have heard something.
+    /// Ends the test: nothing that the stranger has heard names anybody. It must hear something, or nothing was
+    /// checked; what the ledger answered may reach it a little later.
     pub fn finish(self) {
-        assert!(self.check() > 0, "the stranger heard nothing, so nothing was checked");
+        eventually("the stranger hears something", || self.check() > 0);
     }
 
     /// Looks through what the stranger has heard, and counts the events of it.
