@@ -105,8 +105,9 @@ impl Work<'_> {
                 }
                 // What lies elsewhere in the claimed time is not in the way.
                 pieces.retain(|piece| full.iter().any(|span| span.overlaps(piece.span)));
-                if pieces.is_empty() {
-                    pieces.push(Piece { by: By::Closed, ..wanted_piece(granted.claim.span(), 0) });
+                // Without anything in the way it would not fit either.
+                if !steps::beyond(wanted.iter(), padded, resource.capacity).is_empty() {
+                    pieces.insert(0, Piece { by: By::Closed, ..wanted_piece(granted.claim.span(), 0) });
                 }
                 found.extend(pieces.into_iter().map(|piece| (id.clone(), piece)));
             }

@@ -202,11 +202,12 @@ impl Work<'_> {
     fn freed(&self) -> Result<BTreeMap<ResourceId, Vec<Span>>, Stop> {
         let mut freed = self.looser.clone();
         for new in &self.change.reservations {
-            let Some(old) = self.slice.reservation(&new.id).filter(|old| !old.state.is_over()) else {
+            let Some(old) =
+                self.slice.reservation(&new.id).filter(|old| !old.state.is_over() && !old.unclaimed)
+            else {
                 continue;
             };
-            let lets_go =
-                new.state.is_over() || new.claims != old.claims || (new.unclaimed && !old.unclaimed);
+            let lets_go = new.state.is_over() || new.claims != old.claims || new.unclaimed;
             for granted in old.claims.iter().filter(|_| lets_go) {
                 freed.entry(granted.claim.resource.clone()).or_default().push(granted.padded());
             }
