@@ -11,7 +11,7 @@ use deskbell_core::ids::{AppId, ChannelName, EventId, EventName};
 use deskbell_core::limits::{DURABLE_AGE, Millis};
 use deskbell_core::log::{Bounds, Log, Once};
 use deskbell_core::position::{Epoch, Position, ledger};
-use deskbell_server::store::{LedgerRead, LedgerWant, Opened, Options, Publish, Seed, Store};
+use deskbell_server::store::{LedgerRead, LedgerWant, Opened, Options, Publish, Seed, Store, World};
 use deskbell_sim::disk::Disk;
 
 const APP: AppId = AppId(1001);
@@ -50,7 +50,12 @@ impl<'a> Site<'a> {
                 })
                 .collect()
         };
-        opened.start(Box::new(feed)).ok()
+        let mut made = 0_u128;
+        let seeds = Box::new(move || {
+            made += 1;
+            made.to_be_bytes()
+        });
+        opened.start(World { feed: Box::new(feed), clock: Box::new(|| NOW), seeds }).ok()
     }
 }
 
