@@ -15,7 +15,7 @@ WORK    := .work
 export BINARY_UNDER_TEST = $(abspath $(BIN))
 
 .PHONY: help run build release fmt lint setup deps test check unit bench-test tally-test conformance autobahn clients \
-	browser fuzz-short docs-test deny fuzz soak bench
+	browser fuzz-short docs-test deny mutants fuzz soak bench
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -97,6 +97,9 @@ soak: ## The same tests with their full counts; takes hours. Its record is bench
 .PHONY: autobahn-full
 autobahn-full: build
 	$(PYTHON) conformance/autobahn/run.py full
+
+mutants: ## Known bugs, planted one at a time in a copy: is each of them caught?
+	$(PYTHON) sim/mutants.py
 
 fuzz: ## Every fuzz target for FUZZ_TIME seconds, guided by coverage.
 	fuzz/run.sh $(FUZZ_TIME)

@@ -41,12 +41,14 @@ def attempt(name):
     about, command = PARTS[name]
     log = servers.ROOT / ".work" / f"soak-{name}.log"
     log.parent.mkdir(exist_ok=True)
+    # Asked before, because a commit may come while it runs.
+    commit = run.commit()
     began = time.monotonic()
     with open(log, "w", encoding="utf-8") as output:
         done = subprocess.run(command, cwd=servers.ROOT, stdout=output, stderr=subprocess.STDOUT, check=False,
                               env={**os.environ, "DESKBELL_TEST_FULL": "1"})
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return {"about": about, "date": datetime.date.today().isoformat(), "commit": run.commit(),
+    return {"about": about, "date": datetime.date.today().isoformat(), "commit": commit,
             "machine": servers.describe_machine(), "seconds": round(time.monotonic() - began),
             **verdict(lines, done.returncode), "measured": measured(lines)}
 

@@ -13,7 +13,7 @@ impl Turn<'_> {
         let held = |r: &&Reservation| r.holder == *who && r.state == State::Held && live(r, self.now);
         let mut own: Vec<_> = self.all.reservations.iter().filter(held).cloned().collect();
         own.retain(|_| *who != Principal::Backend);
-        own.sort_by_key(|hold| hold.fence);
+        own.sort_by(|a, b| (a.fence, &a.id).cmp(&(b.fence, &b.id)));
         own
     }
 

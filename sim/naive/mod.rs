@@ -121,6 +121,18 @@ impl Naive {
 
     /// What keeps these claims from being granted. Some reservations do not count.
     pub fn in_the_way(&self, set: &[Granted], but: &[ReservationId], now: Millis) -> InTheWay {
+        let mut found = self.taken(set, but, now);
+        // When a resource is open is proven elsewhere, with its own reference. Buffers may lie in closed time.
+        let closed = |granted: &&Granted| {
+            let resource = self.resource(&granted.claim.resource);
+            !resource.is_some_and(|resource| resource.is_open(granted.claim.span()))
+        };
+        found.extend(set.iter().filter(closed).map(|granted| (granted.claim.resource.clone(), None)));
+        found
+    }
+
+    /// The same in a resource that is always open.
+    pub fn taken(&self, set: &[Granted], but: &[ReservationId], now: Millis) -> InTheWay {
         let others = || self.reservations.iter().filter(|r| live(r, now) && !but.contains(&r.id));
         let mut found = InTheWay::new();
         for wanted in set {

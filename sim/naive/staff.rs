@@ -23,16 +23,19 @@ impl Turn<'_> {
         let who = whose(actor, wish.holder.as_ref())?;
         let set = self.set(actor, claims)?;
         let before = self.all.clone();
+        // Staff books outside opening hours too.
         loop {
-            let by = self.all.in_the_way(&set, &[], self.now);
+            let by = self.all.taken(&set, &[], self.now);
             let found = by.iter().filter_map(|(_, id)| self.all.reservation(id.as_ref()?));
             let holds = found.filter(|found| found.state == State::Held);
-            let Some(youngest) = holds.max_by_key(|hold| hold.fence).cloned() else { break };
+            let Some(youngest) = holds.max_by_key(|hold| (hold.fence, hold.id.clone())).cloned() else {
+                break;
+            };
             self.answer.evicted.push(youngest.id.clone());
             self.put(Reservation { state: State::Released, ..youngest.clone() }, "hold.evicted");
             self.close_offer(&youngest, WaitState::Left);
         }
-        let by = self.all.in_the_way(&set, &[], self.now);
+        let by = self.all.taken(&set, &[], self.now);
         if !by.is_empty() && !force {
             *self.all = before;
             return self.conflict(&set, by);
@@ -57,6 +60,9 @@ impl Turn<'_> {
     ) -> Turned {
         if !actor.is_backend() {
             return no(Code::Denied);
+        }
+        if as_of > self.now + limits::BLOCK_AHEAD {
+            return no(Code::BadField);
         }
         let mut claims = Vec::new();
         for (id, span) in spans {

@@ -274,6 +274,11 @@ macro_rules! made_id {
 }
 
 impl ReservationId {
+    /// An id that no reservation has.
+    pub fn nobodys() -> Self {
+        Self(Arc::from("nobodys"))
+    }
+
     /// The one reservation that holds all blocks of a source.
     pub fn of_source(source: &SourceName) -> Self {
         use base64::Engine as _;

@@ -210,6 +210,8 @@ pub const CLAIM_DAYS: usize = 1_000;
 pub const ANY_OF: usize = 16;
 /// Claims of one set of blocks: a feed of a busy year.
 pub const BLOCK_CLAIMS: usize = 2_000;
+/// How far the moment that a set of blocks describes may lie ahead: clocks differ, zones are mistaken.
+pub const BLOCK_AHEAD: Millis = DAY;
 /// Days that one set of blocks touches.
 pub const BLOCK_DAYS: usize = 4_000;
 /// Bytes of a reservation's `meta`: a name, a telephone number and a wish, not a document.

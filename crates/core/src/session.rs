@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::ids::{ChannelName, Principal, PublicId};
+use crate::ids::{ChannelName, Principal, PublicId, ReservationId};
 use crate::limits;
 use crate::log::Members;
 use crate::mac;
@@ -70,6 +70,48 @@ impl Seals {
                 format!("visitor-{}", URL_SAFE_NO_PAD.encode(&tag[..9]))
             }
         }
+    }
+
+    /// A reservation's fence as somebody sees it who must not read the number: a number that rises with
+    /// each grant would tell how much is booked. The same fence always looks the same.
+    ///
+    /// ```
+    /// use deskbell_core::ids::ReservationId;
+    /// use deskbell_core::session::Seals;
+    /// let seals = Seals::derive(b"stored secret");
+    /// let (mine, other) = (ReservationId::parse("r_1").unwrap(), ReservationId::parse("r_2").unwrap());
+    /// let sealed = seals.fence(&mine, 4181);
+    /// assert_eq!(seals.open_fence(&mine, &sealed), Some(4181));
+    /// assert_eq!(seals.open_fence(&other, &sealed), None);
+    /// ```
+    pub fn fence(&self, id: &ReservationId, fence: u64) -> String {
+        let tag = self.fence_tag(id, fence);
+        let hidden = fence ^ self.fence_mask(id, &tag);
+        let mut bytes = hidden.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&tag);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads a sealed fence of this reservation back.
+    pub fn open_fence(&self, id: &ReservationId, text: &str) -> Option<u64> {
+        let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (hidden, tag) = bytes.split_first_chunk::<8>()?;
+        let tag: &[u8; 16] = tag.try_into().ok()?;
+        let fence = u64::from_be_bytes(*hidden) ^ self.fence_mask(id, tag);
+        self.key
+            .verify(&[b"fence\0", id.as_str().as_bytes(), b"\0", &fence.to_be_bytes()], tag)
+            .then_some(fence)
+    }
+
+    /// The check value of a fence, out of which its mask is made: no two fences share a mask.
+    fn fence_tag(&self, id: &ReservationId, fence: u64) -> [u8; 16] {
+        let tag = self.key.tag(&[b"fence\0", id.as_str().as_bytes(), b"\0", &fence.to_be_bytes()]);
+        *tag.first_chunk().expect("a tag has 32 bytes")
+    }
+
+    fn fence_mask(&self, id: &ReservationId, tag: &[u8; 16]) -> u64 {
+        let mask = self.key.tag(&[b"fence mask\0", id.as_str().as_bytes(), b"\0", tag]);
+        u64::from_be_bytes(*mask.first_chunk().expect("a tag has 32 bytes"))
     }
 
     fn seal(&self, purpose: &[u8], value: u64) -> String {
@@ -145,6 +187,22 @@ mod tests {
             bytes[place] ^= by;
             prop_assert_eq!(seals.open_resume(&URL_SAFE_NO_PAD.encode(bytes)), None);
             prop_assert_eq!(Seals::derive(b"other").open_resume(&key), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_fence_is_hidden_and_opens_only_for_its_own_reservation(fence: u64, flip in 0usize..24, by in 1u8..=255) {
+            let seals = Seals::derive(b"stored");
+            let id = ReservationId::parse("r_1").unwrap();
+            let sealed = seals.fence(&id, fence);
+            prop_assert_eq!(seals.fence(&id, fence), sealed.clone());
+            prop_assert_eq!(seals.open_fence(&id, &sealed), Some(fence));
+            prop_assert_eq!(seals.open_fence(&ReservationId::parse("r_2").unwrap(), &sealed), None);
+            let mut bytes = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
+            prop_assert!(!bytes.starts_with(&fence.to_be_bytes()));
+            bytes[flip] ^= by;
+            prop_assert_eq!(seals.open_fence(&id, &URL_SAFE_NO_PAD.encode(bytes)), None);
         }
     }
 

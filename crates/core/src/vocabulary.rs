@@ -6,11 +6,12 @@
 use bytes::Bytes;
 
 use crate::event::{Data, Entry};
-use crate::ids::{ChannelName, EventId, EventName, Key, PublicId};
+use crate::ids::{ChannelName, EventId, EventName, Key, PublicId, ResourceId};
 use crate::limits::Millis;
 use crate::log::ResetReason;
 use crate::presence::Presence;
 use crate::refusal::Refusal;
+use crate::reservation::{Plea, Refused, Span};
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +54,40 @@ pub enum Command {
         /// Which channel.
         channel: ChannelName,
     },
+    /// Ask something of the ledger.
+    Ledger(Box<Plea>),
+    /// What is free of a resource?
+    Availability(Availability),
+    /// Say that somebody looks at a time.
+    Select(Slot),
+    /// Say that nobody does any more.
+    Deselect(Slot),
     /// Are you there?
     Ping,
+}
+
+/// A question for what is free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Availability {
+    /// Of which resource.
+    pub resource: ResourceId,
+    /// When.
+    pub window: Span,
+    /// For how long, if beginnings are asked for.
+    pub duration: Option<Millis>,
+    /// The time from one beginning to the next; the duration, where none is given.
+    pub step: Option<Millis>,
+    /// For how many units.
+    pub units: u32,
+}
+
+/// A time of a resource that somebody looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot {
+    /// Of which resource.
+    pub resource: ResourceId,
+    /// When.
+    pub span: Span,
 }
 
 /// The first frame of a client.
@@ -153,8 +186,17 @@ pub enum Notice<'a> {
         /// Where a reader stands who has it.
         cursor: &'a str,
     },
+    /// The ledger has answered.
+    Ledger {
+        /// The members of the answer: a JSON object.
+        members: &'a str,
+        /// Where a reader stands who has all that it tells of; that and no more.
+        cursor: &'a str,
+    },
     /// No.
     Error(&'a Refusal),
+    /// No, with what is in the way.
+    Refused(&'a Refused),
     /// I am here.
     Pong,
     /// The server stops; come back after this time.

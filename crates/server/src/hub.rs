@@ -17,6 +17,7 @@ use deskbell_core::vocabulary::Publish;
 use tokio::runtime::Handle;
 
 use crate::app::App;
+use crate::attendance::Attendance;
 use crate::clock;
 use crate::door::Front;
 use crate::limiter::Limiter;
@@ -41,6 +42,8 @@ pub struct Hub {
     pub tuning: ArcSwap<Tuning>,
     /// The same for the front door and the HTTP API.
     pub front: ArcSwap<Front>,
+    /// Who is connected, and holds something by it.
+    pub attendance: Attendance,
     /// Rates of addresses and identities.
     pub limiter: Limiter,
     /// Counters.

@@ -4,6 +4,7 @@
 //! one [`shard`] per core: a thread with its own event loop, which alone owns its clients.
 
 pub mod app;
+pub mod attendance;
 pub mod bell;
 pub mod bench;
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod door;
 pub mod http;
 pub mod hub;
 pub mod identity;
+pub mod ledger;
 pub mod limiter;
 pub mod log;
 pub mod logging;

@@ -16,6 +16,7 @@
 //! sentence that says what to do.
 
 pub mod http_head;
+pub mod ledger;
 pub mod native;
 pub mod route;
 pub mod signature;

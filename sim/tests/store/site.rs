@@ -50,12 +50,13 @@ impl<'a> Site<'a> {
                 })
                 .collect()
         };
-        let mut made = 0_u128;
-        let seeds = Box::new(move || {
-            made += 1;
-            made.to_be_bytes()
-        });
-        opened.start(World { feed: Box::new(feed), clock: Box::new(|| NOW), seeds }).ok()
+        let mut granted = 0_u128;
+        let seeds = move || {
+            granted += 1;
+            granted.to_be_bytes()
+        };
+        let world = World { feed: Box::new(feed), clock: Box::new(|| NOW), seeds: Box::new(seeds) };
+        opened.start(world).ok()
     }
 }
 

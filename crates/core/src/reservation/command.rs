@@ -8,7 +8,7 @@ use super::model::{Claim, Policy};
 use crate::access::{Action, Identity, Rules};
 use crate::calendar::{Hours, Span, TimeZone};
 use crate::ids::{
-    ChannelName, ExternalRef, Principal, ReservationId, ResourceId, SourceName, UserId, WaitId,
+    ChannelName, EventId, ExternalRef, Principal, ReservationId, ResourceId, SourceName, UserId, WaitId,
 };
 use crate::limits::Millis;
 
@@ -192,6 +192,80 @@ pub enum Act {
         /// Which entry.
         id: WaitId,
     },
+}
+
+impl Act {
+    /// The word for it: the command of the native dialect, and the scope of its idempotency keys.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Hold { .. } => "hold",
+            Self::Extend { .. } => "extend",
+            Self::Release { .. } => "release",
+            Self::Confirm { .. } => "confirm",
+            Self::Book { .. } => "book",
+            Self::Step { step, .. } => step.as_str(),
+            Self::Reschedule { .. } => "reschedule",
+            Self::Link { .. } => "link",
+            Self::Override { .. } => "override",
+            Self::Block { .. } => "block",
+            Self::PutResource(_) => "put_resource",
+            Self::Join { .. } => "join_waitlist",
+            Self::Leave { .. } => "leave_waitlist",
+            Self::Accept { .. } => "accept_offer",
+        }
+    }
+}
+
+/// A fence as somebody shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fence {
+    /// The number: for whoever holds the app's secret, and staff.
+    Number(u64),
+    /// The sealed form that everybody else gets.
+    Sealed(Box<str>),
+}
+
+/// What somebody asks of the ledger, before its fence has been opened.
+#[derive(Debug, Clone)]
+pub struct Plea {
+    /// For what. Its own fence does not count yet.
+    pub act: Act,
+    /// The fence that is shown with it.
+    pub fence: Option<Fence>,
+    /// The idempotency key, where one was given.
+    pub key: Option<EventId>,
+    /// A hash of what was asked for, so that the same key for something else is noticed.
+    pub body: u64,
+}
+
+impl PartialEq for Plea {
+    fn eq(&self, other: &Self) -> bool {
+        // Opaque JSON knows no equality of its own; its debug form has every byte of it.
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
+impl Eq for Plea {}
+
+impl Plea {
+    /// The reservation whose fence is shown.
+    pub const fn fenced(&self) -> Option<&ReservationId> {
+        match &self.act {
+            Act::Extend { id, .. } | Act::Release { id, .. } | Act::Confirm { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The act with the fence that was opened.
+    #[must_use]
+    pub fn with_fence(mut self, opened: u64) -> Act {
+        match &mut self.act {
+            Act::Extend { fence, .. } | Act::Confirm { fence, .. } => *fence = opened,
+            Act::Release { fence, .. } => *fence = Some(opened),
+            _ => {}
+        }
+        self.act
+    }
 }
 
 /// What a resource shall be.

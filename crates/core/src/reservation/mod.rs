@@ -15,6 +15,8 @@
 //! | `decide` | the decisions |
 //! | `due` | what a reservation does by itself, and when |
 //! | `announce` | what is told of a change, and to whom |
+//! | `shown` | an answer as whoever asked may see it |
+//! | `starts` | when a claim could begin |
 
 mod announce;
 mod command;
@@ -22,12 +24,14 @@ mod decide;
 mod due;
 mod model;
 mod outcome;
+mod shown;
 mod slice;
+mod starts;
 mod steps;
 
 pub use crate::calendar::Span;
 pub use announce::{Announcement, Owed, Sight, View, WaitView};
-pub use command::{Act, Actor, Command, Due, ResourceWish, Step, Ttl, Wish};
+pub use command::{Act, Actor, Command, Due, Fence, Plea, ResourceWish, Step, Ttl, Wish};
 pub use decide::{Moment, decide};
 pub use due::next_due;
 pub use model::{
@@ -35,5 +39,7 @@ pub use model::{
     WaitState, Waitlist,
 };
 pub use outcome::{Alternative, Change, Conflict, Decision, Refused, Reply, Told, What};
+pub use shown::{Onlooker, ShownReply, ShownReservation, ShownResource};
 pub use slice::{Belongings, Key, Slice, Touched, Unsaved};
+pub use starts::{Asked, starts};
 pub use steps::{Segment, counts, peak, segments, usage, within_hours};

@@ -185,9 +185,9 @@ impl Slice {
         let unsaved = self.unsaved.waits.values().map(|(_, new)| new);
         waiting.extend(unsaved.filter(|wait| wait.waits_for(resource)).cloned());
         self.entries += 1 + waiting.len();
-        // An entry that is changed later must be known as the store has it.
         for wait in &waiting {
-            self.waits.insert(wait.id.clone(), Some(wait.clone()));
+            // Whoever is offered something was loaded here, and the store must know what it has of it.
+            self.waits.entry(wait.id.clone()).or_insert_with(|| Some(wait.clone()));
         }
         let in_order = waiting.into_iter().map(|wait| (wait.joined, wait)).collect();
         self.waiting.insert(resource.clone(), in_order);

@@ -1,5 +1,8 @@
 //! How much of a resource is used when: the one function behind what is admitted and what is shown.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use serde::Serialize;
 
 use super::model::{By, Piece};
@@ -76,16 +79,20 @@ pub fn segments(pieces: &[Piece], span: Span, capacity: u32, now: Millis) -> Vec
     let steps = usage(live.iter().copied(), span);
     let ends = steps.iter().skip(1).map(|(at, _)| *at).chain([span.end]);
     let mut held: Vec<&Piece> = live.into_iter().filter(|piece| piece.by == By::Held).collect();
-    held.sort_unstable_by_key(|piece| piece.span.start);
+    held.sort_unstable_by_key(|piece| Reverse(piece.span.start));
+    // Of the holds that have begun, the one that ends by itself first is on top. Those whose span is
+    // over lie there until they come to the top.
+    let mut begun = BinaryHeap::new();
     let mut out: Vec<Segment> = Vec::with_capacity(steps.len());
     for ((start, used), end) in steps.iter().copied().zip(ends) {
         let here = Span { start, end };
-        let before = held.partition_point(|piece| piece.span.start < end);
-        let held_until = held[..before]
-            .iter()
-            .filter(|piece| piece.span.overlaps(here))
-            .filter_map(|piece| piece.until)
-            .min();
+        while let Some(piece) = held.pop_if(|piece| piece.span.start < end) {
+            begun.extend(piece.until.map(|until| Reverse((until, piece.span.end))));
+        }
+        while begun.peek().is_some_and(|Reverse((_, over))| *over <= start) {
+            begun.pop();
+        }
+        let held_until = begun.peek().map(|Reverse((until, _))| *until);
         let free = u64::from(capacity).saturating_sub(used) as u32;
         match out.last_mut() {
             Some(last) if last.free == free && last.held_until == held_until => last.span.end = end,

@@ -1,6 +1,6 @@
 //! Dates on which clocks did something that others got wrong, each worked out by hand.
 
-use deskbell_core::calendar::{Span, open};
+use deskbell_core::calendar::{Span, expand, open};
 use serde_json::json;
 
 use super::{hours, utc, window, zone};
@@ -113,6 +113,34 @@ fn clocks_jump_at_midnight_too() {
             Some(("2010-11-07T02:30Z", "2010-11-08T03:30Z")),
         ),
     ]);
+}
+
+#[test]
+fn a_window_inside_a_repeated_midnight_sees_rules_of_dates_far_from_it() {
+    // At 02:31 UTC the clock in St. John's went back from 00:01 of the 7th to 23:01 of the 6th.
+    let zone = zone("America/St_Johns");
+    let dated = |date: &str, from: &str, to: &str| {
+        json!({
+            "valid": { "from": date, "to": date },
+            "exceptions": [{ "date": date, "hours": [{ "from": from, "to": to }] }],
+        })
+    };
+    let late = window("2010-11-07T02:45Z", "2010-11-07T03:00Z");
+    let found = open(&hours(&dated("2010-11-07", "00:00", "00:01").to_string()), &zone, late);
+    assert_eq!(found, [late.span()], "the 6th on the wall, but the first minute of the 7th is not over");
+    let early = window("2010-11-07T02:30:30Z", "2010-11-07T02:31Z");
+    let found = open(&hours(&dated("2010-11-05", "23:58", "23:50").to_string()), &zone, early);
+    assert_eq!(found, [early.span()], "the 7th on the wall, but the night of the 5th is not over");
+
+    // A block of the 4th ends inside the opening of the 5th and so moves its slots.
+    let mut blocked = dated("2010-11-05", "23:30", "23:10");
+    blocked["valid"]["from"] = json!("2010-11-04");
+    blocked["recurring"] =
+        json!([{ "rrule": "FREQ=DAILY;UNTIL=20101104", "from": "23:59", "to": "23:58", "open": false }]);
+    let openings =
+        expand(&hours(&blocked.to_string()), &zone, window("2010-11-07T02:30:30Z", "2010-11-07T02:40Z"));
+    let slots: Vec<_> = openings.slots(openings.spans(), 60_000, 8 * 60_000).collect();
+    assert_eq!(slots, [utc("2010-11-07T02:36Z")]);
 }
 
 #[test]

@@ -10,5 +10,6 @@ mod opening_hours;
 mod reader;
 mod recover;
 mod replay;
+mod reservation;
 mod ring;
 mod world;

@@ -9,8 +9,8 @@ use super::error::Secret;
 use super::forms;
 use super::settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, ChannelClass, ChannelRule, HistorySettings,
-    LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings, Settings, TlsSettings,
-    WebSocketSettings,
+    HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings, Settings,
+    TlsSettings, WebSocketSettings,
 };
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
@@ -130,6 +130,10 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         session: SessionSettings {
             resume_window_ms: values.number("session.resume_window"),
             presence_grace_ms: values.number("presence.grace"),
+        },
+        holds: HoldSettings {
+            grace_ms: values.number("holds.grace"),
+            keep: values.text("holds.on_disconnect").as_deref() == Some("keep"),
         },
         history,
         limits: limits(&values),

@@ -54,6 +54,8 @@ pub struct Settings {
     pub websocket: WebSocketSettings,
     /// Sessions and presence.
     pub session: SessionSettings,
+    /// Holds whose holder has gone.
+    pub holds: HoldSettings,
     /// What channels without a rule of their own keep.
     pub history: HistorySettings,
     /// Everything under `limit`.
@@ -222,6 +224,15 @@ pub struct SessionSettings {
     pub resume_window_ms: u64,
     /// How long a lost member still counts as here.
     pub presence_grace_ms: u64,
+}
+
+/// Holds whose holder has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldSettings {
+    /// How long the holder has to come back.
+    pub grace_ms: u64,
+    /// They stay until they expire.
+    pub keep: bool,
 }
 
 /// What a channel keeps.

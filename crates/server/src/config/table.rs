@@ -1,5 +1,7 @@
 //! Every option of Deskbell, each exactly once. The limits stand in `limit_table.rs`.
 
+use deskbell_core::limits;
+
 use super::limit_table::{LIMITS, MEMORY};
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 
@@ -20,6 +22,8 @@ pub const CLASSES: &[&str] = &["stream", "latest", "ephemeral"];
 pub const ACTIONS: &[&str] = &["subscribe", "publish", "presence", "hold", "confirm", "manage"];
 /// The protocols whose clients can be shown events in their own words.
 pub const DIALECTS: &[&str] = &["native", "appointease", "portico", "pusher", "socketio"];
+/// What becomes of holds whose holder has gone.
+pub const ON_DISCONNECT: &[&str] = &["release", "keep"];
 
 /// The whole table, in the order of the reference page.
 pub static SECTIONS: &[Section] = &[
@@ -61,6 +65,11 @@ pub static SECTIONS: &[Section] = &[
         title: "Sessions and history",
         intro: "How long things are remembered for those who come back.",
         options: MEMORY,
+    },
+    Section {
+        title: "Holds",
+        intro: "What a resource says of its own holds stands in its `policy`; this holds for all of them.",
+        options: HOLDS,
     },
     Section {
         title: "Limits",
@@ -400,6 +409,24 @@ const BROWSERS: &[Opt] = &[
         "Whether `/echo` sends every WebSocket message back, up to 16 MiB and without a rate limit. Only for \
          conformance suites: never switch it on where others can connect.",
     ),
+];
+
+const HOLDS: &[Opt] = &[
+    Opt::text(
+        "holds.on_disconnect",
+        Form::OneOf(ON_DISCONNECT),
+        "What becomes of a hold that was made over a WebSocket when its holder has been without any connection \
+         for `holds.grace`: it is released, or kept until it expires.",
+    )
+    .or(Preset::Text("release"))
+    .live(Group::Times),
+    Opt::time(
+        "holds.grace",
+        limits::HOLD_GRACE,
+        within(0, HOUR),
+        "How long such a holder has to come back, in any tab: a phone in a tunnel, a reload of the page.",
+    )
+    .live(Group::Times),
 ];
 
 const METRICS: &[Opt] = &[

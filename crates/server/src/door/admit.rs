@@ -196,16 +196,27 @@ fn named_app<'a>(hub: &'a Hub, own: Option<u64>, head: &Head<'_>) -> Result<&'a 
 /// A browser tells which site opened the socket; other sites may not use a visitor's cookies.
 fn check_origin(hub: &Hub, app: &App, head: &Head<'_>, peer: &Peer) -> Result<(), Refused> {
     let Some(origin) = head.header("origin") else { return Ok(()) };
-    let front = hub.front.load();
     let told = head.header("x-forwarded-host").filter(|_| peer.proxied);
-    let same =
-        told.into_iter().chain(head.header("host")).any(|host| is_same_host(origin, host, peer.secure));
-    let mut listed = front.origins.iter().chain(front.app_origins.get(app.index).into_iter().flatten());
-    let allowed = listed.any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin));
-    if same || allowed || front.dev {
+    if is_own_page(hub, app, origin, told.into_iter().chain(head.header("host")), peer) {
         return Ok(());
     }
     Err(Refusal::new(Code::BadOrigin, "this site may not connect here; add it to websocket.origins").into())
+}
+
+/// May a page of this origin act with the cookies of whoever looks at it? It comes from one of the hosts
+/// that the request names, or the operator has listed it.
+pub fn is_own_page<'a>(
+    hub: &Hub,
+    app: &App,
+    origin: &str,
+    mut hosts: impl Iterator<Item = &'a str>,
+    peer: &Peer,
+) -> bool {
+    let front = hub.front.load();
+    let mut listed = front.origins.iter().chain(front.app_origins.get(app.index).into_iter().flatten());
+    front.dev
+        || hosts.any(|host| is_same_host(origin, host, peer.secure))
+        || listed.any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))
 }
 
 /// Does the page come from the host that it connects to? A proxy that nobody told us to trust may
@@ -224,11 +235,20 @@ async fn identify(hub: &Hub, app: &App, head: &Head<'_>) -> Result<(Identity, Op
         return Ok((Identity::backend(), None));
     }
     let query = || head.query_pairs().find(|(name, _)| name == "token").map(|(_, token)| token.into_owned());
-    let cookie =
-        || hub.front.load().auth_cookie.as_deref().and_then(|name| head.cookie(name)).map(str::to_owned);
-    if let Some(token) = bearer.or_else(query).or_else(cookie) {
+    if let Some(token) = bearer.or_else(query) {
         let identity = app.verifier.check_and_wait(&token, clock::now_ms).await?;
         return Ok((identity, None));
+    }
+    let cookie =
+        hub.front.load().auth_cookie.as_deref().and_then(|name| head.cookie(name)).map(str::to_owned);
+    if let Some(token) = cookie {
+        match app.verifier.check_and_wait(&token, clock::now_ms).await {
+            Ok(identity) => return Ok((identity, None)),
+            // Who it is cannot be found out now; that makes nobody a visitor.
+            Err(refusal) if refusal.code == Code::Unavailable => return Err(refusal.into()),
+            // The browser sends it by itself, also long after its session has ended.
+            Err(_) => {}
+        }
     }
     let known = head.cookie(VISITOR_COOKIE).and_then(|text| hub.seals.open_visitor(text));
     let id = known.unwrap_or_else(clock::random_u64);

@@ -33,8 +33,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
-pub use admit::{Admitted, Refused, VISITOR_COOKIE, visitor_cookie};
-pub use peer::{Front, Peer};
+pub use admit::{Admitted, Refused, VISITOR_COOKIE, is_own_page, visitor_cookie};
+pub use peer::{Front, OwnApp, Peer};
 pub use seat::Seat;
 pub use stream::{Handover, Prefixed};
 
@@ -263,6 +263,7 @@ impl Door {
         }
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(OwnApp(self.app));
         let mut router = self.router;
         match router.call(request).await {
             Ok(response) => response,

@@ -44,6 +44,10 @@ pub struct Front {
     pub connect_rate: u32,
 }
 
+/// The app of the listener that a request came in by, where it has one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OwnApp(pub Option<u64>);
+
 /// The other end of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {

@@ -7,11 +7,11 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use deskbell_core::access::Identity;
-use deskbell_core::ids::Principal;
+use deskbell_core::ids::{EventId, Principal};
 use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
-use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderName};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::auth::{self, Proof};
@@ -20,6 +20,9 @@ use super::query::Query;
 use crate::app::App;
 use crate::clock;
 use crate::hub::Hub;
+
+/// What a retrying client names its request by.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request of somebody who proved who it is.
 #[derive(Debug)]
@@ -41,6 +44,10 @@ impl Asked {
     pub fn is_backend(&self) -> bool {
         self.identity.principal == Principal::Backend
     }
+
+    fn without_body(app: usize, identity: Identity, query: Query, headers: HeaderMap) -> Self {
+        Self { app, identity, query, headers, body: Bytes::new() }
+    }
 }
 
 impl FromRequest<Arc<Hub>> for Asked {
@@ -51,7 +58,7 @@ impl FromRequest<Arc<Hub>> for Asked {
         let query = Query::parse(parts.uri.query())?;
         let peer = auth::peer(&parts);
         // Nobody's body is read before it is known whose it is.
-        let proof = match auth::proof(&hub.apps, &parts.headers, &query) {
+        let proof = match auth::proof(&hub.apps, auth::own(&parts), &parts.headers, &query) {
             Ok(proof) => proof,
             Err(refusal) => {
                 auth::count(hub, &peer)?;
@@ -102,6 +109,76 @@ impl FromRequest<Arc<Hub>> for Backend {
             "this route is for backends; send the app's secret in place of a token",
         ))
     }
+}
+
+/// A request of somebody who may be nobody in particular: whoever reads what everybody may read.
+#[derive(Debug)]
+pub struct Anybody(pub Asked);
+
+impl FromRequest<Arc<Hub>> for Anybody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, hub: &Arc<Hub>) -> Result<Self, Problem> {
+        known_or_not(request, hub).await.map(|(asked, _)| Self(asked))
+    }
+}
+
+/// A request of somebody whom the server knows again: by a secret, a token, a signature, the site's own
+/// cookie, or the visitor's.
+#[derive(Debug)]
+pub struct Caller(pub Asked);
+
+impl FromRequest<Arc<Hub>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, hub: &Arc<Hub>) -> Result<Self, Problem> {
+        match known_or_not(request, hub).await? {
+            (asked, None) => Ok(Self(asked)),
+            (_, Some(doubt)) => Err(doubt.into()),
+        }
+    }
+}
+
+/// Takes a request in, with the refusal of whoever is not known.
+async fn known_or_not(request: Request, hub: &Arc<Hub>) -> Result<(Asked, Option<Refusal>), Problem> {
+    let query = Query::parse(request.uri().query())?;
+    if query.get("auth_signature").is_some() {
+        return Asked::from_request(request, hub).await.map(|asked| (asked, None));
+    }
+    let (parts, body) = request.into_parts();
+    let guest = auth::guest(hub, &parts, &query).await?;
+    let backend = guest.identity.principal == Principal::Backend;
+    if !backend {
+        if guest.by_cookie {
+            auth::check_page(hub, &hub.apps[guest.app], &parts)?;
+        }
+        auth::count_identity(hub, &guest)?;
+    }
+    let unknown = guest.cookie.is_some().then(|| {
+        guest.doubt.unwrap_or_else(|| {
+            let sentence = "send `Authorization: Bearer` with the app's secret or a token; a browser without \
+                            one shows the visitor's cookie that its connection was given";
+            Refusal::new(Code::Unauthorized, sentence)
+        })
+    });
+    if unknown.is_some() && parts.method != http::Method::GET {
+        return Ok((Asked::without_body(guest.app, guest.identity, query, parts.headers), unknown));
+    }
+    let body = whole(&parts.headers, body, hub.front.load().body, Duration::from_millis(limits::BODY_TIME));
+    let body = body.await?;
+    let mut asked = Asked::without_body(guest.app, guest.identity, query, parts.headers);
+    asked.body = body;
+    Ok((asked, unknown))
+}
+
+/// The key that a retrying client sends along, bare or as a quoted string.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<EventId>, Refusal> {
+    let Some(header) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let text = header.to_str().unwrap_or_default().trim();
+    // The header's standard form is a quoted string; most clients send the bare key.
+    let bare = text.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(text);
+    let named = |no: Refusal| Refusal::new(no.code, format!("`Idempotency-Key`: {}", no.message));
+    EventId::parse(bare).map(Some).map_err(named)
 }
 
 /// Reads a body of at most so many bytes.

@@ -4,7 +4,7 @@ use deskbell_core::access::Identity;
 use deskbell_core::limits::Millis;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::signature;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
@@ -12,9 +12,11 @@ use super::problem::Problem;
 use super::query::Query;
 use crate::app::App;
 use crate::clock;
-use crate::door::{Peer, VISITOR_COOKIE, visitor_cookie};
+use crate::door::{OwnApp, Peer, VISITOR_COOKIE, is_own_page, visitor_cookie};
 use crate::hub::Hub;
 use crate::limiter::Purpose;
+
+const FORWARDED_HOST: http::HeaderName = http::HeaderName::from_static("x-forwarded-host");
 
 /// What a request shows for itself, as far as its head tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,9 +30,14 @@ pub enum Proof<'a> {
 }
 
 /// Reads the proof of a request that needs one.
-pub fn proof<'a>(apps: &[App], headers: &'a HeaderMap, query: &Query) -> Result<Proof<'a>, Refusal> {
+pub fn proof<'a>(
+    apps: &[App],
+    own: OwnApp,
+    headers: &'a HeaderMap,
+    query: &Query,
+) -> Result<Proof<'a>, Refusal> {
     if let Some(bearer) = bearer(headers) {
-        return of_bearer(apps, query, bearer);
+        return of_bearer(apps, own, query, bearer);
     }
     if query.get("auth_signature").is_none() {
         return Err(no("send `Authorization: Bearer` with the app's secret or a token, or sign the request"));
@@ -41,14 +48,15 @@ pub fn proof<'a>(apps: &[App], headers: &'a HeaderMap, query: &Query) -> Result<
     Ok(Proof::Signature(app.index))
 }
 
-/// The app's key in the query chooses the app; without it a secret finds its own.
-fn of_bearer<'a>(apps: &[App], query: &Query, bearer: &'a str) -> Result<Proof<'a>, Refusal> {
+/// The app's key in the query chooses the app; without it a secret finds its own, and a token is for
+/// the app of the listener.
+fn of_bearer<'a>(apps: &[App], own: OwnApp, query: &Query, bearer: &'a str) -> Result<Proof<'a>, Refusal> {
     let named = named(apps, query)?;
     let mut asked = apps.iter().filter(|app| named.is_none_or(|named| named.index == app.index));
     if let Some(app) = asked.find(|app| app.secret.is(bearer)) {
         return Ok(Proof::Secret(app.index));
     }
-    let first = named.or(apps.first()).filter(|_| is_token_shaped(bearer));
+    let first = named.or(unnamed(apps, own)).filter(|_| is_token_shaped(bearer));
     first.map(|app| Proof::Token(app.index, bearer)).ok_or_else(|| {
         no("this is the secret of no app here; compare it with credentials.toml in the data directory")
     })
@@ -64,6 +72,19 @@ fn named<'a>(apps: &'a [App], query: &Query) -> Result<Option<&'a App>, Refusal>
     let found = apps.iter().find(|app| app.key == key);
     let missing = || Refusal::new(Code::NotFound, "no app has this key; take it from the configuration");
     found.map(Some).ok_or_else(missing)
+}
+
+/// The app of a request that names none: the listener's, or the first.
+fn unnamed(apps: &[App], own: OwnApp) -> Option<&App> {
+    match own.0 {
+        Some(id) => apps.iter().find(|app| app.id.0 == id),
+        None => apps.first(),
+    }
+}
+
+/// The app of the listener that the request came in by.
+pub fn own(parts: &Parts) -> OwnApp {
+    parts.extensions.get().copied().unwrap_or_default()
 }
 
 /// What stands behind `Bearer` in the `Authorization` header. Other schemes are none of ours: a
@@ -99,6 +120,18 @@ pub fn count(hub: &Hub, peer: &Peer) -> Result<(), Problem> {
     })
 }
 
+/// One request more of an identity. Whoever is new was counted by its address.
+pub fn count_identity(hub: &Hub, guest: &Guest) -> Result<(), Problem> {
+    if guest.cookie.is_some() {
+        return Ok(());
+    }
+    let rate = hub.tuning.load().identity_rate;
+    hub.limiter.take(Purpose::Identity, &guest.identity.principal, rate, clock::now_ms()).map_err(|wait| {
+        let sentence = format!("this identity sends too fast; wait {wait} ms and try again");
+        Problem::new(Code::RateLimited, sentence).retry_in(wait)
+    })
+}
+
 /// Somebody who may be nobody: the reader of a stream or a poll.
 #[derive(Debug)]
 pub struct Guest {
@@ -111,18 +144,21 @@ pub struct Guest {
     /// The browser's own token did not hold. Public channels are open all the same; where somebody
     /// must be known, this is the reason to give.
     pub doubt: Option<Refusal>,
+    /// A cookie says who it is. A browser sends it for every page, so the page must be judged too.
+    pub by_cookie: bool,
 }
 
 /// Finds out who reads: by a token that was sent on purpose, the site's cookie, or the visitor's.
 pub async fn guest(hub: &Hub, parts: &Parts, query: &Query) -> Result<Guest, Problem> {
-    let known = |app, identity| Guest { app, identity, cookie: None, doubt: None };
-    let sent = bearer(&parts.headers).map(|bearer| of_bearer(&hub.apps, query, bearer)).transpose();
+    let known = |app, identity| Guest { app, identity, cookie: None, doubt: None, by_cookie: false };
+    let sent =
+        bearer(&parts.headers).map(|bearer| of_bearer(&hub.apps, own(parts), query, bearer)).transpose();
     if let Ok(Some(Proof::Secret(app))) = sent {
         return Ok(known(app, Identity::backend()));
     }
     let peer = peer(parts);
     count(hub, &peer)?;
-    let app = named(&hub.apps, query)?.or(hub.apps.first());
+    let app = named(&hub.apps, query)?.or(unnamed(&hub.apps, own(parts)));
     let app = app.ok_or_else(|| Refusal::new(Code::NotFound, "there is no app here; configure one"))?;
     let token = match sent? {
         Some(Proof::Token(_, token)) => Some(token),
@@ -131,16 +167,36 @@ pub async fn guest(hub: &Hub, parts: &Parts, query: &Query) -> Result<Guest, Pro
     if let Some(token) = token {
         return Ok(known(app.index, app.verifier.check_and_wait(token, clock::now_ms).await?));
     }
-    let own = hub.front.load().auth_cookie.as_deref().and_then(|name| cookie(&parts.headers, name));
-    let doubt = match own {
+    let site = hub.front.load().auth_cookie.as_deref().and_then(|name| cookie(&parts.headers, name));
+    let doubt = match site {
         None => None,
         Some(token) => match app.verifier.check_and_wait(&token, clock::now_ms).await {
-            Ok(identity) => return Ok(known(app.index, identity)),
+            Ok(identity) => return Ok(Guest { by_cookie: true, ..known(app.index, identity) }),
+            // Who it is cannot be found out now; that makes nobody a visitor.
+            Err(refusal) if refusal.code == Code::Unavailable => return Err(refusal.into()),
             Err(refusal) => Some(refusal),
         },
     };
     let (id, cookie) = visitor(hub, &parts.headers, peer.secure);
-    Ok(Guest { app: app.index, identity: Identity::visitor(id), cookie, doubt })
+    Ok(Guest { cookie, doubt, by_cookie: true, ..known(app.index, Identity::visitor(id)) })
+}
+
+/// Refuses what another site's page asks with this visitor's cookies. A page may always read: its
+/// browser shows it nothing that `cors.origins` does not allow.
+pub fn check_page(hub: &Hub, app: &App, parts: &Parts) -> Result<(), Refusal> {
+    let text = |name: http::HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(origin) = text(ORIGIN).filter(|_| parts.method != http::Method::GET) else { return Ok(()) };
+    let peer = peer(parts);
+    let told = text(FORWARDED_HOST).filter(|_| peer.proxied);
+    let hosts =
+        told.into_iter().chain(text(HOST)).chain(parts.uri.authority().map(http::uri::Authority::as_str));
+    if is_own_page(hub, app, origin, hosts, &peer) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::BadOrigin,
+        "pages of this origin may not act for a visitor; add it to cors.origins",
+    ))
 }
 
 /// The visitor whom the cookie names, or a new one and its cookie.
@@ -191,7 +247,7 @@ mod tests {
             "" => HeaderMap::new(),
             text => headers(&[("authorization", text)]),
         };
-        match proof(&apps, &headers, &Query::parse(Some(query)).unwrap()) {
+        match proof(&apps, OwnApp::default(), &headers, &Query::parse(Some(query)).unwrap()) {
             Ok(Proof::Secret(app)) => Ok((app, true)),
             Ok(Proof::Token(app, _) | Proof::Signature(app)) => Ok((app, false)),
             Err(refusal) => Err(refusal.code),
@@ -224,6 +280,21 @@ mod tests {
         ] {
             assert_eq!(judge(authorization, query), expected, "{authorization} {query}");
         }
+    }
+
+    #[test]
+    fn a_token_is_for_the_app_that_is_named_or_else_for_the_listeners() {
+        let apps = [app(0, KEY, SECRET), app(1, "second", "the secret of the second app, long enough")];
+        let own = OwnApp(Some(apps[1].id.0));
+        let headers = headers(&[("authorization", "Bearer a.b.c")]);
+        let meant = |own, query: &str| {
+            let query = Query::parse(Some(query)).unwrap();
+            let Ok(Proof::Token(app, _)) = proof(&apps, own, &headers, &query) else { panic!("no token") };
+            app
+        };
+        assert_eq!(meant(OwnApp::default(), ""), 0);
+        assert_eq!(meant(own, ""), 1);
+        assert_eq!(meant(own, &format!("app={KEY}")), 0);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | `publish` | events in |
 //! | `channels`, `history`, `sessions`, `tokens` | what backends see and do |
 //! | `stream`, `poll` | events out, over a shard |
+//! | `ledger` | resources, holds, bookings, blocks, waitlists |
 //! | `health`, `start_page` | how the server is, for machines and for people |
 //! | `cors` | which web pages may call all this |
 //!
@@ -22,6 +23,7 @@ mod channels;
 mod cors;
 mod health;
 mod history;
+mod ledger;
 mod problem;
 pub mod publish;
 mod query;
@@ -37,10 +39,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use deskbell_core::refusal::Code;
 
 use crate::hub::Hub;
+use ledger::{commands, free, lists, read};
 use problem::Problem;
 
 /// The description of the API, written by hand; tests hold it against [`ROUTES`] and the codes.
@@ -61,7 +64,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 17] = [
+pub const ROUTES: [Route; 45] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
@@ -79,6 +82,34 @@ pub const ROUTES: [Route; 17] = [
     route("POST", "/v1/tokens", || post(tokens::mint)),
     route("GET", "/v1/stream", || get(stream::stream)),
     route("GET", "/v1/poll", || get(stream::poll)),
+    route("GET", "/v1/resources", || get(lists::resources)),
+    route("GET", "/v1/resources/{id}", || get(read::resource)),
+    route("PUT", "/v1/resources/{id}", || put(commands::put_resource)),
+    route("GET", "/v1/resources/{id}/availability", || get(free::free)),
+    route("GET", "/v1/blocks/{source}", || get(read::blocks)),
+    route("PUT", "/v1/blocks/{source}", || put(commands::put_blocks)),
+    route("GET", "/v1/holds", || get(lists::holds)),
+    route("POST", "/v1/holds", || post(commands::hold)),
+    route("GET", "/v1/holds/{id}", || get(read::reservation)),
+    route("POST", "/v1/holds/{id}/extend", || post(commands::extend)),
+    route("POST", "/v1/holds/{id}/release", || post(commands::release)),
+    route("POST", "/v1/holds/{id}/confirm", || post(commands::confirm)),
+    route("GET", "/v1/bookings", || get(lists::bookings)),
+    route("POST", "/v1/bookings", || post(commands::book)),
+    route("GET", "/v1/bookings/{id}", || get(read::reservation)),
+    route("POST", "/v1/bookings/{id}/reschedule", || post(commands::reschedule)),
+    route("POST", "/v1/bookings/{id}/approve", || post(commands::approve)),
+    route("POST", "/v1/bookings/{id}/decline", || post(commands::decline)),
+    route("POST", "/v1/bookings/{id}/start", || post(commands::start)),
+    route("POST", "/v1/bookings/{id}/complete", || post(commands::complete)),
+    route("POST", "/v1/bookings/{id}/cancel", || post(commands::cancel)),
+    route("POST", "/v1/bookings/{id}/no_show", || post(commands::no_show)),
+    route("POST", "/v1/bookings/{id}/link", || post(commands::link)),
+    route("GET", "/v1/waitlist", || get(lists::waits)),
+    route("POST", "/v1/waitlist", || post(commands::join)),
+    route("GET", "/v1/waitlist/{id}", || get(read::wait)),
+    route("POST", "/v1/waitlist/{id}/leave", || post(commands::leave)),
+    route("POST", "/v1/waitlist/{id}/accept", || post(commands::accept)),
 ];
 
 /// All routes over a running server.

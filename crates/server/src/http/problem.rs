@@ -4,6 +4,8 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use deskbell_core::limits::{Millis, SECOND};
 use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::reservation::Refused;
+use deskbell_wire::ledger;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
@@ -16,7 +18,7 @@ const AGAIN: Millis = 2 * SECOND;
 pub struct Problem {
     refusal: Refusal,
     retry_in: Option<Millis>,
-    about: Option<(&'static str, Value)>,
+    about: Map<String, Value>,
 }
 
 impl Problem {
@@ -33,7 +35,7 @@ impl Problem {
 
     /// Names what the problem is about in a member of its own, for programs.
     pub fn about(mut self, member: &'static str, what: impl Into<Value>) -> Self {
-        self.about = Some((member, what.into()));
+        self.about.insert(member.to_owned(), what.into());
         self
     }
 
@@ -49,7 +51,7 @@ impl Problem {
         members.insert("status".to_owned(), status.as_u16().into());
         members.insert("code".to_owned(), self.refusal.code.as_str().into());
         members.insert("detail".to_owned(), (*self.refusal.message).into());
-        members.extend(self.about.iter().map(|(name, what)| ((*name).to_owned(), what.clone())));
+        members.extend(self.about.clone());
         Value::Object(members).to_string()
     }
 }
@@ -58,7 +60,14 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         // More of something than a limit allows does not change by waiting; these do.
         let passes = matches!(refusal.code, Code::RateLimited | Code::Unavailable | Code::Draining);
-        Self { refusal, retry_in: passes.then_some(AGAIN), about: None }
+        Self { refusal, retry_in: passes.then_some(AGAIN), about: Map::new() }
+    }
+}
+
+impl From<Box<Refused>> for Problem {
+    fn from(refused: Box<Refused>) -> Self {
+        let about = ledger::members_of_refusal(&refused);
+        Self { about, ..refused.refusal.into() }
     }
 }
 

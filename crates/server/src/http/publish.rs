@@ -16,19 +16,17 @@ use deskbell_core::ids::EventId;
 use deskbell_core::limits::Millis;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Publish;
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 use tokio::sync::oneshot;
 
 use super::answer;
-use super::asked::Asked;
+use super::asked::{Asked, IDEMPOTENCY_KEY, idempotency_key};
 use super::problem::{Problem, bad_field};
 use crate::app::App;
 use crate::clock;
 use crate::hub::{Hub, Outcome, Published};
 use crate::limiter::Purpose;
 use body::Wanted;
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Publishes what the body holds.
 pub async fn publish(State(hub): State<Arc<Hub>>, asked: Asked) -> Result<Response, Problem> {
@@ -152,12 +150,7 @@ async fn settled(started: Started) -> Outcome {
 
 /// The event's id: from the body, or from the header that retrying clients set.
 fn id(headers: &HeaderMap, own: Option<EventId>) -> Result<Option<EventId>, Refusal> {
-    let Some(header) = headers.get(IDEMPOTENCY_KEY) else { return Ok(own) };
-    let text = header.to_str().unwrap_or_default().trim();
-    // The header's standard form is a quoted string; most clients send the bare key.
-    let bare = text.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(text);
-    let id = EventId::parse(bare)
-        .map_err(|no| Refusal::new(no.code, format!("`Idempotency-Key`: {}", no.message)))?;
+    let Some(id) = idempotency_key(headers)? else { return Ok(own) };
     match own {
         Some(own) if own != id => {
             Err(bad_field("id", "and `Idempotency-Key` differ; send one of them, or the same in both"))

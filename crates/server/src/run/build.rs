@@ -20,6 +20,7 @@ use deskbell_core::session::Seals;
 
 use super::StartError;
 use crate::app::{App, Secret};
+use crate::attendance::Attendance;
 use crate::bell::Bells;
 use crate::clock;
 use crate::config::{AccessRuleText, AcmeSettings, ChannelClass, ChannelRule, Settings, TlsSettings};
@@ -86,6 +87,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         directory: Directory::default(),
         tuning: ArcSwap::from_pointee(tuning(settings)),
         front: ArcSwap::from_pointee(front(settings)),
+        attendance: Attendance::default(),
         limiter: Limiter::default(),
         metrics: Metrics::default(),
         runtime: tokio::runtime::Handle::current(),
@@ -352,6 +354,8 @@ pub fn tuning(settings: &Settings) -> Tuning {
         parked_per_address: limits.parked_sessions_per_address.div_ceil(settings.shards),
         resume_window: settings.session.resume_window_ms,
         presence_grace: settings.session.presence_grace_ms,
+        hold_grace: settings.holds.grace_ms,
+        holds_end_with_connections: !settings.holds.keep,
         heartbeat: settings.heartbeat_ms,
         sse_rotation: limits.sse_rotation_ms,
         silence: limits.idle_ms,

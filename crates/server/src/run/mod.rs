@@ -1,6 +1,7 @@
 //! The whole program on one screen: builds all parts in order, and stops them in reverse.
 
 pub(crate) mod build;
+mod departures;
 mod reload;
 mod stop;
 
@@ -99,6 +100,7 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     }
     tokio::spawn(keep_house(hub.clone()));
     tokio::spawn(flush_joins(hub.clone()));
+    tokio::spawn(departures::watch(hub.clone()));
     Ok(Running { settings, logging, hub, shards, tls, stop, doors })
 }
 

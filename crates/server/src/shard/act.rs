@@ -38,6 +38,15 @@ impl Shard {
                 self.subscribe(slot, &channel, since.as_deref(), &reference);
                 return;
             }
+            Command::Ledger(plea) => {
+                self.plead(slot, *plea, reference);
+                return;
+            }
+            Command::Availability(asked) => {
+                self.look_up(slot, asked, reference);
+                return;
+            }
+            Command::Select(_) | Command::Deselect(_) => Err(Self::no_selections()),
             Command::Ping => {
                 self.say(slot, &Notice::Pong, &reference);
                 return;
@@ -102,10 +111,16 @@ impl Shard {
         let slot = handle.slot;
         match answer {
             Answer::Published { reference, result } => {
-                if let Some(client) = self.clients.get_mut(slot) {
-                    client.parked_frames = client.parked_frames.saturating_sub(1);
-                }
+                self.unpark(slot);
                 self.say_published(slot, result, &reference);
+            }
+            Answer::Ruled { reference, ruling } => {
+                self.unpark(slot);
+                self.say_ruling(slot, &ruling, &reference);
+            }
+            Answer::Free { reference, found } => {
+                self.unpark(slot);
+                self.say_free(slot, found, &reference);
             }
             Answer::Keys => {
                 let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());
@@ -122,6 +137,13 @@ impl Shard {
         }
         self.flush(slot);
         self.ready.push_back(slot);
+    }
+
+    /// One frame less waits for its answer.
+    fn unpark(&mut self, slot: u32) {
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.parked_frames = client.parked_frames.saturating_sub(1);
+        }
     }
 
     fn members(&mut self, slot: u32, channel: &ChannelName, reference: &Reference) -> Result<bool, Refusal> {

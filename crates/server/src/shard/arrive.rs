@@ -31,6 +31,7 @@ impl Shard {
         self.grow();
         self.flags[slot as usize] = 0;
         self.live += 1;
+        self.attend(slot);
         self.enter_session(slot);
         if self.is_draining() {
             // It was let in before the door knew; it goes with the last of the others.

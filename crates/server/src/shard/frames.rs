@@ -145,6 +145,8 @@ fn cursor_of<'a>(notice: &Notice<'a>) -> Option<&'a str> {
         | Notice::Ok
         | Notice::Error(_)
         | Notice::Pong
+        | Notice::Ledger { .. }
+        | Notice::Refused(_)
         | Notice::Closing { .. } => None,
     }
 }

@@ -243,13 +243,14 @@ impl Shard {
         self.forsake_presence(slot);
         self.leave_session(slot);
         let now = self.now;
+        let Some(client) = self.clients.get(slot) else { return };
+        let own = client.session.identity.clone();
+        self.be(slot, moved.identity);
         let Some(client) = self.clients.get_mut(slot) else { return };
         let session = &mut client.session;
-        let own = session.identity.clone();
         session.id = moved.id;
         session.generation = moved.generation;
         session.public = moved.public;
-        session.identity = moved.identity;
         session.entered = (!moved.entered.is_empty()).then(|| Box::new(moved.entered));
         client.transient = false;
         if identified || client.session.identity.is_over(now) {
@@ -301,8 +302,7 @@ impl Shard {
                 self.leave_as(slot, &presence.channel);
             }
         }
-        let Some(client) = self.clients.get_mut(slot) else { return };
-        client.session.identity = identity;
+        self.be(slot, identity);
         for presence in entered.iter() {
             let _ = self.enter_as(slot, &presence.channel, presence.data.clone());
         }

@@ -11,6 +11,7 @@
 //! | [`arrive`] | a new connection takes its place |
 //! | [`receive`] | bytes become commands |
 //! | [`act`] | commands become answers |
+//! | [`ledger`] | what clients ask of the ledger |
 //! | [`hello`] | who, which session, from where |
 //! | [`cohort`] | clients that stand at one place of the log |
 //! | [`deliver`] | new entries of a log go out, joined |
@@ -32,6 +33,7 @@ mod depart;
 mod directory;
 mod frames;
 mod hello;
+mod ledger;
 mod mailbox;
 mod receive;
 mod session;

@@ -12,6 +12,7 @@ use deskbell_core::access::Identity;
 use deskbell_core::event::{Data, Draft, Event, Kind};
 use deskbell_core::ids::{ChannelName, EventId, EventName, PublicId};
 use deskbell_core::limits;
+use deskbell_core::vocabulary::Publish;
 use http_body::Body as _;
 use mio::Events;
 use serde_json::Value;
@@ -19,7 +20,7 @@ use serde_json::Value;
 use super::{Arrival, Ask, Letter, Pipe, PipeBody, Shard, Way};
 use crate::clock;
 use crate::config::Settings;
-use crate::hub::Hub;
+use crate::hub::{Hub, Outcome};
 use crate::run::build;
 
 /// A hub with one shard that only moves when it is told to.
@@ -77,6 +78,23 @@ impl Stage {
     /// An event that the shard does not look at yet: `[n, padding]`.
     fn publish(&self, channel: &str, n: u64, padding: usize) {
         publish(&self.hub, channel, n, padding, None);
+    }
+
+    /// A durable event: on disk and in the log, but not looked at by the shard.
+    fn publish_durable(&self, channel: &str, n: u64) {
+        let publish = Publish {
+            channel: ChannelName::parse(channel).unwrap(),
+            name: EventName::parse("e").unwrap(),
+            data: Data::json(format!("[{n}]")),
+            id: None,
+            key: None,
+            except: None,
+        };
+        let (done, answer) = std::sync::mpsc::channel();
+        let later = move |outcome: Outcome| done.send(outcome).unwrap();
+        let now = self.hub.publish(&self.hub.apps[0], &Identity::backend(), publish, clock::now_ms(), later);
+        assert!(now.is_none(), "the disk comes first");
+        answer.recv().unwrap().unwrap();
     }
 
     /// Turns until nobody hears anything new.
@@ -175,6 +193,10 @@ history_bytes = "200MiB"
 [[channels]]
 pattern = "short"
 history_count = 1
+[[channels]]
+pattern = "ledger*"
+durable = true
+history_count = 1
 "#;
 
 /// Events of this size make the ring let go of the oldest long before it has its fill of numbers.
@@ -226,4 +248,39 @@ fn a_slow_reader_goes_on_from_history_without_loss() {
     assert_eq!(quick.numbers("large").len(), 200, "nobody waits for the slow one");
     stage.settle(&mut [&mut slow]);
     assert_eq!(slow.numbers("large"), (0..200).collect::<Vec<u64>>());
+}
+
+#[test]
+fn what_was_published_before_a_client_begins_is_not_for_it() {
+    let mut stage = Stage::new("now", CHANNELS);
+    // Both wait for the same turn of the shard.
+    stage.publish("large", 0, 10);
+    let mut reader = stage.coming_reader(&["large"], None);
+    stage.turn();
+    stage.publish("large", 1, 10);
+    stage.settle(&mut [&mut reader]);
+    assert_eq!(reader.numbers("large"), [1]);
+}
+
+#[test]
+fn a_page_of_the_ledger_leaves_out_what_the_client_may_no_longer_read() {
+    let mut stage = Stage::new("ledger", CHANNELS);
+    let mut first = stage.reader(&["ledger1", "ledger2"]);
+    first.read();
+    for n in 0..3 {
+        stage.publish_durable("ledger1", n);
+        stage.publish_durable("ledger2", n);
+    }
+    let mut reader = stage.coming_reader(&["ledger1", "ledger2"], first.cursor());
+    stage.turn();
+    // The page is under way, or waits for the next turn, when the right is lost.
+    let lost = ChannelName::parse("ledger2").unwrap();
+    stage.shard.drop_sub(1, &lost);
+    let deadline = clock::now_ms() + 20 * limits::SECOND;
+    while reader.numbers("ledger1").len() < 3 {
+        assert!(clock::now_ms() < deadline, "the page never came");
+        stage.settle(&mut [&mut reader]);
+    }
+    assert_eq!(reader.numbers("ledger1"), [0, 1, 2]);
+    assert!(reader.numbers("ledger2").is_empty(), "{:?}", reader.frames);
 }

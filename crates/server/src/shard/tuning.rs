@@ -26,6 +26,10 @@ pub struct Tuning {
     pub resume_window: Millis,
     /// Time between a lost connection and the `left` that others see.
     pub presence_grace: Millis,
+    /// Time that a holder without a connection has to come back.
+    pub hold_grace: Millis,
+    /// Holds that are made over a connection end with their holder's last one.
+    pub holds_end_with_connections: bool,
     /// Time between signs of life.
     pub heartbeat: Millis,
     /// Time without any sign of life after which a connection is closed.
@@ -49,6 +53,8 @@ impl Default for Tuning {
             parked_per_address: limits::PARKED_PER_ADDRESS,
             resume_window: limits::RESUME_WINDOW,
             presence_grace: limits::PRESENCE_GRACE,
+            hold_grace: limits::HOLD_GRACE,
+            holds_end_with_connections: true,
             heartbeat: limits::HEARTBEAT,
             silence: limits::SILENCE,
             stalled: limits::STALLED,

@@ -9,6 +9,9 @@ use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::{Command, Hello};
 use deskbell_wire::native::Reference;
 
+use crate::ledger::Found;
+use crate::store::Ruling;
+
 /// An identity command that waits; the client's later frames wait behind it.
 #[derive(Debug)]
 pub enum Waiting {
@@ -39,6 +42,21 @@ pub enum Answer {
         reference: Reference,
         /// What became of it.
         result: Result<(EventId, Position), Refusal>,
+    },
+    /// The ledger has ruled.
+    Ruled {
+        /// The ref of the frame.
+        reference: Reference,
+        /// What was ruled.
+        // Boxed: every letter pays for the largest one.
+        ruling: Box<Ruling>,
+    },
+    /// What is free was looked up.
+    Free {
+        /// The ref of the frame.
+        reference: Reference,
+        /// What was found.
+        found: Result<Box<Found>, Refusal>,
     },
     /// The keys were fetched, or could not be.
     Keys,

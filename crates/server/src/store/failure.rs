@@ -23,6 +23,13 @@ pub enum Failure {
         /// The newest version that this program knows.
         known: i64,
     },
+    /// An older program wrote this file, and only a start brings it forward.
+    Older {
+        /// The data file.
+        file: PathBuf,
+        /// Its version.
+        found: i64,
+    },
     /// The file is a database, but not one of ours.
     Foreign(PathBuf),
     /// No data file where one was expected.
@@ -73,6 +80,11 @@ impl fmt::Display for Failure {
                 f,
                 "{} was written by a newer deskbell (file version {found}, this program knows {known}); \
                  start the newer program, or restore a backup from before the upgrade",
+                file.display()
+            ),
+            Self::Older { file, found } => write!(
+                f,
+                "{} is of the older version {found}; start the server once, which brings it forward",
                 file.display()
             ),
             Self::Foreign(file) => write!(

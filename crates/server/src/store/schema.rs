@@ -50,6 +50,15 @@ pub(super) fn connect(place: &Place) -> Result<Connection, Failure> {
     Ok(connection)
 }
 
+/// Opens a connection that can only read, to a file that is of this program's version already.
+pub(super) fn connect_current(place: &Place) -> Result<Connection, Failure> {
+    let connection = connect_reader(place)?;
+    match version(&connection)? {
+        found if found < KNOWN => Err(Failure::Older { file: place.file.clone(), found }),
+        _ => Ok(connection),
+    }
+}
+
 /// Opens a connection that can only read.
 pub(super) fn connect_reader(place: &Place) -> Result<Connection, Failure> {
     let connection = connect(place)?;

@@ -51,7 +51,7 @@ pub fn inspect(data: &Path) -> Result<Verdict, Failure> {
     if !file.exists() {
         return Err(Failure::Missing(file));
     }
-    verify(&mut schema::connect_reader(&Place { file, disk: None })?)
+    verify(&mut schema::connect_current(&Place { file, disk: None })?)
 }
 
 /// Checks the file from one moment of it.

@@ -1,5 +1,8 @@
 //! Whatever a client sends: it gets a clear answer, it is counted, and nobody else notices.
 
+use std::io::{Read as _, Write as _};
+
+use deskbell_core::limits;
 use deskbell_wire::websocket::Opcode;
 use deskbell_wire::websocket::encode::masked_frame_into;
 
@@ -78,6 +81,25 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     masked_frame_into(&mut frame, Opcode::Text, payload, [0; 4]);
     frame[0] = first;
     frame
+}
+
+#[test]
+fn a_goodbye_is_not_destroyed_by_what_the_client_still_sends() {
+    let scene = Scene::new();
+    let mut ws = scene.server.ws();
+    // More than a turn reads: the violation stands at its beginning, and the rest is never looked at.
+    let mut bytes = frame(0x81, b"\xff\xfe");
+    bytes.resize(4 * limits::READ_PER_TURN, 0);
+    ws.send_bytes(&bytes);
+    let mut goodbye = Vec::new();
+    ws.stream().read_to_end(&mut goodbye).expect("an end, not a reset");
+    assert_eq!(&goodbye[..1], b"\x88", "{goodbye:?}");
+    assert_eq!(&goodbye[2..4], 1007_u16.to_be_bytes(), "{goodbye:?}");
+    // Closing over unread bytes would be a reset; whoever still writes would hear that, and on some
+    // systems lose the goodbye by it.
+    for _ in 0..10 {
+        ws.stream().write_all(&[0; 1_024]).expect("the other direction is still read");
+    }
 }
 
 #[test]

@@ -59,6 +59,21 @@ fn an_anonymous_visitor_gets_a_signed_cookie_with_the_101_and_keeps_it() {
 }
 
 #[test]
+fn a_stale_cookie_makes_a_visitor_and_a_stale_token_that_was_sent_on_purpose_is_refused() {
+    let server = server();
+    let stale = token(&json!({"sub": "7", "exp": in_seconds(-60)}));
+    let cookie = format!("site-token={stale}");
+    let mut ws = Ws::open_with(&server, "/v1/ws", &[("Cookie", &cookie)]).unwrap();
+    assert!(ws.cookie().is_some(), "a visitor's own");
+    assert_eq!(asked(&mut ws, "everyone-1"), "subscribed");
+    assert_eq!(asked(&mut ws, "private-7"), "denied");
+    assert_eq!(ws.ask(json!({"type": "authenticate", "token": user("7")}))["type"], "ok");
+    assert_eq!(asked(&mut ws, "private-7"), "subscribed", "with a new token it is the user after all");
+    let said = Ws::open_with(&server, &format!("/v1/ws?token={stale}"), &[("Cookie", &cookie)]);
+    assert!(said.is_err_and(|answer| answer.contains("401")), "a token in the query was meant");
+}
+
+#[test]
 fn a_token_is_taken_from_query_header_cookie_hello_and_authenticate() {
     let server = server();
     let token = user("7");

@@ -15,6 +15,8 @@ mod herd;
 mod http_api;
 mod identity;
 mod key_sets;
+mod ledger;
+mod ledger_crash;
 mod limits;
 mod matrix;
 mod options;

@@ -110,7 +110,8 @@ fn a_full_disk_refuses_what_it_must_and_nothing_else() {
     let answer =
         ws.ask(json!({"type": "publish", "channel": "durable1", "name": "e", "data": "y".repeat(50_000)}));
     assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!("unavailable")), "{answer}");
-    // What needs no disk goes on.
+    // What needs no disk goes on, and so the server is not taken out of service.
+    assert_eq!(get(&server, "/readyz").status, 200);
     server.send("lobby", 2);
     assert_eq!(ws.event(), 2);
     server.limit_files(None);

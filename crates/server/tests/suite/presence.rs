@@ -9,7 +9,9 @@ fn config(grace: &str) -> String {
     format!(
         "[presence]\ngrace = \"{grace}\"\n[limit]\nconnect_rate_per_address = 0\n[[channels]]\npattern = \"room*\"\npresence = true\n\
          [[access]]\npattern = \"room*\"\nallow = [\"subscribe\", \"presence\"]\nto = \"user\"\n\
-         [[access]]\npattern = \"room*\"\nallow = [\"subscribe\"]\nto = \"everyone\"\n"
+         [[access]]\npattern = \"room*\"\nallow = [\"subscribe\"]\nto = \"everyone\"\n\
+         [[channels]]\npattern = \"side\"\npresence = true\n\
+         [[access]]\npattern = \"side\"\nallow = [\"subscribe\"]\nto = \"everyone\"\n"
     )
 }
 
@@ -77,6 +79,33 @@ fn entering_changing_leaving_and_who_is_here() {
     visitor.expect_nothing();
     let no = watcher.ask(json!({"type": "enter", "channel": "roomy"}));
     assert_eq!(no["code"], "not_subscribed", "{no}");
+}
+
+#[test]
+fn whoever_loses_the_right_to_see_who_is_here_goes_on_reading_and_is_no_longer_seen() {
+    let server = server("1s");
+    let grant = json!({"channels": {"side": ["subscribe", "presence"]}});
+    let granted = |id: &str| token(&json!({"sub": id, "deskbell": grant}));
+    let enter = |ws: &mut Ws| ws.ask(json!({"type": "enter", "channel": "side"}))["type"] == "ok";
+    let mut tabs = ["ann", "bob", "cem"].map(|id| {
+        let mut ws = Ws::open(&server, &format!("/v1/ws?token={}", granted(id)));
+        ws.subscribe("side");
+        ws.expect("presence");
+        ws
+    });
+    let [ann, bob, cem] = &mut tabs;
+    assert!(enter(bob));
+    expect_member(ann, "joined", "bob");
+    expect_member(cem, "joined", "bob");
+    bob.expect("joined");
+    assert_eq!(bob.ask(json!({"type": "authenticate", "token": user("bob")}))["type"], "ok");
+    expect_member(cem, "left", "bob");
+    assert!(enter(ann));
+    expect_member(cem, "joined", "ann");
+    server.send("side", 1);
+    let next = bob.next();
+    assert_eq!((&next["type"], &next["data"]), (&json!("event"), &json!(1)), "not that somebody joined");
+    assert_eq!(cem.event(), 1);
 }
 
 #[test]

@@ -39,11 +39,12 @@ const WIRE: [&str; 11] = [
 /// The ways through them are told in ARCHITECTURE.md.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The program: the command line, and everything built in order.
-    ("cli", &["bench", "clock", "config", "run"]),
+    ("cli", &["bench", "clock", "config", "run", "store"]),
     (
         "run",
         &[
             "app",
+            "attendance",
             "bell",
             "clock",
             "config",
@@ -64,11 +65,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("bench", &["open_files"]),
     // Where requests come in.
     ("door", &["app", "clock", "hub", "limiter", "shard", "tls"]),
-    ("http", &["app", "clock", "door", "hub", "identity", "limiter", "shard", "store"]),
+    ("http", &["app", "clock", "door", "hub", "identity", "ledger", "limiter", "shard", "store"]),
     // Where events go out. A shard knows neither the HTTP API nor the configuration.
-    ("shard", &["bell", "clock", "door", "hub", "identity", "limiter", "store"]),
+    ("shard", &["bell", "clock", "door", "hub", "identity", "ledger", "limiter", "store"]),
     // Where publishes cross over, and what every part can reach.
-    ("hub", &["app", "clock", "door", "limiter", "metrics", "shard", "store"]),
+    ("ledger", &["app", "clock", "hub", "store"]),
+    ("hub", &["app", "attendance", "clock", "door", "limiter", "metrics", "shard", "store"]),
     ("app", &["identity", "log"]),
     // Parts that know of few others. The store, the limiter, the clock and the options know of none.
     ("identity", &["tls"]),

@@ -11,10 +11,12 @@ use serde_json::value::RawValue;
 use super::fields::{Fields, bad_field, shown};
 use super::json;
 use super::reference::Reference;
+use crate::ledger::{self, Kind};
 use deskbell_core::event::Data;
-use deskbell_core::ids::{ChannelName, EventId, EventName, Key, PublicId};
+use deskbell_core::ids::{ChannelName, EventId, EventName, Key, PublicId, ReservationId, WaitId};
 use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::reservation::Step;
 use deskbell_core::vocabulary::{Command, Hello, Publish};
 
 /// Bytes of a text that claims to be a cursor or a resume key. One that cannot be opened is answered by a
@@ -50,7 +52,7 @@ pub fn decode_within(text: &str, most: usize) -> Result<(Command, Reference), Re
         let refusal = Refusal::new(Code::TooLarge, message);
         return Err(Rejected { refusal, reference: Reference::none() });
     }
-    let mut fields = Fields::default();
+    let mut fields = Fields::of_frame();
     let read = fields.read(text);
     let reference = fields.take("ref").map_or_else(|| Ok(Reference::none()), Reference::read);
     let (reference, understood) = match reference {
@@ -66,7 +68,7 @@ pub fn decode_within(text: &str, most: usize) -> Result<(Command, Reference), Re
 type Read = fn(&mut Fields<'_>) -> Result<Command, Refusal>;
 
 /// Every type with its fields beside `type` and `ref`.
-const TYPES: [(&str, &[&str], Read); 9] = [
+const TYPES: [(&str, &[&str], Read); 20] = [
     ("hello", &["token", "resume", "cursor", "channels"], hello),
     ("authenticate", &["token"], authenticate),
     ("subscribe", &["channel", "since"], subscribe),
@@ -76,7 +78,51 @@ const TYPES: [(&str, &[&str], Read); 9] = [
     ("enter", &["channel", "data"], enter),
     ("leave", &["channel"], |fields| Ok(Command::Leave { channel: channel(fields)? })),
     ("ping", &[], |_| Ok(Command::Ping)),
+    ("hold", &["id", "claims", "any_of", "ttl_ms", "holder", "email", "meta", "replace"], |fields| {
+        ledger(fields, |_| Ok(Kind::Hold))
+    }),
+    ("extend", &["id", "reservation", "fence", "ttl_ms"], |fields| {
+        ledger(fields, |fields| reservation(fields).map(Kind::Extend))
+    }),
+    ("release", &["id", "reservation", "fence"], |fields| {
+        ledger(fields, |fields| reservation(fields).map(Kind::Release))
+    }),
+    (
+        "confirm",
+        &["id", "reservation", "fence", "if_still_free", "external_ref", "email", "meta"],
+        |fields| ledger(fields, |fields| reservation(fields).map(Kind::Confirm)),
+    ),
+    ("cancel", &["id", "reservation", "version"], |fields| {
+        ledger(fields, |fields| reservation(fields).map(|id| Kind::Step(id, Step::Cancel)))
+    }),
+    ("join_waitlist", &["id", "claims", "any_of", "holder"], |fields| ledger(fields, |_| Ok(Kind::Join))),
+    ("leave_waitlist", &["id", "wait"], |fields| ledger(fields, |fields| wait(fields).map(Kind::Leave))),
+    ("accept_offer", &["id", "wait"], |fields| ledger(fields, |fields| wait(fields).map(Kind::Accept))),
+    ("availability", &["resource", "from", "to", "duration", "step", "units"], |fields| {
+        ledger::availability(fields).map(Command::Availability)
+    }),
+    ("select", &["resource", "start", "end"], |fields| ledger::slot(fields).map(Command::Select)),
+    ("deselect", &["resource", "start", "end"], |fields| ledger::slot(fields).map(Command::Deselect)),
 ];
+
+/// A frame that asks something of the ledger. `id` is its idempotency key, as it is a publish's.
+fn ledger(
+    fields: &mut Fields<'_>,
+    kind: impl FnOnce(&mut Fields<'_>) -> Result<Kind, Refusal>,
+) -> Result<Command, Refusal> {
+    // The type has been taken out already; what is left is what was asked for.
+    let key = parsed(fields, "id", EventId::parse)?;
+    let kind = kind(fields)?;
+    Ok(Command::Ledger(Box::new(ledger::plea(kind, fields, key)?)))
+}
+
+fn reservation(fields: &mut Fields<'_>) -> Result<ReservationId, Refusal> {
+    need("reservation", parsed(fields, "reservation", ReservationId::parse)?)
+}
+
+fn wait(fields: &mut Fields<'_>) -> Result<WaitId, Refusal> {
+    need("wait", parsed(fields, "wait", WaitId::parse)?)
+}
 
 fn command(fields: &mut Fields<'_>) -> Result<Command, Refusal> {
     let kind = need("type", fields.text("type")?)?;
@@ -170,7 +216,7 @@ fn parsed<T>(
 ) -> Result<Option<T>, Refusal> {
     let Some(text) = fields.text(name)? else { return Ok(None) };
     // The grammar's sentence speaks of an id or key as such; the field must be named too.
-    parse(&text).map(Some).map_err(|no| Refusal::new(no.code, format!("`{name}`: {}", no.message)))
+    parse(&text).map(Some).map_err(|no| ledger::named(name, no))
 }
 
 fn need<T>(name: &str, value: Option<T>) -> Result<T, Refusal> {

@@ -10,8 +10,10 @@
 use std::io::Write as _;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::reference::Reference;
+use crate::ledger::members_of_refusal;
 use deskbell_core::event::{Data, Entry, Form, Kind};
 use deskbell_core::ids::ChannelName;
 use deskbell_core::presence::Presence;
@@ -61,7 +63,13 @@ pub fn encode(notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
             field("id", id.as_str(), out);
             finish(cursor, out);
         }
-        Notice::Error(refusal) => error(refusal, reference, out),
+        Notice::Ledger { members, cursor } => {
+            open("ok", reference, out);
+            splice(members, out);
+            finish(cursor, out);
+        }
+        Notice::Error(refusal) => error(refusal, &Map::new(), reference, out),
+        Notice::Refused(refused) => error(&refused.refusal, &members_of_refusal(refused), reference, out),
         Notice::Unsubscribed { .. } | Notice::Ok => bare("ok", reference, out),
         Notice::Pong => bare("pong", reference, out),
         Notice::Closing { reconnect_in_ms } => {
@@ -104,11 +112,23 @@ pub fn finish(cursor: &str, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn error(refusal: &Refusal, reference: &Reference, out: &mut Vec<u8>) {
+fn error(refusal: &Refusal, members: &Map<String, Value>, reference: &Reference, out: &mut Vec<u8>) {
     open("error", reference, out);
     field("code", refusal.code.as_str(), out);
     field("message", &*refusal.message, out);
+    for (label, value) in members {
+        field(label, value, out);
+    }
     out.push(b'}');
+}
+
+/// Puts the members of an object behind those of the frame.
+fn splice(object: &str, out: &mut Vec<u8>) {
+    let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    if !members.is_empty() {
+        out.push(b',');
+        out.extend_from_slice(members.as_bytes());
+    }
 }
 
 fn bare(kind: &str, reference: &Reference, out: &mut Vec<u8>) {

@@ -5,7 +5,7 @@
 
 pub mod decode;
 pub mod encode;
-mod fields;
+pub mod fields;
 pub mod json;
 pub mod poll;
 pub mod reference;

@@ -243,6 +243,5 @@ fn wanted(granted: &Granted) -> Piece {
 
 /// A claim that is not granted yet, as a piece to be counted with the others.
 pub(super) fn wanted_piece(span: Span, units: u32) -> Piece {
-    let nobody = ReservationId::derive([0; 16], 0);
-    Piece { span, reservation: nobody, nth: 0, units, by: By::Held, until: None }
+    Piece { span, reservation: ReservationId::nobodys(), nth: 0, units, by: By::Held, until: None }
 }

@@ -94,7 +94,7 @@ impl Work<'_> {
         let holds = belongings.holds.iter().map(|id| self.reservation(id));
         let mut holds = holds.collect::<Result<Vec<_>, _>>()?;
         holds.retain(|hold| hold.state == State::Held && hold.is_live(self.now()));
-        holds.sort_by_key(|hold| hold.fence);
+        holds.sort_by(|a, b| (a.fence, &a.id).cmp(&(b.fence, &b.id)));
         Ok(holds)
     }
 

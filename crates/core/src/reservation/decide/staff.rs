@@ -61,7 +61,9 @@ impl Work<'_> {
             let holds = holds.map(|(_, piece)| self.reservation(&piece.reservation));
             let holds = holds.collect::<Result<Vec<_>, _>>()?;
             self.slice.need(holds.iter().filter_map(|hold| hold.offer.clone()).map(Key::Wait))?;
-            let Some(youngest) = holds.into_iter().max_by_key(|hold| hold.fence) else { return Ok(found) };
+            let Some(youngest) = holds.into_iter().max_by_key(|hold| (hold.fence, hold.id.clone())) else {
+                return Ok(found);
+            };
             self.change.reply.evicted.push(youngest.id.clone());
             let ended = Reservation { state: State::Released, ..(*youngest).clone() };
             self.put(ended, What::Evicted, Some(reason));
@@ -86,6 +88,13 @@ impl Work<'_> {
     ) -> Result<Done, Stop> {
         if !actor.is_backend() {
             return no(Code::Denied, "only a backend sets blocks; ask the site to do it");
+        }
+        // It would outlive every true state of its source.
+        if as_of > self.now().saturating_add(limits::BLOCK_AHEAD) {
+            return no(
+                Code::BadField,
+                "`as_of` lies in the future; send the moment that the blocks describe",
+            );
         }
         let claims = self.block_claims(spans)?;
         let id = ReservationId::of_source(source);

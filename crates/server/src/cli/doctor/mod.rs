@@ -1,5 +1,6 @@
 //! `deskbell doctor`: looks for what would stop Deskbell from working here, and says what to do.
 
+pub mod ledger;
 pub mod place;
 pub mod secrets;
 pub mod upgrade;
@@ -68,6 +69,7 @@ pub fn run(args: DoctorArgs, now_ms: u64, out: &mut dyn Write) -> Result<(), Cli
     findings.extend(settings.listen.iter().map(place::port));
     findings.push(place::data_directory(&settings.data_dir));
     findings.push(place::data_file(&settings.data_file()));
+    findings.extend(ledger::invariants(&settings.data_dir));
     findings.push(place::open_files(place::open_file_limit(), settings.limits.connections as u64));
     findings.push(place::clock(now_ms));
     findings.push(secrets::lengths(&settings));

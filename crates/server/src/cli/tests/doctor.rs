@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use super::super::connect::Url;
-use super::super::doctor::{Finding, Grade, place, secrets, upgrade};
+use super::super::doctor::{Finding, Grade, ledger, place, secrets, upgrade};
 use super::{Answering, Scratch, answer, certificates, deskbell};
 use crate::config::{Listen, Settings, TlsSettings};
 
@@ -210,4 +210,24 @@ fn the_whole_examination_ends_with_an_exit_code() {
     );
     assert!(ill.err.ends_with("failed\n"), "{}", ill.err);
     assert_eq!(deskbell(&["doctor", "--url", "nowhere"]).code, 2);
+}
+
+#[test]
+fn a_ledger_is_absent_or_old_or_sound_or_broken() {
+    use crate::store::{Opened, Options, Seed};
+    let scratch = Scratch::new();
+    assert_eq!(ledger::invariants(scratch.path()), [], "no file, no finding");
+    let seed = Seed { secret: [1; 32], app_key: [2; 10], app_secret: [3; 20] };
+    drop(
+        Opened::open(&Options { data: scratch.path().to_owned(), seed, durable_age: 1, disk: None }).unwrap(),
+    );
+    found(&ledger::invariants(scratch.path())[0], Grade::Ok, "the ledger is sound: 0 changes");
+    let file = scratch.path().join("deskbell.db");
+    let damage = |sql| rusqlite::Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+    damage(
+        "INSERT INTO apps (app) VALUES (1); INSERT INTO claims VALUES (1, 'room', 1, 1, 'r_1', 0, 2, 1, 0, NULL, 0)",
+    );
+    found(&ledger::invariants(scratch.path())[0], Grade::Fail, "`claims` has 1 rows where 0 belong");
+    damage("PRAGMA user_version = 1");
+    found(&ledger::invariants(scratch.path())[0], Grade::Warn, "is of the older version 1");
 }

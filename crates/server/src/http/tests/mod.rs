@@ -150,6 +150,15 @@ impl Drop for Server {
     }
 }
 
+/// A path with something in each of its parameters.
+fn filled(path: &str) -> String {
+    let mut target = path.replace("{session}", "1.2");
+    for parameter in ["{channel}", "{user}", "{id}", "{source}"] {
+        target = target.replace(parameter, "a");
+    }
+    target
+}
+
 /// Adds the secret.
 fn own(request: http::request::Builder) -> http::request::Builder {
     request.header("authorization", format!("Bearer {SECRET}"))

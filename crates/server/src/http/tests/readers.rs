@@ -1,6 +1,9 @@
 //! Who reads: polls, streams, sessions, presence of both to operators.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use super::*;
+use crate::door::Door;
 
 /// Reads a stream until the text has what is looked for.
 async fn until(body: &mut Body, text: &mut String, word: &str) {
@@ -118,6 +121,32 @@ async fn the_sites_cookie_proves_a_user_and_a_stale_one_does_not_close_public_ch
     let request = Request::post("/v1/publish").header("cookie", good);
     let body = Body::from(r#"{"channel":"user-ann","name":"n","data":1}"#);
     server.send(request.body(body).unwrap()).await.refused(401, "unauthorized");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_listener_with_an_app_of_its_own_means_it_for_readers_over_http_too() {
+    let server = Server::start();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let door = Door::new(server.hub.clone(), server.router.clone(), None, Some(1002));
+    tokio::spawn(door.serve(listener, stopped));
+    let ask = async |line: &str| {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let answer = ask("GET /v1/poll?channels=public-a").await;
+    let json: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let opens = |app: usize, cursor: &str| server.hub.apps[app].cursors.open(cursor).is_some();
+    let cursor = json["cursor"].as_str().unwrap();
+    assert!(opens(1, cursor) && !opens(0, cursor), "the listener's app was meant");
+    let answer = ask("GET /v1/poll?channels=public-a&app=first").await;
+    let json: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert!(opens(0, json["cursor"].as_str().unwrap()), "a key says it otherwise");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -1,6 +1,6 @@
 //! What the ledger knows as rows: states as numbers, bodies as JSON.
 
-use deskbell_core::ids::{ReservationId, ResourceId};
+use deskbell_core::ids::ReservationId;
 use deskbell_core::reservation::{By, Piece, Reservation, Span, State, WaitState};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -80,12 +80,6 @@ pub(in crate::store) fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, Fa
 pub(in crate::store) fn reservation_id(row: &Row<'_>, column: usize) -> Result<ReservationId, Failure> {
     let text = text(row, column)?;
     ReservationId::parse(text).map_err(|_| Failure::Damaged(format!("{text:?} is no reservation's id")))
-}
-
-/// A resource's id.
-pub(in crate::store) fn resource_id(row: &Row<'_>, column: usize) -> Result<ResourceId, Failure> {
-    let text = text(row, column)?;
-    ResourceId::parse(text).map_err(|_| Failure::Damaged(format!("{text:?} is no resource's id")))
 }
 
 fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Failure> {

@@ -18,7 +18,7 @@ mod ws;
 
 pub use certificate::Certificate;
 pub use conn::Conn;
-pub use http::{Answer, get, post, request};
+pub use http::{Answer, get, post, request, try_request};
 pub use proxy::Proxy;
 pub use publisher::{Backend, Publisher, numbered};
 pub use reader::{Reader, Transport};

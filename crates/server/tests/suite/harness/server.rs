@@ -194,6 +194,11 @@ impl Server {
         self.restarted()
     }
 
+    /// What does not fit together in the data file.
+    pub fn problems(&self) -> Vec<String> {
+        deskbell_server::store::inspect(&self.data).unwrap().problems
+    }
+
     /// Stops the process cleanly.
     pub fn stop(&mut self) {
         self.signal("TERM");

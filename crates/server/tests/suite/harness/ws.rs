@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deskbell_wire::websocket::encode::masked_frame_into;
 use deskbell_wire::websocket::{Decoder, Item, Limits, Opcode, Role, handshake};
@@ -159,6 +159,7 @@ impl Ws {
 
     /// The next frame, or nothing when the connection has ended.
     pub fn try_next(&mut self) -> Option<Value> {
+        let begun = Instant::now();
         loop {
             if let Some(frame) = self.inbox.pop_front() {
                 if let Some(cursor) = frame["cursor"].as_str().filter(|_| frame["type"] != "ok") {
@@ -169,6 +170,8 @@ impl Ws {
             if self.closed.is_some() {
                 return None;
             }
+            // Pings alone would keep a test waiting for ever.
+            assert!(begun.elapsed() < DEADLINE, "no frame came within {DEADLINE:?}");
             self.read();
         }
     }

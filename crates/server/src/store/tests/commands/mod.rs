@@ -3,7 +3,12 @@
 //! A test gets a [`Stand`]: a ledger that is driven batch by batch, by a clock that stands still until
 //! the test moves it. The rule itself is tested in `deskbell-core`.
 
+mod batches;
+mod file;
 mod holding;
+pub(super) mod killed;
+mod looking;
+mod times;
 
 use std::sync::Arc;
 
@@ -13,7 +18,7 @@ use deskbell_core::limits::{DAY, HOUR, Millis};
 use deskbell_core::log::{Once, Row};
 use deskbell_core::refusal::Code;
 use deskbell_core::reservation::{
-    Act, Actor, Claim, Command, Policy, Reservation, ResourceWish, Span, State, Ttl, Wish,
+    Act, Actor, Claim, Command, Due, Policy, Reservation, ResourceWish, Span, State, Ttl, Wish,
 };
 
 use super::{APP, NOW, Scratch, seeds};
@@ -115,6 +120,22 @@ impl Stand {
     pub(super) fn told(&self, channel: &str) -> Vec<String> {
         let events = self.rows.iter().flat_map(|row| &row.drafts).map(|draft| &draft.event);
         events.filter(|event| event.channel.as_str() == channel).map(|event| event.name.to_string()).collect()
+    }
+
+    /// Everything in the file fits together.
+    pub(super) fn sound(&mut self) {
+        let verdict = self.ledger().verify().unwrap();
+        assert_eq!(verdict.problems, Vec::<String>::new());
+    }
+
+    /// The disk takes no command with this key.
+    pub(super) fn cannot_write_key(&mut self, key: u128) {
+        let hash: String = key.to_be_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let trigger = format!(
+            "CREATE TEMP TRIGGER planted BEFORE INSERT ON main.keys WHEN NEW.key_hash = x'{hash}'
+             BEGIN SELECT RAISE(FAIL, 'planted by the test'); END"
+        );
+        self.ledger().tables.connection.execute_batch(&trigger).unwrap();
     }
 
     /// A number out of the file.

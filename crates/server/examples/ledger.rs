@@ -1,0 +1,268 @@
+//! Measures durable holds and releases beside what the same disk gives to bare SQLite.
+//!
+//! `cargo run -p deskbell --example ledger --profile quick -- [SECONDS] [PAST]`
+//!
+//! Client threads in this process ask, wait for the answer, and ask again. Each row says how many
+//! commands (or inserts) a second were answered, and how long one took. PAST reservations that are over
+//! are written before, to see whether they cost anything.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use deskbell_core::calendar::{Hours, TimeZone};
+use deskbell_core::class::Classes;
+use deskbell_core::ids::{AppId, ResourceId, UserId};
+use deskbell_core::limits::{DAY, DURABLE_AGE, HOUR, Millis};
+use deskbell_core::log::Log;
+use deskbell_core::position::Epoch;
+use deskbell_core::reservation::{Act, Actor, Claim, Command, Policy, ResourceWish, Span, Ttl, Wish};
+use deskbell_server::clock;
+use deskbell_server::store::{Look, Opened, Options, Petition, Ruled, Seed, Store, World};
+use rusqlite::Connection;
+
+const APP: AppId = AppId(1);
+const RESOURCES: u64 = 64;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let seconds: f64 = arguments.next().map_or(2.0, |text| text.parse().unwrap());
+    let past: u64 = arguments.next().map_or(0, |text| text.parse().unwrap());
+    let time = Duration::from_secs_f64(seconds);
+    let directory = std::env::temp_dir().join(format!("deskbell-ledger-{}", std::process::id()));
+    let fresh = |name: &str| {
+        let place = directory.join(name);
+        std::fs::create_dir_all(&place).unwrap();
+        place
+    };
+    let single = bare(&fresh("single"), 32, 1, time);
+    println!("bare INSERT, one per transaction    {single}");
+    let store = open(&fresh("store"), past);
+    for clients in [32, 256] {
+        let insert = bare(&fresh(&format!("bare-{clients}")), clients, 512, time);
+        println!("bare INSERT, group commit, {clients:>3}      {insert}");
+        let held = commands(&store, clients, time);
+        println!("hold + release, {clients:>3}                 {held}");
+        println!(
+            "    {:.2} of the bare rate, {:.1} times one per transaction",
+            held.rate / insert.rate,
+            held.rate / single.rate
+        );
+    }
+    week(&store);
+    store.close().unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+/// What clients saw.
+struct Measured {
+    rate: f64,
+    p50: u64,
+    p99: u64,
+}
+
+impl std::fmt::Display for Measured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:>8.0}/s  p50 {:>6} us  p99 {:>6} us", self.rate, self.p50, self.p99)
+    }
+}
+
+/// Runs clients for a while. `ask` does one round of a client and notes how long each part took.
+fn measure(clients: u64, time: Duration, ask: impl Fn(u64, &mut Vec<u64>) + Sync) -> Measured {
+    let stop = AtomicBool::new(false);
+    let all = Mutex::new(Vec::new());
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        for client in 0..clients {
+            let (stop, all, ask) = (&stop, &all, &ask);
+            scope.spawn(move || {
+                let mut took = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    ask(client, &mut took);
+                }
+                all.lock().unwrap().extend(took);
+            });
+        }
+        std::thread::sleep(time);
+        stop.store(true, Ordering::Relaxed);
+    });
+    let seconds = begin.elapsed().as_secs_f64();
+    let mut all = all.into_inner().unwrap();
+    all.sort_unstable();
+    let at = |part: usize| all.get(all.len() * part / 100).copied().unwrap_or(0);
+    Measured { rate: all.len() as f64 / seconds, p50: at(50), p99: at(99) }
+}
+
+type Insert = (u64, mpsc::SyncSender<()>);
+
+/// One writer that commits what has gathered, as the store does, with nothing but an INSERT.
+fn bare(directory: &Path, clients: u64, most: usize, time: Duration) -> Measured {
+    let connection = Connection::open(directory.join("bare.db")).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;
+             CREATE TABLE held (resource INTEGER, slot INTEGER, by INTEGER, PRIMARY KEY (resource, slot)) WITHOUT ROWID;",
+        )
+        .unwrap();
+    let (sender, receiver) = mpsc::sync_channel::<Insert>(4_096);
+    let writer = std::thread::spawn(move || {
+        let mut batch = Vec::new();
+        while let Ok(first) = receiver.recv() {
+            batch.push(first);
+            batch.extend(receiver.try_iter().take(most - 1));
+            connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+            for (slot, _) in &batch {
+                connection
+                    .prepare_cached("INSERT INTO held VALUES (?1, ?2, 7) ON CONFLICT DO NOTHING")
+                    .unwrap()
+                    .execute((slot % 1_000, (slot / 1_000).cast_signed()))
+                    .unwrap();
+            }
+            connection.execute_batch("COMMIT").unwrap();
+            batch.drain(..).for_each(|(_, answer)| answer.send(()).unwrap_or(()));
+        }
+    });
+    let measured = measure(clients, time, |_, took| {
+        let begin = Instant::now();
+        let (answer, answered) = mpsc::sync_channel(1);
+        sender.send((clock::random_below(100_000_000), answer)).unwrap();
+        answered.recv().unwrap();
+        took.push(begin.elapsed().as_micros() as u64);
+    });
+    drop(sender);
+    writer.join().unwrap();
+    measured
+}
+
+/// A store with resources and a past, and a log behind it as in the server.
+fn open(directory: &Path, past: u64) -> Store {
+    let options = |data: PathBuf| Options {
+        data,
+        seed: Seed {
+            secret: clock::random_bytes(),
+            app_key: clock::random_bytes(),
+            app_secret: clock::random_bytes(),
+        },
+        durable_age: DURABLE_AGE,
+        disk: None,
+    };
+    let opened = Opened::open(&options(directory.to_owned())).unwrap();
+    let now = clock::now_ms();
+    let mut ledger = opened.ledger(now - 2 * DAY, Box::new(clock::random_bytes::<16>)).unwrap();
+    let resources: Vec<Petition> = (0..RESOURCES).map(put).collect();
+    assert!(ledger.batch(now - 2 * DAY, &resources, &[]).rulings.iter().all(Result::is_ok));
+    for first in (0..past).step_by(256) {
+        let time = now - 2 * DAY + first * DAY / past;
+        let holds: Vec<Petition> = (first..first + 256)
+            .map(|n| hold(n % RESOURCES, now + DAY + n / RESOURCES * HOUR, n % 256))
+            .collect();
+        let held = ledger.batch(time, &holds, &[]);
+        let releases = held.rulings.into_iter().map(|ruling| release(ruling.unwrap().reply));
+        ledger.batch(time, &releases.collect::<Vec<_>>(), &[]);
+    }
+    drop(ledger);
+    let opened = Opened::open(&options(directory.to_owned())).unwrap();
+    let (row, check) = opened.head(APP).unwrap();
+    let mut log = Log::new(Epoch(1), row, check, Classes::default());
+    let feed = Box::new(move |_, rows: Vec<_>| {
+        let take = |row| {
+            log.append_if(vec![row], clock::now_ms()).unwrap();
+            log.head()
+        };
+        rows.into_iter().map(take).collect()
+    });
+    opened
+        .start(World { feed, clock: Box::new(clock::now_ms), seeds: Box::new(clock::random_bytes::<16>) })
+        .unwrap()
+}
+
+fn resource(number: u64) -> ResourceId {
+    ResourceId::parse(&format!("room-{number}")).unwrap()
+}
+
+fn backend(act: Act) -> Petition {
+    Petition { app: APP, command: Command::Ask { actor: Actor::backend(), act }, once: None }
+}
+
+fn put(number: u64) -> Petition {
+    backend(Act::PutResource(Box::new(ResourceWish {
+        id: resource(number),
+        capacity: 1,
+        before: 0,
+        after: 0,
+        time_zone: TimeZone::parse("UTC").unwrap(),
+        hours: Hours::default(),
+        provider: None,
+        policy: Policy::default(),
+    })))
+}
+
+fn hold(room: u64, start: Millis, holder: u64) -> Petition {
+    let claim = Claim { resource: resource(room), start, end: start + HOUR / 2, units: 1 };
+    let holder = Some(UserId::parse(&format!("user-{holder}")).unwrap());
+    let wish = Wish { any_of: vec![vec![claim]], holder, email: None, meta: None };
+    backend(Act::Hold { wish, ttl: Ttl::Usual, replace: None })
+}
+
+fn release(of: deskbell_core::reservation::Reply) -> Petition {
+    let hold = of.reservation.unwrap();
+    backend(Act::Release { id: hold.id.clone(), fence: Some(hold.fence) })
+}
+
+fn ask(store: &Store, petition: Petition) -> Option<Ruled> {
+    let (answer, answered) = mpsc::sync_channel(1);
+    store.rule(petition, Box::new(move |ruling| answer.send(ruling).unwrap_or(())));
+    answered.recv().unwrap().ok()
+}
+
+fn commands(store: &Store, clients: u64, time: Duration) -> Measured {
+    let taken = AtomicU64::new(0);
+    let today = clock::now_ms() / DAY;
+    let measured = measure(clients, time, |client, took| {
+        let slot = clock::random_below(RESOURCES * 365 * 48);
+        let (room, place) = (slot % RESOURCES, slot / RESOURCES);
+        let start = (today + 1 + place / 48) * DAY + place % 48 * HOUR / 2;
+        let begin = Instant::now();
+        let Some(held) = ask(store, hold(room, start, client)) else {
+            taken.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        took.push(begin.elapsed().as_micros() as u64);
+        let begin = Instant::now();
+        ask(store, release(held.reply)).unwrap();
+        took.push(begin.elapsed().as_micros() as u64);
+    });
+    assert!(taken.into_inner() < 100, "hardly any slot is wanted twice");
+    measured
+}
+
+/// How long a look at a week with 1,000 reservations takes.
+fn week(store: &Store) {
+    let store = Arc::new(store);
+    let monday = (clock::now_ms() / DAY + 400) * DAY;
+    for n in 0..1_000 {
+        ask(store.as_ref(), hold_in(monday + n * 10 * 60_000, n)).unwrap();
+    }
+    let mut took = Vec::new();
+    for _ in 0..1_000 {
+        let span = Span { start: monday, end: monday + 7 * DAY };
+        let look = Look::Availability { resource: resource(0), span, now: clock::now_ms() };
+        let begin = Instant::now();
+        let (answer, answered) = mpsc::sync_channel(1);
+        store.look(APP, look, Box::new(move |seen| answer.send(seen).unwrap_or(())));
+        answered.recv().unwrap().unwrap();
+        took.push(begin.elapsed().as_micros() as u64);
+    }
+    took.sort_unstable();
+    println!("a look at a week with 1,000 holds         p50 {:>6} us  p99 {:>6} us", took[500], took[990]);
+}
+
+fn hold_in(start: Millis, holder: u64) -> Petition {
+    let claim = Claim { resource: resource(0), start, end: start + 5 * 60_000, units: 1 };
+    let holder = Some(UserId::parse(&format!("week-{holder}")).unwrap());
+    let wish = Wish { any_of: vec![vec![claim]], holder, email: None, meta: None };
+    backend(Act::Hold { wish, ttl: Ttl::Usual, replace: None })
+}

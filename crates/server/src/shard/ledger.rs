@@ -1,0 +1,127 @@
+//! What clients ask of the ledger: the frame waits under its ref, and the answer comes back as a letter.
+
+use std::sync::Arc;
+
+use deskbell_core::access::{Action, Identity};
+use deskbell_core::ids::{ChannelName, Principal};
+use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::reservation::{Onlooker, Plea};
+use deskbell_core::vocabulary::{Availability, Notice};
+use deskbell_wire::ledger::write_members;
+use deskbell_wire::native::Reference;
+
+use super::Shard;
+use super::mailbox::Letter;
+use super::waiting::Answer;
+use crate::ledger::{self, Found};
+use crate::store::Ruling;
+
+impl Shard {
+    /// Asks the ledger for a client.
+    pub(super) fn plead(&mut self, slot: u32, plea: Plea, reference: Reference) {
+        let handle = self.handle(slot);
+        let ties = self.tuning.holds_end_with_connections;
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        client.parked_frames += 1;
+        let hub = self.hub.clone();
+        let app = &hub.apps[usize::from(client.app)];
+        let actor = ledger::actor(app, client.session.identity.clone(), ties);
+        let mailbox = self.mailbox.clone();
+        ledger::ask(&hub, app, actor, plea, move |ruling| {
+            let answer = Answer::Ruled { reference, ruling: Box::new(ruling) };
+            mailbox.answer(Letter::Answer { client: handle, answer });
+        });
+    }
+
+    /// The ledger has ruled.
+    pub(super) fn say_ruling(&mut self, slot: u32, ruling: &Ruling, reference: &Reference) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let ruled = match ruling {
+            Ok(ruled) => ruled,
+            Err(refused) => {
+                self.hub.metrics.refused(refused.refusal.code);
+                self.say(slot, &Notice::Refused(refused), reference);
+                return;
+            }
+        };
+        let hub = self.hub.clone();
+        let app = &hub.apps[usize::from(client.app)];
+        let actor = ledger::actor(app, client.session.identity.clone(), true);
+        let onlooker = Onlooker { now: ledger::told_at(ruled), ..ledger::onlooker(&hub, &actor) };
+        // A provider may call its bookings off: the one step that there is a frame for.
+        let members = write_members(&onlooker.reply(&ruled.reply, true));
+        let cursor = app.seal(ruled.at);
+        self.say(slot, &Notice::Ledger { members: &members, cursor: &cursor }, reference);
+    }
+
+    /// Looks up what is free for a client.
+    pub(super) fn look_up(&mut self, slot: u32, asked: Availability, reference: Reference) {
+        let handle = self.handle(slot);
+        if let Err(refusal) = self.may_look(slot, &asked) {
+            self.say(slot, &Notice::Error(&refusal), &reference);
+            return;
+        }
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        client.parked_frames += 1;
+        let (hub, mailbox) = (self.hub.clone(), self.mailbox.clone());
+        ledger::free(&hub, &hub.apps[usize::from(client.app)], asked, move |found| {
+            let answer = Answer::Free { reference, found: found.map(Box::new) };
+            mailbox.answer(Letter::Answer { client: handle, answer });
+        });
+    }
+
+    fn may_look(&self, slot: u32, asked: &Availability) -> Result<(), Refusal> {
+        let channel = ChannelName::parse(&format!("slots:{}", asked.resource))?;
+        self.may(slot, Action::Subscribe, &channel).map(|_| ())
+    }
+
+    /// What is free was seen.
+    pub(super) fn say_free(&mut self, slot: u32, found: Result<Box<Found>, Refusal>, reference: &Reference) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let app = usize::from(client.app);
+        match found.and_then(|found| found.show()) {
+            Ok((shown, at)) => {
+                let (members, cursor) = (write_members(&shown), self.hub.apps[app].seal(at));
+                self.say(slot, &Notice::Ledger { members: &members, cursor: &cursor }, reference);
+            }
+            Err(refusal) => self.say(slot, &Notice::Error(&refusal), reference),
+        }
+    }
+
+    /// A connection of the client's principal has begun.
+    pub(super) fn attend(&self, slot: u32) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let principal = &client.session.identity.principal;
+        // A backend's holds are tied to nothing.
+        if *principal != Principal::Backend {
+            self.hub.attendance.enter(client.app, principal, self.now);
+        }
+    }
+
+    /// It has ended.
+    pub(super) fn stay_away(&self, slot: u32) {
+        let Some(client) = self.clients.get(slot) else { return };
+        self.hub.attendance.leave(client.app, &client.session.identity.principal, self.now);
+    }
+
+    /// The client is somebody else from here on, or the same with another proof.
+    pub(super) fn be(&mut self, slot: u32, identity: Arc<Identity>) {
+        let same = |now: &Identity| now.principal == identity.principal;
+        let Some(client) = self.clients.get(slot) else { return };
+        let moves = !same(&client.session.identity);
+        if moves {
+            self.stay_away(slot);
+        }
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.session.identity = identity;
+        }
+        if moves {
+            self.attend(slot);
+        }
+    }
+
+    /// Selections are not kept by this server.
+    pub(super) fn no_selections() -> Refusal {
+        Refusal::new(Code::Unavailable, "selections are not kept here")
+    }
+}

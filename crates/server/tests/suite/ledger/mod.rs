@@ -1,0 +1,127 @@
+//! The ledger from outside: its routes, its frames, and what of it nobody else may see.
+
+mod acceptance;
+mod commands;
+mod grace;
+mod slots;
+mod wrong;
+
+use std::cell::RefCell;
+
+use serde_json::Value;
+
+use super::harness::*;
+use crate::json;
+
+pub const MINUTE: u64 = 60_000;
+pub const HOUR: u64 = 60 * MINUTE;
+
+/// A server with a stranger beside it, who listens to everything that everybody may hear.
+pub struct World {
+    /// The server.
+    pub server: Server,
+    stranger: RefCell<Ws>,
+    /// What no stranger may ever see.
+    private: RefCell<Vec<String>>,
+}
+
+impl World {
+    pub fn start(config: &str) -> Self {
+        let server = Server::start(Start::with(config));
+        let stranger = RefCell::new(server.ws());
+        Self { server, stranger, private: RefCell::default() }
+    }
+
+    /// Makes a resource. The stranger watches it.
+    pub fn resource(&self, id: &str, wish: Value) -> Value {
+        let answer = self.server.api("PUT", &format!("/v1/resources/{id}"), Some(&wish));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        self.stranger.borrow_mut().subscribe(&format!("slots:{id}"));
+        answer.json()
+    }
+
+    /// The body of a hold for somebody with an address and a wish of their own, which are nobody else's.
+    pub fn wish(&self, who: &str, claims: Value) -> Value {
+        let (email, text) = (format!("{who}@private.test"), format!("secret words of {who}"));
+        self.private.borrow_mut().extend([email.clone(), text.clone(), format!("user:{who}")]);
+        json!({"claims": claims, "holder": who, "email": email, "meta": {"text": text}})
+    }
+
+    /// Holds a time for somebody.
+    pub fn hold(&self, who: &str, claims: Value) -> Answer {
+        let answer = self.server.api("POST", "/v1/holds", Some(&self.wish(who, claims)));
+        if answer.status == 200 {
+            self.watch(answer.json()["reservation"]["id"].as_str().unwrap());
+        }
+        answer
+    }
+
+    /// Holds a time that is free.
+    pub fn held(&self, who: &str, claims: Value) -> Value {
+        let answer = self.hold(who, claims);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["reservation"].clone()
+    }
+
+    /// The stranger has come by a reservation's id, and listens to it too.
+    pub fn watch(&self, id: &str) {
+        self.stranger.borrow_mut().subscribe(&format!("booking:{id}"));
+    }
+
+    /// A step of a hold or booking.
+    pub fn step(&self, path: &str, body: &Value) -> Answer {
+        self.server.api("POST", &format!("/v1/{path}"), Some(body))
+    }
+
+    /// The server dies and comes back. What the stranger has heard so far is checked.
+    pub fn crash_and_restart(mut self) -> Self {
+        self.check();
+        self.server = self.server.crash_and_restart();
+        self.stranger = RefCell::new(self.server.ws());
+        self
+    }
+
+    /// Ends the test: nothing that the stranger has heard names anybody. It must have heard something.
+    pub fn finish(self) {
+        assert!(self.check() > 0, "the stranger heard nothing, so nothing was checked");
+    }
+
+    /// Looks through what the stranger has heard, and counts the events of it.
+    fn check(&self) -> u32 {
+        let (mut stranger, mut heard) = (self.stranger.borrow_mut(), 0);
+        while let Some(frame) = stranger.pending() {
+            if frame["type"] == "pong" {
+                break;
+            }
+            let text = frame.to_string();
+            for private in self.private.borrow().iter() {
+                assert!(!text.contains(private.as_str()), "a stranger heard {private:?}: {text}");
+            }
+            for member in ["holder", "email", "meta", "fence", "external_ref", "principal"] {
+                assert!(!text.contains(&format!("{member:?}:")), "a stranger heard {member:?}: {text}");
+            }
+            heard += u32::from(frame["type"] == "event");
+        }
+        heard
+    }
+}
+
+/// A midnight that is not far and not near.
+pub fn day() -> u64 {
+    let day = 24 * HOUR;
+    (in_seconds(0) as u64 * 1_000 / day + 3) * day
+}
+
+/// One claim from so many minutes after midnight until so many.
+pub fn claim(resource: &str, from: u64, until: u64) -> Value {
+    json!([{"resource": resource, "start": day() + from * MINUTE, "end": day() + until * MINUTE}])
+}
+
+/// What a refusal says.
+#[track_caller]
+pub fn refused(answer: &Answer, status: u16, code: &str) -> Value {
+    let body = answer.json();
+    assert_eq!((answer.status, body["code"].as_str()), (status, Some(code)), "{answer:?}");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    body
+}

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Plants known bugs, one at a time, and looks whether the tests catch each.
+
+Every patch in sim/mutants is a bug that some booking system shipped, or one that ours had. The tree is
+copied below the build directory, so nothing here is ever part of the product; each patch is applied to the
+copy, the tests run, and the patch is taken back. One that survives fails the run: then the tests prove
+nothing about it. All share one build directory, so each costs a rebuild of one crate.
+
+    sim/mutants.py            all of them
+    sim/mutants.py 05 12      some of them, by number
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "mutants"
+TREE, TARGET = BUILD / "tree", BUILD / "target"
+
+# What runs against each mutant. A patch says in its head (`Caught-by: NAME`) whom it needs; the others are for
+# everybody. What drives the store belongs here as soon as it stands in the workspace.
+SUITES = {
+    "rules": ["-p", "deskbell-core", "--test", "core", "reservation"],
+}
+
+# Seconds after which a run counts as one that never ends: a bug that hangs is caught as well.
+PATIENCE = 600
+
+
+def copy():
+    """Copies what belongs to the project; what did not change keeps its time and is not built again."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True,
+                            capture_output=True, text=True).stdout.split("\n")
+    names = {name for name in listed if name and (ROOT / name).is_file()}
+    for old in TREE.rglob("*"):
+        if old.is_file() and str(old.relative_to(TREE)) not in names:
+            old.unlink()
+    for name in names:
+        source, target = ROOT / name, TREE / name
+        if not target.exists() or target.read_bytes() != source.read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+def patch(file, *how):
+    # Git must not take the copy for a part of the project that it lies in.
+    outside = {**os.environ, "GIT_CEILING_DIRECTORIES": str(BUILD)}
+    done = subprocess.run(["git", "apply", *how, str(file)], cwd=TREE, env=outside, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{file.name} does not fit the code any more; make it anew:\n{done.stderr}")
+
+
+def run(suite):
+    """The tests that failed, or a word for how it ended otherwise; None, where it does not build."""
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), "RUST_BACKTRACE": "0",
+                   "PROPTEST_MAX_SHRINK_ITERS": "0"}
+    command = ["cargo", "test", "--locked", "--quiet", *SUITES[suite]]
+    for kept in TREE.rglob("proptest-regressions"):
+        shutil.rmtree(kept)
+    built = subprocess.run([*command, "--", "--list"], cwd=TREE, env=environment, capture_output=True, text=True)
+    if built.returncode:
+        sys.stderr.write(built.stderr[-3000:])
+        return None
+    try:
+        done = subprocess.run(command, cwd=TREE, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return ["(it never ends)"]
+    if done.returncode == 0:
+        return []
+    failed = re.findall(r"^    ([a-z_]+(?:::[a-z_0-9]+)+)$", done.stdout, re.MULTILINE)
+    return sorted(set(failed)) or ["(the tests broke off)"]
+
+
+def wanted(file):
+    """The suites that a patch asks for."""
+    named = re.findall(r"^Caught-by: (\w+)$", file.read_text(), re.MULTILINE)
+    unknown = [name for name in named if name not in SUITES]
+    if unknown:
+        sys.exit(f"{file.name} names the suite {unknown[0]}, which is not there; there is {', '.join(SUITES)}")
+    return named or list(SUITES)
+
+
+def main():
+    copy()
+    files = sorted((ROOT / "sim" / "mutants").glob("*.patch"))
+    files = [file for file in files if not sys.argv[1:] or file.name.split("-")[0] in sys.argv[1:]]
+    healthy = {suite: run(suite) for suite in SUITES}
+    broken = [f"{suite}: {', '.join(failed or ['it does not build'])}" for suite, failed in healthy.items()
+              if failed != []]
+    if broken or not files:
+        sys.exit("Without any mutant the tests must pass.\n" + "\n".join(broken or ["there is no mutant"]))
+    survivors = []
+    print(f"{'mutant':44} {'time':>5}  caught by", flush=True)
+    for file in files:
+        begun = time.monotonic()
+        patch(file)
+        try:
+            ran = [run(suite) for suite in wanted(file)]
+        finally:
+            patch(file, "--reverse")
+        failed = [test for tests in ran for test in tests or []]
+        if not failed or None in ran:
+            survivors.append(file.stem)
+        names = [test.split("::")[-1] for test in failed]
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        by = ", ".join(names[:2]) + more if names else "NOBODY, IT DOES NOT BUILD" if None in ran else "NOBODY"
+        print(f"{file.stem:44} {time.monotonic() - begun:4.0f}s  {by}", flush=True)
+    if survivors:
+        sys.exit(f"{len(survivors)} of {len(files)} survived: {', '.join(survivors)}. Write the test that catches it.")
+    print(f"All {len(files)} were caught.")
+
+
+if __name__ == "__main__":
+    main()
