@@ -8,7 +8,7 @@
 //! | `provider:{id}` | who serves there | the same with the holder |
 //! | `staff:{app}` | staff | everything |
 
-use std::collections::BTreeMap;
+use std::collections::{HashSet, VecDeque};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -17,6 +17,7 @@ use super::model::{Claim, Reservation, State, Wait};
 use super::outcome::{Change, Told};
 use super::slice::{Key, Slice, Touched};
 use super::steps::Segment;
+use crate::calendar::Span;
 use crate::event::{Data, Draft, Event};
 use crate::ids::{AppId, ChannelName, EventId, EventName, ExternalRef, Principal, ResourceId, UserId};
 use crate::limits::{self, Millis};
@@ -259,34 +260,53 @@ fn providers(reservation: &Reservation, slice: &Slice) -> Vec<UserId> {
 /// The first change of a resource is told at once; those of the next moments are gathered.
 #[derive(Debug, Default)]
 pub struct Owed {
-    spans: Touched,
-    told: BTreeMap<ResourceId, Millis>,
+    /// Of resources that were told of a moment ago.
+    gathered: Touched,
+    /// Of the others.
+    ready: Touched,
+    /// Resources that were told of a moment ago, in this order.
+    told: VecDeque<(Millis, ResourceId)>,
+    known: HashSet<ResourceId>,
 }
 
 impl Owed {
     /// Notes where usage changed.
     pub fn add(&mut self, touched: Touched) {
         for (resource, span) in touched {
-            self.spans.entry(resource).and_modify(|all| *all = all.hull(span)).or_insert(span);
+            let owed = if self.known.contains(&resource) { &mut self.gathered } else { &mut self.ready };
+            join(owed, resource, span);
         }
     }
 
     /// What is to be told now.
     pub fn take_due(&mut self, now: Millis) -> Touched {
-        let quiet = |at: &Millis| at.saturating_add(limits::SLOTS_JOIN) <= now;
-        let due: Vec<ResourceId> =
-            self.spans.keys().filter(|id| self.told.get(*id).is_none_or(quiet)).cloned().collect();
-        self.told.retain(|_, at| !quiet(at));
-        let take = |id: ResourceId| {
-            self.told.insert(id.clone(), now);
-            self.spans.remove_entry(&id)
-        };
-        due.into_iter().filter_map(take).collect()
+        while let Some((at, _)) = self.told.front()
+            && at.saturating_add(limits::SLOTS_JOIN) <= now
+            && let Some((_, resource)) = self.told.pop_front()
+        {
+            self.known.remove(&resource);
+            if let Some(span) = self.gathered.remove(&resource) {
+                join(&mut self.ready, resource, span);
+            }
+        }
+        let due = std::mem::take(&mut self.ready);
+        for resource in due.keys() {
+            self.told.push_back((now, resource.clone()));
+            self.known.insert(resource.clone());
+        }
+        due
     }
 
     /// When something is to be told that nobody asks for.
     pub fn next(&self) -> Option<Millis> {
-        let due = |id: &ResourceId| self.told.get(id).map_or(0, |at| at.saturating_add(limits::SLOTS_JOIN));
-        self.spans.keys().map(due).min()
+        if !self.ready.is_empty() {
+            return Some(0);
+        }
+        let (at, _) = self.told.iter().find(|(_, resource)| self.gathered.contains_key(resource))?;
+        Some(at.saturating_add(limits::SLOTS_JOIN))
     }
+}
+
+fn join(owed: &mut Touched, resource: ResourceId, span: Span) {
+    owed.entry(resource).and_modify(|all| *all = all.hull(span)).or_insert(span);
 }

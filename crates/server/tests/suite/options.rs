@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 
 use super::harness::*;
 
@@ -21,11 +22,22 @@ impl Scratch {
         file.display().to_string()
     }
 
-    /// Runs the command to its end, which must come by itself.
+    /// Runs the command to its end, which must come by itself: one that goes on is killed.
     fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_deskbell"));
         command.args(arguments).current_dir(&self.0).envs(environment.iter().copied()).stdin(Stdio::null());
-        let Output { status, stdout, stderr } = command.output().unwrap();
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (id, (done, ended)) = (child.id().to_string(), mpsc::channel::<()>());
+        let guard = std::thread::spawn(move || {
+            let goes_on = ended.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout);
+            if goes_on {
+                assert!(Command::new("kill").args(["-KILL", &id]).status().unwrap().success());
+            }
+            goes_on
+        });
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        drop(done);
+        assert!(!guard.join().unwrap(), "it went on for {DEADLINE:?}: {arguments:?}");
         let text = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         (status.code(), text)
     }
