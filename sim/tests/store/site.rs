@@ -11,10 +11,14 @@ use deskbell_core::ids::{AppId, ChannelName, EventId, EventName};
 use deskbell_core::limits::{DURABLE_AGE, Millis};
 use deskbell_core::log::{Bounds, Log, Once};
 use deskbell_core::position::{Epoch, Position, ledger};
-use deskbell_server::store::{LedgerRead, LedgerWant, Opened, Options, Publish, Seed, Store, World};
+use deskbell_core::refusal::Refusal;
+use deskbell_server::store::{
+    Failure, LedgerRead, LedgerWant, Opened, Options, Publish, Receipt, Seed, Store, World,
+};
 use deskbell_sim::disk::Disk;
+use rusqlite::{Connection, OpenFlags};
 
-const APP: AppId = AppId(1001);
+pub const APP: AppId = AppId(1001);
 const EPOCH: Epoch = Epoch(77);
 const NOW: Millis = 1_700_000_000_000;
 const CHANNEL: &str = "slots";
@@ -34,12 +38,35 @@ impl<'a> Site<'a> {
         Self { disk, data }
     }
 
-    /// Starts the store with a real log behind it. `None` if the disk does not let it.
-    pub fn start(&self) -> Option<Store> {
+    /// The name of the data file.
+    fn file(&self) -> PathBuf {
+        self.data.join("deskbell.db")
+    }
+
+    /// The bytes of the data file as programs see them.
+    pub fn bytes(&self) -> Vec<u8> {
+        let file = self.file().to_string_lossy().into_owned();
+        let found = self.disk.files().into_iter().find(|(name, _)| *name == file);
+        found.expect("the file is made with the site").1
+    }
+
+    /// Another program's way to the file, as that of a backup.
+    pub fn connect(&self) -> Connection {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags_and_vfs(self.file(), flags, self.disk.name()).expect("the file is there")
+    }
+
+    /// Opens the store, and does not start it.
+    pub fn open(&self) -> Result<Opened, Failure> {
         let seed = Seed { secret: [7; 32], app_key: [0xab; 10], app_secret: [0xcd; 20] };
         let disk = Some(self.disk.name().to_owned());
         let options = Options { data: self.data.clone(), seed, durable_age: DURABLE_AGE, disk };
-        let opened = Opened::open(&options).ok()?;
+        Opened::open(&options)
+    }
+
+    /// Starts the store with a real log behind it. `None` if the disk does not let it.
+    pub fn start(&self) -> Option<Store> {
+        let opened = self.open().ok()?;
         let (row, check) = opened.head(APP).ok()?;
         let mut log = Log::new(EPOCH, row, check, Classes::default());
         let feed = move |_, rows: Vec<_>| {
@@ -77,21 +104,26 @@ pub fn id(number: u64, part: u64) -> String {
 
 /// Publishes under a key of its own, and says whether the store acknowledged it.
 pub fn publish(store: &Store, number: u64) -> bool {
+    send(store, number, events(number), 1_000 * number as usize).is_ok()
+}
+
+/// Publishes so many events of so many bytes each.
+pub fn send(store: &Store, number: u64, events: u64, bytes: usize) -> Result<Receipt, Refusal> {
     let draft = |part| {
         Draft::message(Event {
             id: EventId::parse(&id(number, part)).expect("digits"),
             channel: ChannelName::parse(CHANNEL).expect("letters"),
             name: EventName::parse("slot.taken").expect("letters"),
-            data: Data::json("7".repeat(1_000 * number as usize)),
+            data: Data::json("7".repeat(bytes)),
             at: NOW,
         })
     };
-    let drafts = (1..=events(number)).map(draft).collect();
+    let drafts = (1..=events).map(draft).collect();
     let once = Some(Once { key: u128::from(number), body: number });
     let (sender, receiver) = mpsc::sync_channel(1);
     let answered = Box::new(move |answer| sender.send(answer).unwrap_or(()));
     store.submit(Publish { app: APP, drafts, once, now: NOW }, answered);
-    receiver.recv().expect("the store answers everybody").is_ok()
+    receiver.recv().expect("the store answers everybody")
 }
 
 /// The ids of all events.

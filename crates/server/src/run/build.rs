@@ -30,6 +30,7 @@ use crate::identity;
 use crate::limiter::Limiter;
 use crate::log::AppLog;
 use crate::metrics::Metrics;
+use crate::selections::Watched;
 use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
 use crate::store::{Feed, Opened, Options, Seed, World};
 use crate::tls::Acceptor;
@@ -39,9 +40,14 @@ use crate::tls::files::CertificateFiles;
 /// The clock of a machine may be this far behind that of the run before without anybody being told.
 const CLOCK_TOLERANCE: u64 = 2_000;
 
+/// What the process ends with when a part has failed that only a new process can replace.
+const FAILED: i32 = 70;
+
 /// The hub and the threads of its shards.
 pub fn hub(settings: &Settings) -> Result<(Arc<Hub>, Vec<JoinHandle<()>>), StartError> {
     let (hub, cradles, sessions) = parts(settings)?;
+    // The store has said in the log what happened, and what to do.
+    hub.store.on_halt(Box::new(|_| std::process::exit(FAILED)));
     let shards = shards(&hub, cradles)?;
     adopt(&hub, sessions);
     Ok((hub, shards))
@@ -88,6 +94,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         tuning: ArcSwap::from_pointee(tuning(settings)),
         front: ArcSwap::from_pointee(front(settings)),
         attendance: Attendance::default(),
+        watched: Watched::new(settings.apps.len()),
         limiter: Limiter::default(),
         metrics: Metrics::default(),
         runtime: tokio::runtime::Handle::current(),
@@ -184,7 +191,7 @@ fn shards(hub: &Arc<Hub>, cradles: Vec<Cradle>) -> Result<Vec<JoinHandle<()>>, S
             if !matches!(ended, Ok(Ok(()))) {
                 // Its clients would hang for ever. A new process takes them up again.
                 tracing::error!(shard = number, ?ended, "a shard has failed: the process ends");
-                std::process::exit(70);
+                std::process::exit(FAILED);
             }
         };
         let thread = std::thread::Builder::new().name(format!("shard-{number}")).spawn(work);

@@ -8,6 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
+use super::failure::Failure;
+use super::halt::{Alarm, Halt};
 use super::lane::{Lane, Side};
 use super::writer::Task;
 
@@ -17,6 +19,7 @@ pub(super) struct Checkpointer {
     step: u32,
     /// Pages from which on the writer finishes a checkpoint.
     long: u32,
+    halt: Halt,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -39,7 +42,7 @@ impl Default for Checkpointer {
 
 impl Checkpointer {
     pub(super) fn new(step: u32, long: u32) -> Self {
-        Self { step, long, state: Mutex::default(), changed: Condvar::new() }
+        Self { step, long, halt: Halt::default(), state: Mutex::default(), changed: Condvar::new() }
     }
 
     fn is_due(&self, state: &State) -> bool {
@@ -70,16 +73,35 @@ impl Checkpointer {
         self.changed.notify_one();
     }
 
-    /// Works until [`Self::end`].
+    /// A checkpoint has failed, and nothing may be written any more.
+    pub(super) fn is_halted(&self) -> bool {
+        self.halt.is_halted()
+    }
+
+    /// As [`Self::is_halted`], with the reason.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.halt.check()
+    }
+
+    /// Calls the alarm once, when a checkpoint fails or if one has.
+    pub(super) fn tell(&self, alarm: Alarm) {
+        self.halt.tell(alarm);
+    }
+
+    /// Works until [`Self::end`], or until nothing may be written any more.
     pub(super) fn run(&self, connection: &Connection, writer: &Arc<Lane<Task>>) {
         while let Some(pages) = self.next() {
-            passive(connection);
+            self.settle(connection);
             if pages >= self.long {
                 // The first pass took long and much was written meanwhile; the second is short,
                 // and leaves next to nothing to the writer.
-                passive(connection);
+                self.settle(connection);
                 // A full lane means a busy writer; the next checkpoint asks again.
                 let _ = writer.offer(Side::Second, Task::Settle, 0);
+            }
+            if self.is_halted() {
+                // Wakes the writer, who looks whether it may go on.
+                return writer.close();
             }
         }
     }
@@ -99,20 +121,20 @@ impl Checkpointer {
         }
     }
 
-    /// The writer's part.
-    pub(super) fn settle(connection: &Connection) {
-        passive(connection);
+    /// Copies what can be copied without waiting for anybody.
+    pub(super) fn settle(&self, connection: &Connection) {
+        match self.halt.copy(connection, "PASSIVE") {
+            // What there is to say of the second has been said.
+            Ok(()) | Err(Failure::Halted(_)) => {}
+            // The pages stay safe in the side file, and the next one takes them too.
+            Err(failure) => {
+                tracing::warn!(%failure, "a checkpoint failed; the side file grows until one succeeds");
+            }
+        }
     }
-}
 
-fn passive(connection: &Connection) {
-    // The pages stay safe in the side file if this fails, and the next one takes them too.
-    if let Err(error) = checkpoint(connection, "PASSIVE") {
-        tracing::warn!(%error, "a checkpoint failed; the side file grows until one succeeds");
+    /// Copies everything and cuts the side file to nothing. For the end, when nobody works any more.
+    pub(super) fn finish(&self, connection: &Connection) -> Result<(), Failure> {
+        self.halt.copy(connection, "TRUNCATE")
     }
-}
-
-/// Runs a checkpoint. Says how many pages the side file has and how many of them were copied.
-pub(super) fn checkpoint(connection: &Connection, how: &str) -> rusqlite::Result<(i64, i64)> {
-    connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| Ok((row.get(1)?, row.get(2)?)))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The outside world broke: a disk, a file, another process.
 #[derive(Debug)]
@@ -56,6 +56,11 @@ pub enum Failure {
     Damaged(String),
     /// A thread could not be started.
     Thread(io::Error),
+    /// The file has no write-ahead log, and cannot have one where it is.
+    NoLog(PathBuf),
+    /// The disk failed while committed data was copied into the data file, and this is what it
+    /// said. Only a new process knows what to copy again, so this one writes nothing more.
+    Halted(String),
     /// The store was closed before.
     Closed,
 }
@@ -118,9 +123,29 @@ impl fmt::Display for Failure {
             Self::Thread(error) => {
                 write!(f, "cannot start a thread: {error}; raise the limit of processes of this user")
             }
+            Self::NoLog(file) => no_log(f, file),
+            Self::Halted(error) => halted(f, error),
             Self::Closed => f.write_str("the store is closed; start the server again"),
         }
     }
+}
+
+fn no_log(f: &mut fmt::Formatter<'_>, file: &Path) -> fmt::Result {
+    write!(
+        f,
+        "{} cannot be changed to a write-ahead log, as on most network file systems; \
+         give deskbell a directory on a disk of this machine with --data",
+        file.display()
+    )
+}
+
+fn halted(f: &mut fmt::Formatter<'_>, error: &str) -> fmt::Result {
+    write!(
+        f,
+        "the disk failed while committed data was copied into the data file: {error}; nothing more is \
+         written, so that nothing is lost; check the disk, then start the server again: the new start \
+         copies everything anew"
+    )
 }
 
 impl std::error::Error for Failure {

@@ -54,6 +54,14 @@ impl Paths {
             .map_err(|e| Failure::file("make", &self.database, e))
     }
 
+    /// Makes safe that files were made and deleted in the directory. A file that is synced is still
+    /// lost if its name is.
+    pub(super) fn keep_names(&self) -> Result<(), Failure> {
+        File::open(&self.data)
+            .and_then(|directory| directory.sync_all())
+            .map_err(|e| Failure::file("sync", &self.data, e))
+    }
+
     /// Takes the directory for this process. The system frees it when the process ends, however
     /// it ends.
     pub(super) fn lock(&self) -> Result<File, Failure> {
@@ -82,7 +90,7 @@ impl Paths {
         file.write_all(text.as_bytes()).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         std::fs::rename(&unfinished, path).map_err(failed)?;
-        File::open(&self.data).and_then(|directory| directory.sync_all()).map_err(failed)
+        self.keep_names()
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `page`, `reader` | the durable half of the one read |
 //! | `look`, `listing` | what there is in the ledger, and what is free |
 //! | `checkpoint`, `expiry` | housekeeping that no commit waits for |
+//! | `halt` | the end of all writing when the disk fails a checkpoint |
 //! | `carried` | what a clean stop hands to the next start |
 //! | `verify`, `audit` | does the file still say one thing everywhere |
 //!
@@ -23,6 +24,7 @@ mod codec;
 mod expiry;
 mod failure;
 mod files;
+mod halt;
 mod installation;
 mod lane;
 mod ledger;
@@ -52,6 +54,7 @@ use deskbell_core::refusal::{Code, Refusal};
 use rusqlite::Connection;
 
 pub use failure::Failure;
+pub use halt::Alarm;
 pub use installation::{Credentials, Installation, Seed};
 pub use ledger::{Decided, Done, Ledger, Seeds};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
@@ -68,7 +71,7 @@ use lane::{Lane, Refused, Side};
 use reader::Reading;
 use ruling::Hearing;
 use schema::Place;
-use submission::{Answer, busy, ending};
+use submission::{Answer, broken, busy, ending};
 use writer::{Task, Writer};
 
 /// Publishes that wait for the writer: eight full commits.
@@ -153,6 +156,9 @@ impl Opened {
         let place = Place { file: paths.database.clone(), disk: options.disk.clone() };
         let mut control = schema::connect(&place)?;
         schema::migrate(&mut control, &paths.database)?;
+        paths.keep_names()?;
+        // Before anything is answered from what is found here.
+        schema::secure(&control, &paths.database)?;
         let (installation, first_start) = installation::settle(&mut control, &paths, &options.seed)?;
         let clean = carried::begin(&mut control)?;
         let durable_age = options.durable_age;
@@ -285,7 +291,7 @@ impl Store {
         let (task, refusal) = match self.writes.offer(Side::Second, Task::Publish(publish, answer), weight) {
             Ok(()) => return,
             Err(Refused::Full(task)) => (task, busy()),
-            Err(Refused::Closed(task)) => (task, ending()),
+            Err(Refused::Closed(task)) => (task, self.closed()),
         };
         if let Task::Publish(_, answer) = task {
             answer.give(Err(refusal));
@@ -309,7 +315,7 @@ impl Store {
         let (task, refusal) = match self.writes.offer(Side::First, task, weight) {
             Ok(()) => return,
             Err(Refused::Full(task)) => (task, busy()),
-            Err(Refused::Closed(task)) => (task, ending()),
+            Err(Refused::Closed(task)) => (task, self.closed()),
         };
         if let Task::Rule(_, hearing) = task {
             hearing.give(Err(plainly(refusal)));
@@ -330,14 +336,28 @@ impl Store {
         let _ = self.writes.offer(Side::First, Task::Expire(now), 0);
     }
 
+    /// The refusal of who comes too late.
+    fn closed(&self) -> Refusal {
+        if self.checkpointer.is_halted() { broken() } else { ending() }
+    }
+
     /// The facts of this installation.
     pub fn installation(&self) -> &Installation {
         &self.installation
     }
 
-    /// The writer is there. If it is not, there was a bug, and only a new start helps.
+    /// Calls the alarm once, when the disk has failed in such a way that only a new process is safe:
+    /// see [`Failure::Halted`]. Nothing is written or acknowledged from then on, and what remains to
+    /// be done is to end this process.
+    pub fn on_halt(&self, alarm: Alarm) {
+        self.checkpointer.tell(alarm);
+    }
+
+    /// The writer is there and may write. If not, there was a bug or the disk has failed, and only
+    /// a new start helps.
     pub fn is_writing(&self) -> bool {
-        self.threads().writer.as_ref().is_some_and(|writer| !writer.is_finished())
+        !self.checkpointer.is_halted()
+            && self.threads().writer.as_ref().is_some_and(|writer| !writer.is_finished())
     }
 
     /// The last row of an app with its check value, or zeros.
@@ -363,26 +383,30 @@ impl Store {
 
     /// Writes down an app's log for the next start. It counts only if [`Self::close`] follows.
     pub fn save_carry(&self, app: AppId, json: &str) -> Result<(), Failure> {
+        self.checkpointer.check()?;
         self.with_control(|control| carried::save(control, app, What::Log, json))
     }
 
     /// The same for the app's sessions.
     pub fn save_sessions(&self, app: AppId, json: &str) -> Result<(), Failure> {
+        self.checkpointer.check()?;
         self.with_control(|control| carried::save(control, app, What::Sessions, json))
     }
 
     /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves no
     /// side files. After a panic of the writer nothing is marked: the log may not have what the
-    /// file has.
+    /// file has. Nor is it after a checkpoint that the disk has failed, here or before.
     pub fn close(&self) -> Result<(), Failure> {
         self.end();
         let clean = !self.threads().panicked;
         self.with_control(|control| {
+            self.checkpointer.finish(control)?;
             if clean {
                 carried::end(control)?;
             }
-            checkpoint::checkpoint(control, "TRUNCATE")?;
-            Ok(())
+            // The mark is safe in the side file. As the last one, this connection copies it when it
+            // is let go of; if that fails, the side file stays, and the next start copies it.
+            schema::copy_at_the_end(control)
         })?;
         // The file and the directory's lock are let go of here, whoever still holds the store.
         self.control().take();

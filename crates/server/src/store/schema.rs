@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::failure::Failure;
+use super::halt::checkpoint;
 
 /// Every step forward, with the version that the file has after it.
 const MIGRATIONS: [(i64, &str); 2] =
@@ -37,16 +39,21 @@ pub(super) fn connect(place: &Place) -> Result<Connection, Failure> {
         Some(disk) => Connection::open_with_flags_and_vfs(file, flags, disk)?,
     };
     connection.busy_timeout(PATIENCE)?;
+    // The last connection would copy what the side file has, also after a checkpoint that failed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // First of all, so that another program's file is not changed by as much as a byte.
     check(&connection, file)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Checkpoints have a thread of their own, so no commit pays for one. `fullfsync` matters only
-    // on macOS, where a plain fsync does not reach the disk.
+    // on macOS, where a plain fsync does not reach the disk. `EXTRA` is `FULL` for a write-ahead log;
+    // its more is for the journal of the change to one, which ought to be deleted for good: where it
+    // came back after a loss of power, it would roll the file back to nothing.
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1;
-         PRAGMA checkpoint_fullfsync = 1; PRAGMA wal_autocheckpoint = 0;
-         PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;",
+        "PRAGMA synchronous = EXTRA; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;
+         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;
+         PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;",
     )?;
+    log_ahead(&connection, file)?;
     Ok(connection)
 }
 
@@ -57,6 +64,20 @@ pub(super) fn connect_current(place: &Place) -> Result<Connection, Failure> {
         found if found < KNOWN => Err(Failure::Older { file: place.file.clone(), found }),
         _ => Ok(connection),
     }
+}
+
+/// Changes to a write-ahead log. SQLite answers before it has written the change, so the statement
+/// is run to its end, where a failure of the disk is told.
+fn log_ahead(connection: &Connection, file: &Path) -> Result<(), Failure> {
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let modes = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+    if modes == ["wal"] { Ok(()) } else { Err(Failure::NoLog(file.to_owned())) }
+}
+
+/// Lets the connection copy what the side file has, and delete it, if it is the last to be closed.
+pub(super) fn copy_at_the_end(connection: &Connection) -> Result<(), Failure> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(())
 }
 
 /// Opens a connection that can only read.
@@ -103,5 +124,25 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), Fa
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
+    Ok(())
+}
+
+/// Makes safe whatever this start finds.
+///
+/// A killed process may have written a commit and not synced it, or not with success. It is found
+/// all the same, and who asks again would be told that it is there; then the power goes, and it is
+/// not. So everything is copied into the data file and the side file starts anew, and a first write
+/// into it is synced, before anybody is answered.
+///
+/// An error of the disk here needs no halt: nothing runs yet, and this process ends.
+pub(super) fn secure(connection: &Connection, file: &Path) -> Result<(), Failure> {
+    let (pages, _) = checkpoint(connection, "TRUNCATE")?;
+    if pages < 0 {
+        // The last word on it: the answer to the change is given before it is done.
+        return Err(Failure::NoLog(file.to_owned()));
+    }
+    // Written even where it says the same, as no `UPDATE` surely is. Its sync makes it safe that
+    // the side file was cut, and, where another program's reading kept it, all that is in it.
+    connection.pragma_update(None, "user_version", KNOWN)?;
     Ok(())
 }

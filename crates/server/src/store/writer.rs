@@ -81,7 +81,12 @@ impl Writer {
         let mut tasks = Vec::new();
         loop {
             let wait = self.patience();
-            match self.lane.take(BATCH, BATCH_BYTES, wait, &mut tasks) {
+            let taken = self.lane.take(BATCH, BATCH_BYTES, wait, &mut tasks);
+            if self.checkpointer.is_halted() {
+                // Who waits for an answer hears that the store is unavailable.
+                return;
+            }
+            match taken {
                 Taken::Closed => return,
                 Taken::Nothing if self.is_something_due() => self.work(&mut tasks),
                 Taken::Nothing => self.expire(),
@@ -123,8 +128,11 @@ impl Writer {
                     answers.push(answer);
                 }
                 Task::Expire(now) => self.expiry = Some(Expiry::new(now, self.durable_age)),
-                Task::Settle => Checkpointer::settle(&self.ledger.tables.connection),
+                Task::Settle => self.checkpointer.settle(&self.ledger.tables.connection),
             }
+        }
+        if self.checkpointer.is_halted() {
+            return;
         }
         let now = (self.clock)();
         let mut done = self.ledger.batch(now, &petitions, &publishes);

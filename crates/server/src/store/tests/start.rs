@@ -104,6 +104,16 @@ fn a_newer_or_foreign_file_is_refused_and_not_changed() {
     }
 }
 
+/// SQLite's layer with lock files shares no memory, as most network file systems do not.
+#[test]
+fn a_start_is_refused_where_there_can_be_no_write_ahead_log() {
+    let scratch = Scratch::new();
+    let disk = Some("unix-dotfile".to_owned());
+    let failure = Opened::open(&Options { disk, ..options(&scratch.data()) }).unwrap_err();
+    assert!(matches!(failure, Failure::NoLog(_)), "{failure}");
+    assert!(failure.to_string().contains("a disk of this machine with --data"), "{failure}");
+}
+
 #[test]
 fn one_directory_has_one_owner_until_it_goes() {
     let scratch = Scratch::new();
