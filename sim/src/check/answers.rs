@@ -13,7 +13,7 @@ use crate::world::APP;
 
 /// The change id that is made of random bytes.
 pub(super) fn change_of(seed: [u8; 16]) -> String {
-    let mut announcement = Announcement::new(APP, 1, 0, seed);
+    let mut announcement = Announcement::new(APP, 0, seed);
     announcement.reset_slots(&crate::world::resource(0));
     let first = announcement.into_drafts().into_iter().next();
     first.map_or_else(String::new, |draft| {

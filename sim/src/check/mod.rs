@@ -81,6 +81,8 @@ struct Kept {
     at: Millis,
     row: u64,
     what: Remembered,
+    /// It is not sure that it was this request that came first.
+    unsure: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -109,6 +111,8 @@ pub struct Checker {
     /// Random bytes that were handed out, by the change id that is made of them.
     seeds: BTreeMap<String, [u8; 16]>,
     learned: u64,
+    /// A row of this batch may be a command's, or its own time's.
+    unsure: bool,
     /// The latest time that it ever was. A restart may go back behind what stands in no row.
     latest: Millis,
     /// When the last row was written.
@@ -154,7 +158,7 @@ impl Checker {
     /// restart, and housekeeping had been there before.
     fn may_be_forgotten(&self, once: Option<Once>) -> bool {
         let kept = once.and_then(|once| self.keys.get(&once.key));
-        kept.is_none_or(|kept| self.latest >= kept.at.saturating_add(limits::IDEMPOTENCY))
+        kept.is_none_or(|kept| kept.unsure || self.latest >= kept.at.saturating_add(limits::IDEMPOTENCY))
     }
 
     /// It is so late now.
@@ -165,7 +169,7 @@ impl Checker {
 
     fn keep(&mut self, once: Option<Once>, row: &RowSeen, at: Millis, what: Remembered) {
         if let Some(once) = once {
-            self.keys.insert(once.key, Kept { body: once.body, at, row: row.row, what });
+            self.keys.insert(once.key, Kept { body: once.body, at, row: row.row, what, unsure: self.unsure });
         }
     }
 

@@ -71,6 +71,9 @@ impl World {
         if self.dice.one_in(3) {
             calls.extend(self.requests().0);
         }
+        if self.dice.one_in(6) {
+            self.plan_a_fault();
+        }
         let end = if self.dice.one_in(16) { End::DiesSilent } else { End::Answered };
         self.batch(calls, Vec::new(), end)?;
         self.settle()?;

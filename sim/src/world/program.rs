@@ -143,7 +143,11 @@ impl Program {
         }
         let command = self.command(naive, now);
         let body = self.made + 1;
-        let call = Call { command, once: self.key(body) };
+        // What a row tells of a resource does not say which of two changes it was; its key does.
+        let of_resource = matches!(&command, Command::Ask { act: Act::PutResource(_), .. });
+        let key = self.key(body);
+        let once = if of_resource { Some(Once { key: u128::from(body) << 96, body }) } else { key };
+        let call = Call { command, once };
         if call.once.is_some() {
             self.sent.push(call.clone());
             if self.sent.len() > 24 {
@@ -259,7 +263,7 @@ impl Program {
         let back = self.dice.below(some.len().min(12) as u64) as usize;
         match some.iter().rev().nth(back) {
             Some(found) => (found.id.clone(), found.fence, found.version, found.holder.clone()),
-            None => (ReservationId::derive([9; 16], 1), 1, 1, Principal::Backend),
+            None => (ReservationId::derive(1, [9; 16], 1), 1, 1, Principal::Backend),
         }
     }
 

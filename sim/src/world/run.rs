@@ -262,7 +262,7 @@ impl World {
         self.ask(End::Answered)
     }
 
-    fn plan_a_fault(&mut self) {
+    pub(super) fn plan_a_fault(&mut self) {
         let counts = self.site.disk.counts();
         let ahead = 1 + self.dice.below(40);
         let first = self.dice.one_in(2);
@@ -348,6 +348,8 @@ impl World {
         self.site.disk.plan(Plan::NONE);
         self.fault = None;
         self.restart(Loss::Power)?;
+        self.site.disk.plan(Plan::NONE);
+        self.fault = None;
         self.pass(2 * SECOND)?;
         self.quiet()?;
         let Some(process) = self.process.as_mut() else { return Err("there is no process".to_owned()) };
