@@ -5,7 +5,7 @@
 
 /// What dice are rolled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// How far the operation came at which the disk crashed.
     Crash = 1,
     /// What a loss of power left.
@@ -16,20 +16,24 @@ pub(super) enum Purpose {
     Random = 4,
     /// Which faults a plan has.
     Plan = 5,
+    /// What people do, and when.
+    Program = 6,
+    /// What the ledger takes for random.
+    Seed = 7,
 }
 
 /// A row of rolls (SplitMix64).
 #[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64, purpose: Purpose, number: u64) -> Self {
+    pub(crate) fn new(seed: u64, purpose: Purpose, number: u64) -> Self {
         let mut dice = Self(seed ^ (purpose as u64) << 56);
         let first = dice.roll();
         Self(first.wrapping_add(number))
     }
 
-    pub(super) fn roll(&mut self) -> u64 {
+    pub(crate) fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -39,15 +43,15 @@ impl Dice {
 
     /// A number below the bound, or 0 if there is none. The bias of the remainder is of no
     /// consequence here.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.roll() % bound.max(1)
     }
 
-    pub(super) fn one_in(&mut self, sides: u64) -> bool {
+    pub(crate) fn one_in(&mut self, sides: u64) -> bool {
         self.below(sides) == 0
     }
 
-    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for end in (1..items.len()).rev() {
             items.swap(end, self.below(end as u64 + 1) as usize);
         }

@@ -14,7 +14,7 @@
 //! without what was written before it.
 
 mod calls;
-mod dice;
+pub(crate) mod dice;
 mod file;
 mod locks;
 mod plan;

@@ -171,7 +171,8 @@ fn found(connection: &Connection) -> Result<BTreeMap<i64, bool>> {
              UNION ALL SELECT work, -1, count FROM sums
          ) GROUP BY work",
     )?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? == row.get(2)?)))?;
+    let rows =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)))?;
     rows.collect()
 }
 

@@ -33,6 +33,7 @@ use rusqlite::Connection;
 use super::expiry::Expiry;
 use super::failure::Failure;
 use super::look::look;
+use super::page::{LedgerPage, LedgerRead, page};
 use super::ruling::{Look, Petition, Sighting, plainly};
 use super::submission::{Publish, broken};
 use super::tables::{self, Outcome, Tables};
@@ -158,6 +159,11 @@ impl Ledger {
     /// Looks at what is committed.
     pub fn look(&mut self, app: AppId, wanted: &Look) -> Result<Sighting, Failure> {
         look(&mut self.tables.connection, app, wanted)
+    }
+
+    /// Reads a page of the durable channels.
+    pub fn read(&mut self, read: &LedgerRead) -> Result<LedgerPage, Failure> {
+        page(&mut self.tables.connection, read)
     }
 
     /// When something is to be done although nobody asks; at once, if that is past.
