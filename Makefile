@@ -15,7 +15,7 @@ WORK    := .work
 export BINARY_UNDER_TEST = $(abspath $(BIN))
 
 .PHONY: help run build release fmt lint setup deps test check unit bench-test tally-test conformance autobahn clients \
-	browser fuzz-short docs-test deny mutants fuzz soak bench
+	api browser fuzz-short docs-test deny mutants fuzz soak bench
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -56,7 +56,7 @@ tally-test: ## Does the count at the end of a run count right?
 	cd conformance && $(PYTHON) -m unittest 2>&1
 
 conformance: ## Programs that others wrote, against our binary.
-conformance: autobahn clients browser
+conformance: autobahn clients api browser
 
 autobahn: build ## The Autobahn suite for WebSocket servers, its quick part.
 	$(PYTHON) conformance/autobahn/run.py quick
@@ -64,6 +64,9 @@ autobahn: build ## The Autobahn suite for WebSocket servers, its quick part.
 clients: build ## WebSocket and EventSource clients from npm and PyPI.
 	cd conformance/clients && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
 	node --test --test-reporter=tap conformance/clients/*.test.mjs
+
+api: build ## Schemathesis: every answer is one that openapi.json describes; as far as it comes in a minute.
+	$(PYTHON) conformance/api/run.py quick
 
 browser: build ## The start page and the browser's own transports, in Chromium.
 	node --test --test-reporter=tap --test-concurrency=1 conformance/browser/*.test.mjs
@@ -97,6 +100,10 @@ soak: ## The same tests with their full counts; takes hours. Its record is bench
 .PHONY: autobahn-full
 autobahn-full: build
 	$(PYTHON) conformance/autobahn/run.py full
+
+.PHONY: api-full
+api-full: build
+	$(PYTHON) conformance/api/run.py full
 
 mutants: ## Known bugs, planted one at a time in a copy: is each of them caught?
 	$(PYTHON) sim/mutants.py

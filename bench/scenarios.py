@@ -11,6 +11,7 @@ import statistics
 import typing
 
 import servers
+import watchers
 
 
 @dataclasses.dataclass
@@ -118,7 +119,7 @@ def both(*options):
 def all_scenarios(quick):
     seconds = 1 if quick else 4
     timed = ["--duration", seconds, "--warmup", 0.5]
-    return [*fan_out(timed), *channels(timed, seconds), *connections(), *details(seconds)]
+    return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(timed, seconds), *details(seconds)]
 
 
 def fan_out(timed):
@@ -202,6 +203,24 @@ def connections():
                     lambda round: growth("deskbell")(round) / growth("limit")(round), most=1.25),
              Target("CPU per connect, the last 5,000 / the first", growth("deskbell")),
              Target("the same of the yardstick", growth("limit"))]),
+    ]
+
+
+def told_by_the_ledger(binaries, run):
+    """The yardstick as ever; Deskbell as a backend holds and releases."""
+    if run.server == "limit":
+        with start(run.server, binaries) as server:
+            return servers.generate(binaries, server, run.options)
+    return watchers.watched(binaries, run)
+
+
+def ledger(timed, seconds):
+    return [
+        Scenario(
+            "watchers-1k", "One resource, 1,000 screens that watch it, a hold or a release at a time",
+            {"limit": Run("limit", ["--connections", watchers.WATCHERS, *timed]), "deskbell": Run("deskbell", [seconds])},
+            [Target("deltas per CPU second, deskbell / limit", per_cpu_ratio("deskbell", "limit"), least=0.93)],
+            measure=told_by_the_ledger),
     ]
 
 

@@ -29,6 +29,7 @@ PARTS = {
                ["cargo", "test", "--locked", "--profile", "quick", "-p", "deskbell", "--test", "suite", "--",
                 "--test-threads=1", "--nocapture", *COUNTED]),
     "autobahn": ("Every case of the Autobahn suite", ["make", "BIN=target/quick/deskbell", "autobahn-full"]),
+    "api": ("Schemathesis for ten minutes", ["make", "BIN=target/quick/deskbell", "api-full"]),
     "fuzz": ("Every fuzz target, guided by coverage", ["make", "fuzz"]),
 }
 

@@ -9,12 +9,16 @@ mkdir -p "$work"
 ./autobahn/setup.sh "$work/autobahn"
 
 # A copy of the list that was installed stands beside it: a second run is over at once.
-if ! cmp -s clients/requirements.txt "$work/python/installed.txt"; then
-    rm -rf "$work/python"
-    python3 -m venv "$work/python"
-    "$work/python/bin/python" -m pip --disable-pip-version-check install -q -r clients/requirements.txt
-    cp clients/requirements.txt "$work/python/installed.txt"
-fi
+python_packages() {
+    if ! cmp -s "$1" "$2/installed.txt"; then
+        rm -rf "$2"
+        python3 -m venv "$2"
+        "$2/bin/python" -m pip --disable-pip-version-check install -q -r "$1"
+        cp "$1" "$2/installed.txt"
+    fi
+}
+python_packages clients/requirements.txt "$work/python"
+python_packages api/requirements.txt "$work/schemathesis"
 
 if ! cmp -s package-lock.json node_modules/installed.json; then
     npm ci --silent --no-audit --no-fund

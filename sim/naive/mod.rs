@@ -341,7 +341,7 @@ impl Turn<'_> {
     fn new_reservation(&mut self, state: State, holder: Principal, claims: Vec<Granted>) -> Reservation {
         self.made += 1;
         Reservation {
-            id: ReservationId::derive(self.seed, self.made),
+            id: ReservationId::derive(self.now, self.seed, self.made),
             holder,
             state,
             claims,

@@ -15,6 +15,7 @@
 //! | [`log`] | the one total order of an app's events: append, the ring, the one read |
 //! | [`presence`] | who is here, with leases and grace |
 //! | [`reservation`] | who may claim what, when: the rule of the ledger |
+//! | [`selection`] | how many look at which time, for a moment |
 //! | [`projection`] | one event, every screen, each in its own words |
 //! | [`access`] | may this identity do this on that channel |
 //! | [`session`] | identity, subscriptions, resume key and generation of one tab |
@@ -43,5 +44,6 @@ pub mod projection;
 pub mod rate;
 pub mod refusal;
 pub mod reservation;
+pub mod selection;
 pub mod session;
 pub mod vocabulary;

@@ -270,6 +270,10 @@ pub const SLOTS_WINDOW: Millis = 31 * DAY;
 pub const LEDGER_ASKS: usize = 32;
 /// Time for which somebody counts as looking at a slot after having said so.
 pub const SELECTION: Millis = 30 * SECOND;
+/// Times that one connection looks at: a calendar with some open days.
+pub const SELECTIONS_PER_CONNECTION: usize = 16;
+/// Selections of an app, 200 bytes each; who comes later is not counted.
+pub const SELECTIONS: usize = 100_000;
 /// Rows of the table of projections; each is looked at when somebody subscribes.
 pub const PROJECTIONS: usize = 500;
 /// Values of the data that one projection makes.

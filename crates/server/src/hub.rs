@@ -22,6 +22,7 @@ use crate::clock;
 use crate::door::Front;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
+use crate::selections::Watched;
 use crate::shard::{Directory, Mailbox, Tuning};
 use crate::store::{self, Receipt, Store};
 
@@ -44,6 +45,8 @@ pub struct Hub {
     pub front: ArcSwap<Front>,
     /// Who is connected, and holds something by it.
     pub attendance: Attendance,
+    /// Who looks at what.
+    pub watched: Watched,
     /// Rates of addresses and identities.
     pub limiter: Limiter,
     /// Counters.

@@ -21,6 +21,7 @@ pub mod logging;
 pub mod metrics;
 pub mod open_files;
 pub mod run;
+pub mod selections;
 pub mod shard;
 pub mod store;
 pub mod tls;

@@ -28,7 +28,6 @@ use crate::mac;
 pub struct Announcement {
     app: AppId,
     now: Millis,
-    position: u64,
     change: String,
     /// What is being told, so that its events for several audiences can be known for the same.
     about: usize,
@@ -44,8 +43,9 @@ pub struct View<'a> {
     pub state: State,
     /// What it claims.
     pub claims: Vec<&'a Claim>,
-    /// The ledger position of its last change.
-    pub version: u64,
+    /// The ledger position of its last change. It would tell others how much is booked here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// When it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Millis>,
@@ -89,7 +89,7 @@ impl<'a> View<'a> {
             id: reservation.id.as_str(),
             state: reservation.state,
             claims: reservation.claims.iter().map(|granted| &granted.claim).collect(),
-            version: reservation.version,
+            version: Some(reservation.version).filter(|_| sight >= Sight::Holder),
             expires_at: reservation.expires_at,
             offer: reservation.offer.as_ref().map(crate::ids::WaitId::as_str),
             external_ref: reservation.external_ref.as_ref().filter(|_| sight >= Sight::Own),
@@ -141,7 +141,6 @@ struct OfWait<'a> {
 #[derive(Serialize)]
 struct OfSlots<'a> {
     resource: &'a ResourceId,
-    position: u64,
     segments: Vec<Segment>,
 }
 
@@ -151,13 +150,13 @@ struct OfResource<'a> {
 }
 
 impl Announcement {
-    /// Begins one for the change at a position. `seed` is that of the change's [`Moment`](super::Moment).
-    pub fn new(app: AppId, position: u64, now: Millis, seed: [u8; 16]) -> Self {
+    /// Begins one for a change. `seed` is that of the change's [`Moment`](super::Moment).
+    pub fn new(app: AppId, now: Millis, seed: [u8; 16]) -> Self {
         use base64::Engine as _;
         // The seed itself would give away the ids that are made of it.
         let tag = mac::tag(&seed, &[b"change"]);
         let change = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&tag[..12]);
-        Self { app, now, position, change, about: 0, drafts: Vec::new() }
+        Self { app, now, change, about: 0, drafts: Vec::new() }
     }
 
     /// The events, next to each other in the log under the change's id.
@@ -232,7 +231,7 @@ impl Announcement {
             }
             let pieces: Vec<_> = span.days().flat_map(|day| slice.day(id, day)).cloned().collect();
             let segments = resource.shown(&pieces, *span, self.now);
-            let data = OfSlots { resource: id, position: self.position, segments };
+            let data = OfSlots { resource: id, segments };
             self.push(&format!("slots:{id}"), "slots.delta", &data);
         }
     }

@@ -66,7 +66,9 @@ pub struct ShownReply<'a> {
     #[serde(skip_serializing_if = "<[ReservationId]>::is_empty")]
     evicted: &'a [ReservationId],
     now: Millis,
-    position: u64,
+    /// Of backends alone: it tells how much is booked here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
 }
 
 impl Onlooker<'_> {
@@ -121,7 +123,7 @@ impl Onlooker<'_> {
             conflicts: &reply.conflicts,
             evicted: &reply.evicted,
             now: self.now,
-            position: reply.position,
+            position: self.actor.is_backend().then_some(reply.position),
         }
     }
 }

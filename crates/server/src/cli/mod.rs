@@ -6,6 +6,7 @@ mod configuration;
 mod connect;
 mod doctor;
 mod flags;
+mod holds;
 mod http_client;
 mod inspect;
 mod remote;
@@ -52,6 +53,8 @@ enum Command {
     Status(inspect::InspectArgs),
     /// Print the sessions of a running server, one a line
     Sessions(inspect::InspectArgs),
+    /// Print what is held on a running server, one a line, or end a hold
+    Holds(holds::HoldsArgs),
     /// Ask a running server whether it is well; the exit code says it
     Health(inspect::HealthArgs),
     /// Measure a server: many connections, publishes at a rate or flat out, losses counted
@@ -130,6 +133,7 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Cl
         Command::Tail(args) => tail::run(args, out, err),
         Command::Status(args) => inspect::status(args, out),
         Command::Sessions(args) => inspect::sessions(args, out),
+        Command::Holds(args) => holds::run(args, out),
         Command::Health(args) => inspect::health(args, out),
         Command::Bench(options) => bench(*options, out),
         Command::Doctor(args) => doctor::run(args, crate::clock::now_ms(), out),

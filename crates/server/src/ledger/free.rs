@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deskbell_core::calendar::Openings;
 use deskbell_core::ids::ResourceId;
 use deskbell_core::limits::{self, Millis};
-use deskbell_core::position::Position;
+use deskbell_core::position::{Position, ledger};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::reservation::{Asked, Segment, Span, starts, within_hours};
 use deskbell_core::vocabulary::Availability;
@@ -38,7 +38,6 @@ pub struct ShownFree {
     #[serde(skip_serializing_if = "Option::is_none")]
     starts: Option<Vec<Millis>>,
     now: Millis,
-    position: u64,
 }
 
 /// Looks at what is free. `heard` hears it on a thread of the store, and hands it on.
@@ -84,7 +83,7 @@ impl Found {
             let claim = Asked { duration, units: asked.units, before, after, step };
             openings.as_ref().map_or_else(Vec::new, |openings| starts(&segments, openings, claim, now))
         });
-        (head.ledger, head.ledger_check) = (sighting.position, sighting.check);
+        (head.ledger, head.ledger_check) = (ledger::end(sighting.position), sighting.check);
         let shown = ShownFree {
             resource: resource.id.clone(),
             start: asked.window.start,
@@ -96,7 +95,6 @@ impl Found {
             ),
             starts,
             now,
-            position: sighting.position,
         };
         Ok((shown, head))
     }

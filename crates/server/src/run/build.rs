@@ -30,6 +30,7 @@ use crate::identity;
 use crate::limiter::Limiter;
 use crate::log::AppLog;
 use crate::metrics::Metrics;
+use crate::selections::Watched;
 use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
 use crate::store::{Feed, Opened, Options, Seed, World};
 use crate::tls::Acceptor;
@@ -93,6 +94,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         tuning: ArcSwap::from_pointee(tuning(settings)),
         front: ArcSwap::from_pointee(front(settings)),
         attendance: Attendance::default(),
+        watched: Watched::new(settings.apps.len()),
         limiter: Limiter::default(),
         metrics: Metrics::default(),
         runtime: tokio::runtime::Handle::current(),

@@ -21,6 +21,7 @@ use crate::door::Door;
 use crate::http;
 use crate::hub::Hub;
 use crate::logging::{self, Logging};
+use crate::selections;
 use crate::tls::Acceptor;
 
 /// Channels that one sweep looks at.
@@ -152,6 +153,7 @@ async fn keep_house(hub: Arc<Hub>) {
         for app in &hub.apps {
             app.log.with(|log| log.sweep(SWEEP, now));
         }
+        selections::expire(&hub, now);
         if turns.is_multiple_of(60) {
             hub.store.expire(now);
         }

@@ -46,7 +46,8 @@ impl Shard {
                 self.look_up(slot, asked, reference);
                 return;
             }
-            Command::Select(_) | Command::Deselect(_) => Err(Self::no_selections()),
+            Command::Select(watched) => self.select(slot, watched),
+            Command::Deselect(watched) => self.deselect(slot, &watched),
             Command::Ping => {
                 self.say(slot, &Notice::Pong, &reference);
                 return;

@@ -34,6 +34,8 @@ pub struct Client {
     pub transient: bool,
     /// Follows every channel.
     pub everything: bool,
+    /// It has looked at some time.
+    pub selects: bool,
     /// Frames that wait for an answer from outside.
     pub parked_frames: u8,
     /// When the client last gave a sign of life.
@@ -121,6 +123,7 @@ impl Client {
             parked: false,
             transient: false,
             everything: false,
+            selects: false,
             parked_frames: 0,
             heard: now,
             bucket: Bucket::default(),

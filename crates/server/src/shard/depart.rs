@@ -79,6 +79,7 @@ impl Shard {
     fn disconnect_slot(&mut self, slot: u32) {
         self.live -= 1;
         self.stay_away(slot);
+        self.look_away(slot);
         let mut sink = std::mem::take(&mut self.sinks[slot as usize]);
         if let Some(source) = sink.source() {
             // A socket that was never watched has nothing to be taken off.

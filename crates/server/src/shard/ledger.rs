@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use deskbell_core::access::{Action, Identity};
-use deskbell_core::ids::{ChannelName, Principal};
-use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::ids::{ChannelName, Principal, ResourceId};
+use deskbell_core::refusal::Refusal;
 use deskbell_core::reservation::{Onlooker, Plea};
-use deskbell_core::vocabulary::{Availability, Notice};
+use deskbell_core::selection::Viewer;
+use deskbell_core::vocabulary::{Availability, Notice, Slot};
 use deskbell_wire::ledger::write_members;
 use deskbell_wire::native::Reference;
 
 use super::Shard;
-use super::mailbox::Letter;
+use super::mailbox::{Handle, Letter};
 use super::waiting::Answer;
 use crate::ledger::{self, Found};
+use crate::selections;
 use crate::store::Ruling;
 
 impl Shard {
@@ -57,7 +59,7 @@ impl Shard {
     /// Looks up what is free for a client.
     pub(super) fn look_up(&mut self, slot: u32, asked: Availability, reference: Reference) {
         let handle = self.handle(slot);
-        if let Err(refusal) = self.may_look(slot, &asked) {
+        if let Err(refusal) = self.may_look(slot, &asked.resource) {
             self.say(slot, &Notice::Error(&refusal), &reference);
             return;
         }
@@ -70,9 +72,10 @@ impl Shard {
         });
     }
 
-    fn may_look(&self, slot: u32, asked: &Availability) -> Result<(), Refusal> {
-        let channel = ChannelName::parse(&format!("slots:{}", asked.resource))?;
-        self.may(slot, Action::Subscribe, &channel).map(|_| ())
+    /// Whoever may subscribe to a resource's free times may look at them.
+    fn may_look(&self, slot: u32, resource: &ResourceId) -> Result<usize, Refusal> {
+        let channel = ChannelName::parse(&format!("slots:{resource}"))?;
+        self.may(slot, Action::Subscribe, &channel)
     }
 
     /// What is free was seen.
@@ -120,8 +123,35 @@ impl Shard {
         }
     }
 
-    /// Selections are not kept by this server.
-    pub(super) fn no_selections() -> Refusal {
-        Refusal::new(Code::Unavailable, "selections are not kept here")
+    /// The client looks at a time.
+    pub(super) fn select(&mut self, slot: u32, watched: Slot) -> Result<bool, Refusal> {
+        let app = self.may_look(slot, &watched.resource)?;
+        selections::select(&self.hub, app, self.viewer(slot), watched, self.now)?;
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.selects = true;
+        }
+        Ok(true)
+    }
+
+    /// It does not any more.
+    pub(super) fn deselect(&mut self, slot: u32, watched: &Slot) -> Result<bool, Refusal> {
+        let app = self.may_look(slot, &watched.resource)?;
+        selections::deselect(&self.hub, app, self.viewer(slot), watched, self.now);
+        Ok(true)
+    }
+
+    /// A connection that ends looks at nothing.
+    pub(super) fn look_away(&mut self, slot: u32) {
+        let viewer = self.viewer(slot);
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        if std::mem::take(&mut client.selects) {
+            let app = usize::from(client.app);
+            selections::gone(&self.hub, app, viewer, self.now);
+        }
+    }
+
+    fn viewer(&self, slot: u32) -> Viewer {
+        let Handle { shard, slot, stamp } = self.handle(slot);
+        Viewer(u128::from(shard) << 64 | u128::from(slot) << 32 | u128::from(stamp))
     }
 }

@@ -57,6 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "logging",
             "metrics",
             "open_files",
+            "selections",
             "shard",
             "store",
             "tls",
@@ -67,10 +68,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("door", &["app", "clock", "hub", "limiter", "shard", "tls"]),
     ("http", &["app", "clock", "door", "hub", "identity", "ledger", "limiter", "shard", "store"]),
     // Where events go out. A shard knows neither the HTTP API nor the configuration.
-    ("shard", &["bell", "clock", "door", "hub", "identity", "ledger", "limiter", "store"]),
+    ("shard", &["bell", "clock", "door", "hub", "identity", "ledger", "limiter", "selections", "store"]),
     // Where publishes cross over, and what every part can reach.
+    ("selections", &["hub"]),
     ("ledger", &["app", "clock", "hub", "store"]),
-    ("hub", &["app", "attendance", "clock", "door", "limiter", "metrics", "shard", "store"]),
+    ("hub", &["app", "attendance", "clock", "door", "limiter", "metrics", "selections", "shard", "store"]),
     ("app", &["identity", "log"]),
     // Parts that know of few others. The store, the limiter, the clock and the options know of none.
     ("identity", &["tls"]),

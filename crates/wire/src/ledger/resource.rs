@@ -28,6 +28,7 @@ pub fn wish(id: ResourceId, fields: &mut Fields<'_>) -> Result<ResourceWish, Ref
 fn time_zone(fields: &mut Fields<'_>) -> Result<TimeZone, Refusal> {
     let zone = fields.text("time_zone")?;
     TimeZone::parse(zone.as_deref().unwrap_or("UTC"))
+        .map_err(|no| Refusal::new(no.code, format!("`time_zone`: {}", no.message)))
 }
 
 fn hours(fields: &mut Fields<'_>) -> Result<Hours, Refusal> {

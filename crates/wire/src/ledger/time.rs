@@ -54,6 +54,31 @@ pub fn of_number(field: &str, number: Option<u64>) -> Result<Millis, Refusal> {
     })
 }
 
+/// Writes an instant in UTC, to the second.
+///
+/// ```
+/// use deskbell_wire::ledger::time::to_text;
+/// assert_eq!(to_text(1_795_683_600_500), "2026-11-26T09:00:00Z");
+/// ```
+pub fn to_text(at: Millis) -> String {
+    let (year, month, day) = civil(at / DAY);
+    let rest = at % DAY;
+    let (hour, minute, second) = (rest / HOUR, rest / MINUTE % 60, rest / SECOND % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The date of a day since 1970. Years are counted from March, so that a leap day is the last of its year.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (year + era * 400 + u64::from(month <= 2), month, day)
+}
+
 enum Wrong {
     Form,
     NoOffset,
@@ -215,7 +240,7 @@ mod tests {
         fn reading_is_the_opposite_of_writing(at in 0..=LATEST, ahead in -1_439i64..=1_439) {
             let local = at as i64 + ahead * MINUTE as i64;
             prop_assume!((0..=LATEST as i64).contains(&local));
-            let (year, month, day) = civil(local / DAY as i64);
+            let (year, month, day) = civil(local as u64 / DAY);
             let rest = local % DAY as i64;
             let sign = if ahead < 0 { '-' } else { '+' };
             let text = format!(
@@ -224,23 +249,12 @@ mod tests {
                 ahead.abs() / 60, ahead.abs() % 60
             );
             prop_assert_eq!(of_text("t", &text), Ok(at), "{}", text);
+            prop_assert_eq!(of_text("t", &to_text(at)), Ok(at / SECOND * SECOND));
         }
 
         #[test]
         fn no_text_panics(text: String, shaped in "[0-9TtZz:+. -]{0,40}") {
             let _ = (of_text("t", &text), of_text("t", &shaped), of_query("t", &text), of_query("t", &shaped));
         }
-    }
-
-    fn civil(days: i64) -> (i64, i64, i64) {
-        let shifted = days + 719_468;
-        let era = shifted / 146_097;
-        let of_era = shifted % 146_097;
-        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year + year / 4 - year / 100);
-        let shifted_month = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        (year + era * 400 + i64::from(month <= 2), month, day)
     }
 }

@@ -212,7 +212,7 @@ impl Work<'_> {
 
     fn next_reservation_id(&mut self) -> ReservationId {
         self.made += 1;
-        ReservationId::derive(self.moment.seed, self.made)
+        ReservationId::derive(self.moment.now, self.moment.seed, self.made)
     }
 
     /// Is the actor somebody who may do everything with this reservation?

@@ -96,7 +96,10 @@ impl Deed {
         let live: Vec<_> = all.iter().filter(|reservation| !reservation.state.is_over()).collect();
         let some = if self.a < 220 { live } else { all.iter().collect() };
         let nth = usize::from(self.b) % some.len().max(1);
-        some.iter().rev().nth(nth).map_or_else(|| ReservationId::derive([9; 16], 1), |found| found.id.clone())
+        some.iter()
+            .rev()
+            .nth(nth)
+            .map_or_else(|| ReservationId::derive(0, [9; 16], 1), |found| found.id.clone())
     }
 
     fn pick_wait(self, play: &Play) -> WaitId {

@@ -15,7 +15,7 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
     let piece = (0u64..60, 1u64..40, 1u32..3, prop::option::of(0u64..20), any::<bool>());
     let piece = piece.prop_map(|(start, length, units, until, held)| Piece {
         span: Span { start, end: start + length },
-        reservation: ReservationId::derive([1; 16], units),
+        reservation: ReservationId::derive(0, [1; 16], units),
         nth: 0,
         units,
         by: if held { By::Held } else { By::Booked },
@@ -134,7 +134,7 @@ fn every_channel_is_told_only_what_its_readers_may_know() {
     slice.put_resource(&resource(0), Some(std::sync::Arc::new(play.naive.resources[0].clone())));
     let mut channels = std::collections::BTreeSet::new();
     for change in &changes {
-        let mut told = Announcement::new(AppId(1), change.reply.position, change.reply.now, [5; 16]);
+        let mut told = Announcement::new(AppId(1), change.reply.now, [5; 16]);
         told.tell(change, &slice);
         for draft in told.into_drafts() {
             let (channel, text) = shown(&draft);
@@ -178,7 +178,7 @@ fn a_delta_of_days_that_are_not_known_says_to_load_anew() {
     let naive: &Naive = &play.naive;
     slice.put_resource(&resource(0), Some(std::sync::Arc::new(naive.resources[0].clone())));
     let touched = Touched::from([(resource(0), Span { start: MIDNIGHT, end: MIDNIGHT + MINUTE })]);
-    let mut told = Announcement::new(AppId(1), 1, 0, [0; 16]);
+    let mut told = Announcement::new(AppId(1), 0, [0; 16]);
     told.slots(&touched, &slice);
     slice.put_day(&resource(0), MIDNIGHT / limits::DAY, Vec::new());
     told.slots(&touched, &slice);

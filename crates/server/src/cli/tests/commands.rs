@@ -105,6 +105,35 @@ fn status_prints_one_number_a_line() {
 }
 
 #[test]
+fn holds_are_printed_one_a_line_over_all_pages_and_released_by_id() {
+    let hold = |id: &str| {
+        format!(
+            r#"{{"id":"{id}","state":"held","holder":"user:7","fence":4,"ttl_ms":61000,"email":"a@b.test",
+                "claims":[{{"resource":"dr-7","start":1795683600000,"end":1795687200000,"units":1}}]}}"#
+        )
+    };
+    let first = format!(r#"{{"reservations":[{}],"next":"r_1","now":1,"position":9}}"#, hold("r_1"));
+    let second = format!(r#"{{"reservations":[{}],"now":1,"position":9}}"#, hold("r_2"));
+    let released = r#"{"reservation":{"id":"r_1","state":"released"}}"#;
+    let pages = [first.as_str(), &second, released, r#"{"reservations":[]}"#];
+    let server = Answering::with(pages.iter().map(|page| answer("200 OK", page)).collect());
+    let url = server.url();
+    let ran = deskbell(&["holds", "--user", "7", "--url", &url, "--secret", "s"]);
+    let rest = "holder=user:7 ends_in=61s fence=4 dr-7[2026-11-26T09:00:00Z/2026-11-26T10:00:00Z)x1";
+    assert_eq!(ran.out, format!("r_1 {rest}\nr_2 {rest}\n"), "no address of anybody");
+    assert_eq!(
+        deskbell(&["holds", "release", "r_1", "--url", &url, "--secret", "s"]).out,
+        "r_1 is released\n"
+    );
+    assert_eq!(deskbell(&["holds", "--url", &url, "--secret", "s"]).out, "nothing is held\n");
+    assert_eq!(deskbell(&["holds", "release", "../x", "--url", &url, "--secret", "s"]).code, 2);
+    let requests = server.requests();
+    assert!(requests[0].starts_with("GET /v1/holds?limit=500&user=7 HTTP/1.1\r\n"));
+    assert!(requests[1].starts_with("GET /v1/holds?limit=500&user=7&after=r_1 HTTP/1.1\r\n"));
+    assert!(requests[2].starts_with("POST /v1/holds/r_1/release HTTP/1.1\r\n"));
+}
+
+#[test]
 fn sessions_prints_one_a_line() {
     let list = r#"{"sessions":[{"session":"s1","user":"u 1"},{"session":"s2","user":null}]}"#;
     let server = Answering::with(vec![answer("200 OK", list), answer("200 OK", "[]")]);
@@ -305,6 +334,7 @@ fn the_pages_the_help_and_the_completions_are_printed() {
         "tail",
         "status",
         "sessions",
+        "holds",
         "health",
         "doctor",
         "completions",

@@ -55,7 +55,8 @@ struct Reservations<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<&'a str>,
     now: Millis,
-    position: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +65,8 @@ struct Waits<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<u64>,
     now: Millis,
-    position: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
 }
 
 /// Lists resources by id.
@@ -128,7 +130,7 @@ async fn list(hub: &Arc<Hub>, asked: &Asked, states: Vec<Stand>) -> Result<Respo
         reservations: reservations.collect(),
         next: found.last().filter(|_| more).map(|last| last.id.as_str()),
         now: onlooker.now,
-        position: sighting.position,
+        position: actor.is_backend().then_some(sighting.position),
     }))
 }
 
@@ -177,7 +179,8 @@ fn filter(query: &Query, states: Vec<Stand>) -> Result<Filter, Refusal> {
 pub async fn waits(State(hub): State<Arc<Hub>>, caller: Caller) -> Result<Response, Problem> {
     let (query, actor) = (&caller.0.query, actor(&hub, &caller.0));
     query.only(&["user", "resource", "after", "limit", TOKEN])?;
-    let limit = limit(query)?;
+    // A place in the list is a number of the ledger; whoever may not know one has few entries, on one page.
+    let limit = if actor.is_backend() { limit(query)? } else { MOST };
     let mut principal = parsed(query, "user", UserId::parse)?.map(Principal::User);
     if !actor.is_backend() {
         if principal.as_ref().is_some_and(|named| *named != actor.identity.principal) {
@@ -196,9 +199,9 @@ pub async fn waits(State(hub): State<Arc<Hub>>, caller: Caller) -> Result<Respon
     let onlooker = ledger::onlooker(&hub, &actor);
     Ok(answer::of(&Waits {
         waits: found.iter().filter_map(|wait| onlooker.wait(wait)).collect(),
-        next: found.last().filter(|_| more).map(|last| last.joined),
+        next: found.last().filter(|_| more && actor.is_backend()).map(|last| last.joined),
         now: onlooker.now,
-        position: sighting.position,
+        position: actor.is_backend().then_some(sighting.position),
     }))
 }
 

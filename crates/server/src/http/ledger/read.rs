@@ -26,14 +26,16 @@ use crate::store::{Look, Seen};
 struct OneReservation<'a> {
     reservation: ShownReservation<'a>,
     now: Millis,
-    position: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
 }
 
 #[derive(Serialize)]
 struct OneWait<'a> {
     wait: WaitView<'a>,
     now: Millis,
-    position: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -99,7 +101,8 @@ pub async fn reservation(
     let serves = serves(&hub, &caller.0, &onlooker, &actor, &found).await?;
     let sight = onlooker.sight(&found, serves).ok_or_else(nobody)?;
     let reservation = onlooker.reservation(&found, sight);
-    Ok(answer::of(&OneReservation { reservation, now: onlooker.now, position: sighting.position }))
+    let position = actor.is_backend().then_some(sighting.position);
+    Ok(answer::of(&OneReservation { reservation, now: onlooker.now, position }))
 }
 
 /// Does the caller serve at every resource of a reservation? It is looked up only where that decides.
@@ -146,7 +149,8 @@ pub async fn wait(
     let actor = actor(&hub, &caller.0);
     let onlooker = ledger::onlooker(&hub, &actor);
     let wait = onlooker.wait(&found).ok_or_else(nobody)?;
-    Ok(answer::of(&OneWait { wait, now: onlooker.now, position: sighting.position }))
+    let position = actor.is_backend().then_some(sighting.position);
+    Ok(answer::of(&OneWait { wait, now: onlooker.now, position }))
 }
 
 /// Tells all blocks of a source.

@@ -166,8 +166,7 @@ impl Desk<'_> {
         if due.is_empty() {
             return Ok(Fruit::Nothing);
         }
-        let position = self.tables.head(self.book.app)?.row + 1;
-        let mut announcement = Announcement::new(self.book.app, position, self.now, self.seed);
+        let mut announcement = Announcement::new(self.book.app, self.now, self.seed);
         self.slots(&mut announcement, &due)?;
         let drafts = announcement.into_drafts();
         if drafts.is_empty() {
@@ -189,7 +188,7 @@ impl Desk<'_> {
         let position = self.tables.head(self.book.app)?.row + 1;
         let moment = Moment { now: self.now, position, seed: self.seed };
         match decision(&self.tables.connection, self.book, moment, command)? {
-            Decision::Change(change) => self.write(*change, position, once),
+            Decision::Change(change) => self.write(*change, once),
             Decision::Same(reply) => Ok(Written::Same(*reply)),
             Decision::Refused(refused) => Ok(Written::Refused(refused)),
             Decision::NeedMore(keys) => {
@@ -203,10 +202,10 @@ impl Desk<'_> {
         }
     }
 
-    fn write(&mut self, change: Change, position: u64, once: Option<Once>) -> Result<Written, Failure> {
+    fn write(&mut self, change: Change, once: Option<Once>) -> Result<Written, Failure> {
         let touched = self.book.slice.apply(&change);
         self.know_resources(&change)?;
-        let mut announcement = Announcement::new(self.book.app, position, self.now, self.seed);
+        let mut announcement = Announcement::new(self.book.app, self.now, self.seed);
         announcement.tell(&change, &self.book.slice);
         self.book.owed.add(touched.clone());
         let due = self.book.take_owed(self.now);

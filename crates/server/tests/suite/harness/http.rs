@@ -91,7 +91,8 @@ pub fn try_request(
     let _ = stream.write_all(body.unwrap_or_default().as_bytes());
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes);
-    parse(&bytes).filter(Answer::is_whole)
+    // The answer to a HEAD says how long a body would be.
+    parse(&bytes).filter(|answer| method == "HEAD" || answer.is_whole())
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {

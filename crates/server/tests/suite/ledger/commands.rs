@@ -129,3 +129,31 @@ fn frames_that_wait_for_the_ledger_are_parked_and_all_answered() {
     assert_eq!(refs, [json!("h"), json!("p")]);
     world.finish();
 }
+
+#[test]
+fn selections_are_counted_told_to_everybody_and_gone_with_their_connection() {
+    let world = World::start("");
+    let (start, end) = (day(), day() + HOUR);
+    let look = |kind: &str| json!({"type": kind, "resource": "dr-7", "start": start, "end": end});
+    let mut watch = world.server.ws();
+    watch.subscribe("selections:dr-7");
+    let (mut first, mut second) = (world.server.ws(), world.server.ws());
+    let mut expect = |viewers: u64| {
+        let event = watch.expect("event");
+        assert_eq!(event["name"], "selection.changed");
+        let expected = json!({"resource": "dr-7", "start": start, "end": end, "viewers": viewers});
+        assert_eq!(event["data"], expected, "and nothing else is told");
+    };
+    assert_eq!(first.ask(look("select"))["type"], "ok");
+    expect(1);
+    assert_eq!(second.ask(look("select"))["type"], "ok");
+    expect(2);
+    assert_eq!(second.ask(look("select"))["type"], "ok");
+    assert_eq!(second.ask(look("deselect"))["type"], "ok");
+    expect(1);
+    assert_eq!(second.ask(look("deselect"))["type"], "ok", "nothing is told twice");
+    first.cut();
+    expect(0);
+    let closed = World::start("[[access]]\npattern = \"x\"\nallow = [\"subscribe\"]\nto = \"everyone\"\n");
+    assert_eq!(closed.server.ws().ask(look("select"))["code"], "denied");
+}

@@ -13,7 +13,7 @@
 //! | `! publish {…}` | a backend publishes, and is answered with success |
 //! | `! token USER` | `<token>` is a token of this user from here on |
 //! | `! crash`, `! restart` | the server is killed, or stopped, and started again |
-//! | `! GET /…`, `! POST /… {…}`, `! guest GET /…` | a request with the secret, or without |
+//! | `! GET /…`, `! POST /… {…}`, `! PUT /… {…}`, `! guest GET /…` | a request with the secret, or without |
 //! | `< 200 {…}` | its answer |
 //! | `# …` | a remark |
 //!
@@ -56,6 +56,11 @@ fn play(file: &str, at_least: usize) {
 #[test]
 fn the_protocol_is_as_documented() {
     play("docs/protocol.md", 10);
+}
+
+#[test]
+fn holds_are_as_documented() {
+    play("docs/holds.md", 4);
 }
 
 #[test]

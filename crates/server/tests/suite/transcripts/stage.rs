@@ -85,7 +85,7 @@ impl Stage {
                 Ok(())
             }
             ("guest", [method, path]) => self.request(method, path, None, false),
-            ("GET" | "POST" | "DELETE", [path, ..]) => {
+            ("GET" | "POST" | "PUT" | "DELETE", [path, ..]) => {
                 let body = rest[path.len()..].trim();
                 self.request(verb, path, Some(body).filter(|body| !body.is_empty()), true)
             }

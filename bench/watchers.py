@@ -1,0 +1,147 @@
+"""Screens that watch a resource while somebody holds and releases it: what a delta costs the server.
+
+A backend holds a time and releases it again, one request after the other, and the next one goes out when
+everybody has been told. Counted are the deltas that arrive and the server's CPU time, in which the ledger's part
+(deciding, two commits, the events) is included.
+"""
+
+import base64
+import http.client
+import json
+import os
+import pathlib
+import select
+import socket
+import time
+
+import servers
+
+WATCHERS = 1000
+# A delta that takes longer than this is lost.
+PATIENCE_S = 10
+DELTA = b'"slots.delta"'
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Watchers:
+    """Sockets that are subscribed, and how many deltas each has seen."""
+
+    def __init__(self, port, count):
+        self.poll = select.epoll()
+        self.sockets, self.seen, self.rest = {}, {}, {}
+        for _ in range(count):
+            watcher = connect(port)
+            self.sockets[watcher.fileno()] = watcher
+            self.seen[watcher.fileno()] = 0
+            self.rest[watcher.fileno()] = b""
+            watcher.setblocking(False)
+            self.poll.register(watcher, select.EPOLLIN)
+
+    def wait(self, each):
+        """Reads until every socket has seen so many deltas."""
+        missing = sum(1 for seen in self.seen.values() if seen < each)
+        end = time.monotonic() + PATIENCE_S
+        while missing:
+            if time.monotonic() > end:
+                raise servers.Failed(f"{missing} of {len(self.seen)} watchers were not told within {PATIENCE_S} s")
+            for number, _ in self.poll.poll(1):
+                before = self.seen[number]
+                self.read(number)
+                missing -= before < each <= self.seen[number]
+
+    def read(self, number):
+        received = self.sockets[number].recv(65536)
+        if not received:
+            raise servers.Failed("a watcher was disconnected")
+        # A name may be cut in two by the end of what has arrived.
+        text = self.rest[number] + received
+        self.seen[number] += text.count(DELTA)
+        found = text.rfind(DELTA)
+        tail = text[found + len(DELTA):] if found >= 0 else text
+        self.rest[number] = tail[-(len(DELTA) - 1):]
+
+    def close(self):
+        for watcher in self.sockets.values():
+            watcher.close()
+        self.poll.close()
+
+
+def connect(port):
+    """A WebSocket that is subscribed to the resource."""
+    watcher = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+    key = base64.b64encode(os.urandom(16)).decode()
+    watcher.sendall(
+        f"GET /v1/ws?app=bench HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode())
+    watcher.sendall(frame({"type": "subscribe", "channel": "slots:room"}))
+    received = b""
+    while b'"subscribed"' not in received:
+        more = watcher.recv(4096)
+        if not more:
+            raise servers.Failed(f"a watcher could not subscribe: {received[-200:]!r}")
+        received += more
+    return watcher
+
+
+def frame(message):
+    """A text frame of less than 126 bytes. A mask of zeros leaves the text as it is."""
+    text = json.dumps(message).encode()
+    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
+
+
+class Backend:
+    """One connection with the secret."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+
+    def ask(self, method, path, body):
+        headers = {"Authorization": f"Bearer {servers.SECRET}", "Content-Type": "application/json"}
+        self.connection.request(method, path, json.dumps(body), headers)
+        answer = self.connection.getresponse()
+        said = json.loads(answer.read())
+        if answer.status >= 300:
+            raise servers.Failed(f"{method} {path}: {answer.status} {said}")
+        return said
+
+
+def cpu_seconds(pids):
+    total = 0
+    for pid in pids:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / CLOCK_TICKS
+
+
+def watched(binaries, run):
+    """The deltas of holds and releases until the time is over; a report like the generator's."""
+    with servers.Deskbell(binaries) as server:
+        port = int(server.target.rsplit(":", 1)[1])
+        backend = Backend(port)
+        backend.ask("PUT", "/v1/resources/room", {"capacity": 1})
+        watchers = Watchers(port, WATCHERS)
+        try:
+            return report(server, backend, watchers, run.options[0])
+        finally:
+            watchers.close()
+
+
+def report(server, backend, watchers, seconds):
+    start = int(time.time() * 1000) // 3_600_000 * 3_600_000 + 86_400_000
+    claim = {"resource": "room", "start": start, "end": start + 1_800_000}
+    told, before, began = 0, cpu_seconds(server.pids), time.monotonic()
+    while time.monotonic() - began < seconds:
+        held = backend.ask("POST", "/v1/holds", {"claims": [claim]})["reservation"]
+        watchers.wait(told + 1)
+        backend.ask("POST", f"/v1/holds/{held['id']}/release", {"fence": held["fence"]})
+        watchers.wait(told + 2)
+        told += 2
+    spent = cpu_seconds(server.pids) - before
+    seen = sum(watchers.seen.values())
+    extra = seen - told * WATCHERS
+    return {
+        "options": {"connections": WATCHERS, "outstanding": 1},
+        "published": {"deliveries_per_cpu_s": seen / spent, "stalls": 0},
+        "checks": {"deliveries": seen, "lost": 0, "duplicated": max(extra, 0), "misrouted": 0, "disconnects": 0,
+                   "reordered": 0},
+    }
