@@ -98,7 +98,9 @@ impl World {
             for private in self.private.borrow().iter() {
                 assert!(!text.contains(private.as_str()), "a stranger heard {private:?}: {text}");
             }
-            for member in ["holder", "email", "meta", "fence", "external_ref", "principal"] {
+            for member in
+                ["holder", "email", "meta", "fence", "external_ref", "principal", "version", "position"]
+            {
                 assert!(!text.contains(&format!("{member:?}:")), "a stranger heard {member:?}: {text}");
             }
             heard += u32::from(frame["type"] == "event");
