@@ -92,6 +92,7 @@ impl Checker {
         if matches!(command, Command::Due(Due::Restarted(_))) && self.started.is_none() {
             return Err(format!("a hold is extended, and nothing was restarted: {row:?}"));
         }
+        self.has_its_grace(&command, row)?;
         self.apply(row, &command).map(|_| ())
     }
 

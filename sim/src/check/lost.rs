@@ -41,6 +41,7 @@ impl Checker {
             return Err(format!("time goes back over a restart, from {} to {now}", self.last_at));
         }
         (self.time, self.started, self.failed_at) = (now, Some((now, self.head)), None);
+        self.opened = (now, self.head);
         self.is_now(now);
         Ok(())
     }

@@ -120,6 +120,8 @@ pub struct Checker {
     last_fence: u64,
     /// The disk failed last at this time; what is due then is tried again a second later.
     failed_at: Option<Millis>,
+    /// When the process started, and behind which row.
+    opened: (Millis, u64),
     /// A new process has not decided anything yet: when it started, and behind which row.
     started: Option<(Millis, u64)>,
 }

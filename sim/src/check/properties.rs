@@ -6,11 +6,11 @@ use deskbell_core::ids::Principal;
 use deskbell_core::limits::{self, Millis};
 use deskbell_core::refusal::Code;
 use deskbell_core::reservation::{
-    Act, By, Claim, Command, Granted, Moment, Refused, Reservation, State, Wait, WaitState, Waitlist,
+    Act, By, Claim, Command, Due, Granted, Moment, Refused, Reservation, State, Wait, WaitState, Waitlist,
     next_due,
 };
 
-use super::{Checked, Checker};
+use super::{Checked, Checker, RowSeen};
 use crate::naive::{Naive, live, padded};
 use crate::world::Call;
 
@@ -67,6 +67,26 @@ impl Checker {
                     return Err(format!("a restart at {started} leaves {hold:?} too little time"));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// P13: whoever held something over a restart keeps it for half a minute, within the hold's life, unless
+    /// somebody else has it by now.
+    pub(super) fn has_its_grace(&self, command: &Command, row: &RowSeen) -> Checked {
+        let Command::Due(Due::Reservation(id)) = command else { return Ok(()) };
+        let (Some(hold), Some(event)) = (self.naive.reservation(id), row.events.first()) else {
+            return Ok(());
+        };
+        let (opened, head) = self.opened;
+        let most = hold.life_until.unwrap_or(Millis::MAX).min(opened + limits::HOLD_RESTART);
+        let over = hold.state != State::Held || hold.fence > head || event.at >= most;
+        // A warning is no end.
+        if over || hold.expires_at.is_none_or(|at| event.at < at) {
+            return Ok(());
+        }
+        if self.naive.in_the_way(&hold.claims, std::slice::from_ref(id), event.at).is_empty() {
+            return Err(format!("after a restart at {opened} a hold ends at {}: {hold:?}", event.at));
         }
         Ok(())
     }

@@ -145,8 +145,12 @@ impl Desk<'_> {
         let id = super::of(due);
         Ok(match self.rule(&Command::Due(due.clone()), None)? {
             Written::Change(_, _, row) => Fruit::Row(Some((self.book.app, row))),
-            // The timer that it has from the start still stands.
-            Written::Same(_) if matches!(due, Due::Restarted(_)) => Fruit::Nothing,
+            Written::Same(_) if matches!(due, Due::Restarted(_)) => {
+                // It needs no more time. What is due of it by now is done in this batch.
+                let next = self.book.slice.reservation(id).and_then(|found| next_due(found));
+                self.book.timers.set(id, next);
+                Fruit::Nothing
+            }
             Written::Same(_) => {
                 // It came too early, or what it was for has changed.
                 let next = self.book.slice.reservation(id).and_then(|found| next_due(found));

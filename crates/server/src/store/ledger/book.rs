@@ -1,7 +1,5 @@
 //! What the loop knows of one app's ledger.
 
-use std::collections::VecDeque;
-
 use deskbell_core::ids::{AppId, ReservationId};
 use deskbell_core::limits::{self, Millis, SECOND};
 use deskbell_core::reservation::{Owed, Slice, State, Touched, next_due};
@@ -29,7 +27,9 @@ pub(super) struct Book {
     /// What this batch tells; it is owed again if the batch fails.
     telling: Touched,
     /// Holds of the run before that need a little time, before anything else is decided.
-    pub(super) restarts: VecDeque<ReservationId>,
+    pub(super) restarts: Vec<ReservationId>,
+    /// When they are tried again, after a commit of theirs that failed.
+    restart_at: Millis,
 }
 
 impl Book {
@@ -42,7 +42,8 @@ impl Book {
             holds: Holds::default(),
             owed: Owed::default(),
             telling: Touched::new(),
-            restarts: VecDeque::new(),
+            restarts: Vec::new(),
+            restart_at: 0,
         }
     }
 
@@ -60,7 +61,7 @@ impl Book {
             if reservation.state == State::Held {
                 book.holds.add(&reservation.holder, &reservation.id);
                 if reservation.expires_at.is_some_and(|at| at < now.saturating_add(limits::HOLD_RESTART)) {
-                    book.restarts.push_back(reservation.id);
+                    book.restarts.push(reservation.id);
                 }
             }
         }
@@ -105,10 +106,17 @@ impl Book {
         self.owed.add(std::mem::take(&mut self.telling));
     }
 
+    /// A hold's time after the restart could not be written. Until it is, its end does not come either.
+    pub(super) fn restart_again(&mut self, id: &ReservationId, at: Millis) {
+        self.timers.set(id, None);
+        self.restarts.push(id.clone());
+        self.restart_at = at;
+    }
+
     /// Something must be done that waits for no command.
     pub(super) fn next(&self) -> Option<Millis> {
         if !self.restarts.is_empty() {
-            return Some(0);
+            return Some(self.restart_at);
         }
         self.timers.next().into_iter().chain(self.owed.next()).min()
     }

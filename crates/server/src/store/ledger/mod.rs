@@ -171,19 +171,16 @@ impl Ledger {
         self.books.values().filter_map(Book::next).min()
     }
 
-    /// Gives the holds of the run before a little time, before anything else is decided.
+    /// Gives the holds of the run before a little time, before anything else is decided. Those for whom it
+    /// cannot be written now wait for the next batch.
     fn restart(&mut self, done: &mut Done) {
-        loop {
-            let mut items = Vec::new();
-            for (app, book) in &mut self.books {
-                let most = book.restarts.len().min(DUE);
-                let ids = book.restarts.drain(..most);
-                items.extend(ids.map(|id| Item::Due(*app, Due::Restarted(id))));
-            }
-            if items.is_empty() {
-                return;
-            }
-            self.run(&items, done);
+        let mut items = Vec::new();
+        for (app, book) in &mut self.books {
+            let ids = std::mem::take(&mut book.restarts);
+            items.extend(ids.into_iter().map(|id| Item::Due(*app, Due::Restarted(id))));
+        }
+        for items in items.chunks(DUE) {
+            self.run(items, done);
         }
     }
 
@@ -225,6 +222,11 @@ impl Ledger {
         match item {
             Item::Petition(_) => done.rulings.push(Err(plainly(broken()))),
             Item::Publish(_) => done.outcomes.push(Outcome::Refused(broken())),
+            Item::Due(app, Due::Restarted(id)) => {
+                if let Some(book) = self.books.get_mut(app) {
+                    book.restart_again(id, again);
+                }
+            }
             Item::Due(app, due) => {
                 if let Some(book) = self.books.get_mut(app) {
                     book.timers.set(of(due), Some(again));
