@@ -3,6 +3,7 @@
 mod acceptance;
 mod commands;
 mod grace;
+mod life;
 mod slots;
 mod wrong;
 
