@@ -56,7 +56,7 @@ fn a_reader_who_was_away_resumes_by_its_cursor_and_ends_equal_to_a_fresh_snapsho
     follow(&mut ws, &world.server, &mut picture);
     let key = ws.resume_key();
     let away = ws.cut();
-    for n in 0..count(60, 2_000) as u64 {
+    for n in 0..count(60, 5_000) as u64 {
         let hold = world.held(&format!("p{n}"), claim("dr-7", n % 20 * 60, n % 20 * 60 + 45));
         if n % 3 > 0 {
             let path = format!("holds/{}/release", hold["id"].as_str().unwrap());
