@@ -277,6 +277,16 @@ impl Owed {
         }
     }
 
+    /// What was to be told was not: it is owed as if nobody had been told anything lately.
+    pub fn add_untold(&mut self, touched: Touched) {
+        self.told.retain(|(_, resource)| !touched.contains_key(resource));
+        for (resource, span) in touched {
+            self.known.remove(&resource);
+            let gathered = self.gathered.remove(&resource);
+            join(&mut self.ready, resource, gathered.map_or(span, |other| other.hull(span)));
+        }
+    }
+
     /// What is to be told now.
     pub fn take_due(&mut self, now: Millis) -> Touched {
         while let Some((at, _)) = self.told.front()

@@ -81,7 +81,7 @@ impl Ledger {
             Ok(fruits)
         });
         for book in books.values_mut() {
-            if done.is_ok() { book.committed() } else { book.failed() }
+            if done.is_ok() { book.committed() } else { book.failed(now) }
         }
         done
     }

@@ -26,6 +26,8 @@ pub(super) struct Book {
     pub(super) owed: Owed,
     /// What this batch tells; it is owed again if the batch fails.
     telling: Touched,
+    /// When nobody's commit is waited for to tell what is owed, after one that failed.
+    tell_at: Millis,
     /// Holds of the run before that need a little time, before anything else is decided.
     pub(super) restarts: Vec<ReservationId>,
     /// When they are tried again, after a commit of theirs that failed.
@@ -42,6 +44,7 @@ impl Book {
             holds: Holds::default(),
             owed: Owed::default(),
             telling: Touched::new(),
+            tell_at: 0,
             restarts: Vec::new(),
             restart_at: 0,
         }
@@ -93,6 +96,7 @@ impl Book {
             }
         }
         self.telling.clear();
+        self.tell_at = 0;
         if self.slice.entries() > KEPT {
             self.slice = Slice::default();
         } else {
@@ -100,10 +104,12 @@ impl Book {
         }
     }
 
-    /// The batch is not on the disk: what was decided did not happen.
-    pub(super) fn failed(&mut self) {
+    /// The batch is not on the disk: what was decided did not happen. The next row that is tells what is owed,
+    /// because after a crash only the last moments before the head are looked through for it.
+    pub(super) fn failed(&mut self, now: Millis) {
         self.slice = Slice::default();
-        self.owed.add(std::mem::take(&mut self.telling));
+        self.owed.add_untold(std::mem::take(&mut self.telling));
+        self.tell_at = now.saturating_add(limits::SLOTS_JOIN);
     }
 
     /// A hold's time after the restart could not be written. Until it is, its end does not come either.
@@ -118,6 +124,7 @@ impl Book {
         if !self.restarts.is_empty() {
             return Some(self.restart_at);
         }
-        self.timers.next().into_iter().chain(self.owed.next()).min()
+        let owed = self.owed.next().map(|at| at.max(self.tell_at));
+        self.timers.next().into_iter().chain(owed).min()
     }
 }
