@@ -68,6 +68,8 @@ pub struct Unsaved {
     pub reservations: BTreeMap<ReservationId, (Option<Arc<Reservation>>, Arc<Reservation>)>,
     /// Entries of waitlists: as the store has them, and as they are now.
     pub waits: BTreeMap<WaitId, (Option<Arc<Wait>>, Arc<Wait>)>,
+    /// The ledger positions at which those entries changed last.
+    pub waits_changed: BTreeMap<WaitId, u64>,
     /// Expiries.
     pub strikes: BTreeMap<(Principal, ResourceId), Strikes>,
 }
@@ -258,6 +260,7 @@ impl Slice {
         }
         for wait in &change.waits {
             self.replace_wait(wait);
+            self.unsaved.waits_changed.insert(wait.id.clone(), change.reply.position);
         }
         for (principal, resource, strikes) in &change.strikes {
             self.put_strikes(principal, resource, strikes.clone());

@@ -74,8 +74,7 @@ impl Ledger {
                 });
             }
             for book in books.values().filter(|book| !book.slice.unsaved().is_empty()) {
-                let head = tables.head(book.app)?.row;
-                save(&tables.connection, book.app, head, book.slice.unsaved())?;
+                save(&tables.connection, book.app, book.slice.unsaved())?;
                 recount(&tables.connection, book.app, now, &book.slice)?;
             }
             Ok(fruits)

@@ -10,8 +10,8 @@ use super::rows;
 use crate::store::failure::Failure;
 
 /// Writes the difference between what the tables have and what was decided.
-pub(super) fn save(connection: &Connection, app: AppId, head: u64, unsaved: &Unsaved) -> Result<(), Failure> {
-    let table = Table { connection, app: app.0.cast_signed(), head };
+pub(super) fn save(connection: &Connection, app: AppId, unsaved: &Unsaved) -> Result<(), Failure> {
+    let table = Table { connection, app: app.0.cast_signed() };
     for resource in unsaved.resources.values() {
         table.put_resource(resource.id.as_str(), &rows::json(&**resource)?)?;
     }
@@ -23,8 +23,9 @@ pub(super) fn save(connection: &Connection, app: AppId, head: u64, unsaved: &Uns
         table.begin_claims(old.as_deref(), new)?;
         table.lookups(old.as_deref(), new)?;
     }
-    for (old, new) in unsaved.waits.values() {
-        table.put_wait(old.as_deref(), new)?;
+    for (id, (old, new)) in &unsaved.waits {
+        let version = unsaved.waits_changed.get(id).copied().unwrap_or(new.joined);
+        table.put_wait(old.as_deref(), new, version)?;
     }
     for ((principal, resource), strikes) in &unsaved.strikes {
         let at = strikes.0.last().copied().unwrap_or(0);
@@ -47,8 +48,6 @@ pub(super) fn save(connection: &Connection, app: AppId, head: u64, unsaved: &Uns
 struct Table<'a> {
     connection: &'a Connection,
     app: i64,
-    /// The last position of the batch. What does not say itself when it changed last, did not later.
-    head: u64,
 }
 
 type Placed = (ResourceId, u64, Piece);
@@ -171,7 +170,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    fn put_wait(&self, old: Option<&Wait>, new: &Wait) -> Result<(), Failure> {
+    fn put_wait(&self, old: Option<&Wait>, new: &Wait, version: u64) -> Result<(), Failure> {
         self.connection
             .prepare_cached(
                 "INSERT INTO waits (app, id, principal, state, joined, version, body)
@@ -184,7 +183,7 @@ impl Table<'_> {
                 new.principal.to_string(),
                 rows::wait_number(new.state),
                 new.joined.cast_signed(),
-                self.head.cast_signed(),
+                version.cast_signed(),
                 rows::json(new)?,
             ))?;
         let (was, is) = (old.is_some_and(is_live), is_live(new));
