@@ -157,16 +157,21 @@ impl Work<'_> {
 
     /// The newest version of an entry of a waitlist; what does not exist is refused.
     fn wait(&self, id: &WaitId) -> Result<Arc<Wait>, Stop> {
-        if let Some(new) = self.change.waits.iter().rev().find(|new| new.id == *id) {
-            return Ok(new.clone());
-        }
-        self.slice.need([Key::Wait(id.clone())])?;
-        match self.slice.wait(id) {
-            Some(found) => Ok(found.clone()),
+        match self.known_wait(id)? {
+            Some(found) => Ok(found),
             None => {
                 no(Code::NotFound, "there is no such entry of a waitlist; use an id that the server gave")
             }
         }
+    }
+
+    /// The same, where it may be gone: an entry that was taken can be forgotten before its hold is over.
+    fn known_wait(&self, id: &WaitId) -> Result<Option<Arc<Wait>>, Stop> {
+        if let Some(new) = self.change.waits.iter().rev().find(|new| new.id == *id) {
+            return Ok(Some(new.clone()));
+        }
+        self.slice.need([Key::Wait(id.clone())])?;
+        Ok(self.slice.wait(id).cloned())
     }
 
     /// The live claims of a resource in a span, as they are after what was decided so far.

@@ -63,8 +63,8 @@ impl Work<'_> {
     /// was taken, or that was free when its holder joined the list, is a hold like any other.
     fn was_wanted(&self, hold: &Reservation) -> Result<bool, Stop> {
         let Some(id) = &hold.offer else { return Ok(true) };
-        let wait = self.wait(id)?;
-        Ok(wait.state == WaitState::Accepted || wait.joined == hold.fence)
+        let wait = self.known_wait(id)?;
+        Ok(wait.is_none_or(|wait| wait.state == WaitState::Accepted || wait.joined == hold.fence))
     }
 
     /// Ends what a principal holds over connections that it no longer has.

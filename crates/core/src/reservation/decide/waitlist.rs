@@ -286,7 +286,7 @@ impl Work<'_> {
     }
 
     pub(super) fn move_wait(&mut self, id: &WaitId, state: WaitState) -> Result<(), Stop> {
-        let wait = self.wait(id)?;
+        let Some(wait) = self.known_wait(id)? else { return Ok(()) };
         if wait.state == state || !matches!(wait.state, WaitState::Waiting | WaitState::Offered) {
             return Ok(());
         }
