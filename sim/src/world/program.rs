@@ -208,7 +208,7 @@ impl Program {
                 Waitlist::Open,
                 Waitlist::Off,
             ]),
-            offer_ttl_ms: self.one_of(&[10 * SECOND, 3 * MINUTE]),
+            offer_ttl_ms: self.one_of(&[10 * SECOND, 3 * MINUTE, 50 * HOUR]),
             reminders_ms: if self.dice.one_in(3) { vec![DAY, 26 * HOUR] } else { Vec::new() },
             unlinked_after_ms: self.one_of(&[None, Some(MINUTE)]),
         };
