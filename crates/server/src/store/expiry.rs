@@ -232,10 +232,10 @@ impl Old {
         for (place, event) in seen.iter().enumerate() {
             let coordinate = ledger::event(self.position.cast_unsigned(), place).cast_signed();
             delete_event(tables, app, coordinate, event)?;
-            if let Some(id) = event.channel.strip_prefix("booking:") {
-                if delete_ended(tables, app, self.position, id)? {
-                    gone.push((AppId(app.cast_unsigned()), id.to_owned()));
-                }
+            if let Some(id) = event.channel.strip_prefix("booking:")
+                && delete_ended(tables, app, self.position, id)?
+            {
+                gone.push((AppId(app.cast_unsigned()), id.to_owned()));
             }
         }
         tables
