@@ -14,7 +14,7 @@ WORK    := .work
 
 export BINARY_UNDER_TEST = $(abspath $(BIN))
 
-.PHONY: help run build release fmt lint setup deps test check unit bench-test tally-test conformance autobahn clients \
+.PHONY: help run build release fmt lint setup deps test check unit sim sim-full bench-test tally-test conformance autobahn clients \
 	api browser fuzz-short docs-test deny mutants fuzz soak bench
 
 help: ## Show this list.
@@ -36,7 +36,7 @@ lint: ## Look for what the compiler lets pass.
 # --- Tests ------------------------------------------------------------------------------------------------------
 
 test: ## Everything that every change must pass, in a quarter of an hour on two cores.
-test: setup check lint unit bench-test tally-test conformance fuzz-short docs-test deny
+test: setup check lint unit sim bench-test tally-test conformance fuzz-short docs-test deny
 
 setup: ## Install the programs that the tests run beside Deskbell, where they are missing.
 	./setup.sh
@@ -46,8 +46,11 @@ check: ## Is the code formatted?
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml -p deskbell-fuzz --check
 
-unit: ## Every Rust test, the house rules (tests/tidy.rs) included.
-	cargo test --locked --workspace --no-fail-fast
+unit: ## Every Rust test but the simulator's, the house rules (tests/tidy.rs) included.
+	cargo test --locked --workspace --exclude deskbell-sim --no-fail-fast
+
+sim: ## The store over a disk that breaks, and 300 seeds of people, crashes and clocks; every answer is checked.
+	cargo test --locked -p deskbell-sim --no-fail-fast
 
 bench-test: ## Are the verdicts of the measurements right?
 	cd bench && $(PYTHON) -m unittest 2>&1
@@ -104,6 +107,9 @@ autobahn-full: build
 .PHONY: api-full
 api-full: build
 	$(PYTHON) conformance/api/run.py full
+
+sim-full: ## The same with 10,000 seeds.
+	DESKBELL_TEST_FULL=1 cargo test --locked --profile quick -p deskbell-sim --no-fail-fast -- --nocapture
 
 mutants: ## Known bugs, planted one at a time in a copy: is each of them caught?
 	$(PYTHON) sim/mutants.py

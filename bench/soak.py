@@ -28,6 +28,7 @@ PARTS = {
     "counts": ("Crashes, drains, herds, switches and slow readers with full counts",
                ["cargo", "test", "--locked", "--profile", "quick", "-p", "deskbell", "--test", "suite", "--",
                 "--test-threads=1", "--nocapture", *COUNTED]),
+    "sim": ("10,000 simulated worlds, and the store over a disk that breaks at every point", ["make", "sim-full"]),
     "autobahn": ("Every case of the Autobahn suite", ["make", "BIN=target/quick/deskbell", "autobahn-full"]),
     "api": ("Schemathesis for ten minutes", ["make", "BIN=target/quick/deskbell", "api-full"]),
     "fuzz": ("Every fuzz target, guided by coverage", ["make", "fuzz"]),

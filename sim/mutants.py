@@ -8,6 +8,7 @@ nothing about it. All share one build directory, so each costs a rebuild of one 
 
     sim/mutants.py            all of them
     sim/mutants.py 05 12      some of them, by number
+    sim/mutants.py --by rules only what these tests catch of those that ask for them
 """
 
 import os
@@ -23,9 +24,10 @@ BUILD = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "mutants"
 TREE, TARGET = BUILD / "tree", BUILD / "target"
 
 # What runs against each mutant. A patch says in its head (`Caught-by: NAME`) whom it needs; the others are for
-# everybody. What drives the store belongs here as soon as it stands in the workspace.
+# everybody, and everybody must catch them.
 SUITES = {
     "rules": ["-p", "deskbell-core", "--test", "core", "reservation"],
+    "simulator": ["-p", "deskbell-sim", "--test", "world"],
 }
 
 # Seconds after which a run counts as one that never ends: a bug that hangs is caught as well.
@@ -76,39 +78,53 @@ def run(suite):
     return sorted(set(failed)) or ["(the tests broke off)"]
 
 
-def wanted(file):
-    """The suites that a patch asks for."""
+def wanted(file, chosen):
+    """The suites that a patch asks for, of those that were chosen."""
     named = re.findall(r"^Caught-by: (\w+)$", file.read_text(), re.MULTILINE)
     unknown = [name for name in named if name not in SUITES]
     if unknown:
         sys.exit(f"{file.name} names the suite {unknown[0]}, which is not there; there is {', '.join(SUITES)}")
-    return named or list(SUITES)
+    return [name for name in named or SUITES if name in chosen]
+
+
+def attempt(file, suites):
+    """Plants one and runs the suites: for each the tests that failed, or None where it does not build."""
+    patch(file)
+    try:
+        return {suite: run(suite) for suite in suites}
+    finally:
+        patch(file, "--reverse")
+
+
+def verdict(suite, failed):
+    """One suite's word on a mutant."""
+    if failed is None:
+        return f"{suite}: IT DOES NOT BUILD"
+    names = [test.split("::")[-1] for test in failed]
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return f"{suite}: {', '.join(names[:2])}{more}" if names else f"{suite}: NOT AT ALL"
 
 
 def main():
+    words = sys.argv[1:]
+    chosen = [words.pop(words.index("--by") + 1)] if "--by" in words else list(SUITES)
+    numbers = [word for word in words if word != "--by"]
     copy()
     files = sorted((ROOT / "sim" / "mutants").glob("*.patch"))
-    files = [file for file in files if not sys.argv[1:] or file.name.split("-")[0] in sys.argv[1:]]
-    healthy = {suite: run(suite) for suite in SUITES}
-    broken = [f"{suite}: {', '.join(failed or ['it does not build'])}" for suite, failed in healthy.items()
-              if failed != []]
+    files = [file for file in files if not numbers or file.name.split("-")[0] in numbers]
+    files = [file for file in files if wanted(file, chosen)]
+    healthy = {suite: run(suite) for suite in chosen}
+    broken = [verdict(suite, failed) for suite, failed in healthy.items() if failed != []]
     if broken or not files:
         sys.exit("Without any mutant the tests must pass.\n" + "\n".join(broken or ["there is no mutant"]))
     survivors = []
     print(f"{'mutant':44} {'time':>5}  caught by", flush=True)
     for file in files:
         begun = time.monotonic()
-        patch(file)
-        try:
-            ran = [run(suite) for suite in wanted(file)]
-        finally:
-            patch(file, "--reverse")
-        failed = [test for tests in ran for test in tests or []]
-        if not failed or None in ran:
+        ran = attempt(file, wanted(file, chosen))
+        if not all(ran.values()):
             survivors.append(file.stem)
-        names = [test.split("::")[-1] for test in failed]
-        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-        by = ", ".join(names[:2]) + more if names else "NOBODY, IT DOES NOT BUILD" if None in ran else "NOBODY"
+        by = "; ".join(verdict(suite, failed) for suite, failed in ran.items())
         print(f"{file.stem:44} {time.monotonic() - begun:4.0f}s  {by}", flush=True)
     if survivors:
         sys.exit(f"{len(survivors)} of {len(files)} survived: {', '.join(survivors)}. Write the test that catches it.")

@@ -245,6 +245,16 @@ impl Slice {
         self.unsaved = Unsaved::default();
     }
 
+    /// A reservation or an entry of a waitlist that was over is not known any more: the store has deleted it.
+    pub fn forget(&mut self, id: &str) {
+        if let Ok(id) = ReservationId::parse(id) {
+            self.reservations.remove(&id);
+        }
+        if let Ok(id) = WaitId::parse(id) {
+            self.waits.remove(&id);
+        }
+    }
+
     /// Takes a decided change in, and says whose usage changed when.
     ///
     /// Days, principals and waitlists that are not known stay unknown. What is loaded of them later

@@ -37,6 +37,8 @@ pub(super) struct Expiry {
     app: Option<i64>,
     /// Claims of resources up to here are done, of the app that is not.
     resource: String,
+    /// Reservations and waits that the last slice deleted.
+    gone: Vec<(AppId, String)>,
 }
 
 /// How far expiry has come in one app.
@@ -58,11 +60,18 @@ impl Expiry {
             day: (now / DAY).saturating_sub(PAST_DAYS),
             app: None,
             resource: String::new(),
+            gone: Vec::new(),
         }
+    }
+
+    /// What the last slice deleted, for whoever knows it by heart.
+    pub(super) fn take_gone(&mut self) -> Vec<(AppId, String)> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Deletes one slice. Says whether there is more to do.
     pub(super) fn slice(&mut self, tables: &mut Tables) -> Result<bool, Failure> {
+        self.gone.clear();
         let Some(floors) = self.floors(tables)? else { return Ok(false) };
         let keys_done = self.expire_keys(tables, &floors)?;
         let rows_done = self.expire_rows(tables, &floors)?;
@@ -162,7 +171,7 @@ impl Expiry {
         Ok(looked_at < KEYS)
     }
 
-    fn expire_rows(&self, tables: &mut Tables, floors: &Floors) -> Result<bool, Failure> {
+    fn expire_rows(&mut self, tables: &mut Tables, floors: &Floors) -> Result<bool, Failure> {
         let (mut floor, mut events, mut done) = (floors.rows, 0, false);
         for _ in 0..ROWS {
             let old = Old::next(tables, floors, floor)?.filter(|row| row.at.cast_unsigned() <= self.rows);
@@ -171,7 +180,7 @@ impl Expiry {
                 break;
             };
             floor = old.position;
-            events += old.delete(tables, floors.app)?;
+            events += old.delete(tables, floors.app, &mut self.gone)?;
             if events >= EVENTS {
                 break;
             }
@@ -212,14 +221,21 @@ impl Old {
     }
 
     /// Deletes the row and what hangs on it. Says how many events it held.
-    fn delete(&self, tables: &mut Tables, app: i64) -> Result<usize, Failure> {
+    fn delete(
+        &self,
+        tables: &mut Tables,
+        app: i64,
+        gone: &mut Vec<(AppId, String)>,
+    ) -> Result<usize, Failure> {
         let seen = codec::look(&self.events)?;
         delete_key(tables, app, self.position, self.key.as_deref())?;
         for (place, event) in seen.iter().enumerate() {
             let coordinate = ledger::event(self.position.cast_unsigned(), place).cast_signed();
             delete_event(tables, app, coordinate, event)?;
-            if let Some(id) = event.channel.strip_prefix("booking:") {
-                delete_ended(tables, app, self.position, id)?;
+            if let Some(id) = event.channel.strip_prefix("booking:")
+                && delete_ended(tables, app, self.position, id)?
+            {
+                gone.push((AppId(app.cast_unsigned()), id.to_owned()));
             }
         }
         tables
@@ -231,20 +247,20 @@ impl Old {
 }
 
 /// With the last row that tells of it goes a hold that ended as one, and an entry of a waitlist that is
-/// over. Bookings stay.
-fn delete_ended(tables: &Tables, app: i64, position: i64, id: &str) -> Result<(), Failure> {
+/// over. Bookings stay. Says whether there was one.
+fn delete_ended(tables: &Tables, app: i64, position: i64, id: &str) -> Result<bool, Failure> {
     let (released, expired) = (state_number(State::Released), state_number(State::Expired));
-    tables
+    let reservations = tables
         .connection
         .prepare_cached(
             "DELETE FROM reservations WHERE app = ?1 AND id = ?2 AND version <= ?3 AND state IN (?4, ?5)",
         )?
         .execute((app, id, position, released, expired))?;
-    tables
+    let waits = tables
         .connection
         .prepare_cached("DELETE FROM waits WHERE app = ?1 AND id = ?2 AND version <= ?3 AND state >= 2")?
         .execute((app, id, position))?;
-    Ok(())
+    Ok(reservations + waits > 0)
 }
 
 /// A key that was used anew belongs to another row and stays.

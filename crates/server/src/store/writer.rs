@@ -172,7 +172,7 @@ impl Writer {
     fn expire(&mut self) {
         self.batches = 0;
         let Some(mut expiry) = self.expiry.take() else { return };
-        match self.ledger.tables.transact(|tables| expiry.slice(tables)) {
+        match self.ledger.expire_slice(&mut expiry) {
             Ok(true) => self.expiry = Some(expiry),
             Ok(false) => {}
             // It is asked for again in a minute or so, and goes on where it was.

@@ -147,8 +147,19 @@ impl Ledger {
     /// Deletes what is too old at `now`, all of it.
     pub fn expire(&mut self, now: Millis, durable_age: Millis) -> Result<(), Failure> {
         let mut expiry = Expiry::new(now, durable_age);
-        while self.tables.transact(|tables| expiry.slice(tables))? {}
+        while self.expire_slice(&mut expiry)? {}
         Ok(())
+    }
+
+    /// Deletes one slice of it, and forgets what was deleted: no answer hangs on what is known by heart.
+    pub(super) fn expire_slice(&mut self, expiry: &mut Expiry) -> Result<bool, Failure> {
+        let more = self.tables.transact(|tables| expiry.slice(tables))?;
+        for (app, id) in expiry.take_gone() {
+            if let Some(book) = self.books.get_mut(&app) {
+                book.slice.forget(&id);
+            }
+        }
+        Ok(more)
     }
 
     /// Checks the whole file.
