@@ -11,6 +11,7 @@ import statistics
 import typing
 
 import servers
+import stored
 import watchers
 
 
@@ -119,7 +120,8 @@ def both(*options):
 def all_scenarios(quick):
     seconds = 1 if quick else 4
     timed = ["--duration", seconds, "--warmup", 0.5]
-    return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(timed, seconds), *details(seconds)]
+    return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(timed, seconds), *store(quick),
+            *details(seconds)]
 
 
 def fan_out(timed):
@@ -221,6 +223,27 @@ def ledger(timed, seconds):
             {"limit": Run("limit", ["--connections", watchers.WATCHERS, *timed]), "deskbell": Run("deskbell", [seconds])},
             [Target("deltas per CPU second, deskbell / limit", per_cpu_ratio("deskbell", "limit"), least=0.93)],
             measure=told_by_the_ledger),
+    ]
+
+
+def store(quick):
+    few, many = "1,000 past", "100,000 past"
+    seconds, longer = (0.3, 2000) if quick else (2, 100000)
+    held = {clients: f"hold + release {clients}" for clients in (32, 256)}
+    return [
+        Scenario(
+            "ledger", "Durable holds and releases in the process, from 32 and 256 clients, beside bare INSERTs",
+            {few: Run("store", [seconds, 1000]), many: Run("store", [seconds, longer])},
+            [*(Target(f"commands per second of {clients} clients, store / bare group commit",
+                      stored.ratio(few, held[clients], f"bare INSERT {clients}"), least=0.35) for clients in held),
+             *(Target(f"commands per second of {clients} clients, store / one per transaction",
+                      stored.ratio(few, held[clients], "bare INSERT 1"), least=6) for clients in held),
+             Target("p99 in ms of 32 clients", lambda round: round[few]["stored"][held[32]]["p99_ms"], most=10),
+             Target("commands per second of 256 clients, many past reservations / few",
+                    lambda round: stored.rate(many, held[256])(round) / stored.rate(few, held[256])(round), least=0.8),
+             Target("p50 in ms of a look at a week with 1,000 holds",
+                    lambda round: round[few]["stored"]["week_ms"], most=1)],
+            rounds=3, measure=stored.measured),
     ]
 
 

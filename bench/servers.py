@@ -26,18 +26,20 @@ class Failed(Exception):
 
 
 class Binaries:
-    """Builds both programs and knows where they are."""
+    """Builds the programs and knows where they are."""
 
     def __init__(self, profile, build):
         if build:
-            command = ["cargo", "build", "--locked", "--profile", profile, "-p", "deskbell", "-p", "limit"]
+            command = ["cargo", "build", "--locked", "--profile", profile, "-p", "deskbell", "-p", "limit",
+                       "--bins", "--example", "ledger"]
             if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
                 raise Failed(f"the build failed: {' '.join(command)}")
         # Absolute, because the servers run in folders of their own.
         target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute()
         self.deskbell = target / profile / "deskbell"
         self.limit = target / profile / "limit"
-        for binary in (self.deskbell, self.limit):
+        self.ledger = target / profile / "examples" / "ledger"
+        for binary in (self.deskbell, self.limit, self.ledger):
             if not binary.exists():
                 raise Failed(f"{binary} is missing: leave out --no-build")
 

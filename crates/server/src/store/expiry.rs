@@ -8,6 +8,7 @@ use rusqlite::OptionalExtension as _;
 
 use super::codec::{self, Seen};
 use super::failure::Failure;
+use super::index::CHUNK;
 use super::ledger::rows::state_number;
 use super::tables::Tables;
 
@@ -46,7 +47,9 @@ struct Floors {
     app: i64,
     rows: i64,
     keys: i64,
-    head: i64,
+    /// Rows from here on stay whatever their age: the newest, because it says where the positions go
+    /// on, and what is not in the index yet.
+    end: i64,
 }
 
 impl Expiry {
@@ -72,7 +75,10 @@ impl Expiry {
     /// Deletes one slice. Says whether there is more to do.
     pub(super) fn slice(&mut self, tables: &mut Tables) -> Result<bool, Failure> {
         self.gone.clear();
-        let Some(floors) = self.floors(tables)? else { return Ok(false) };
+        let Some(app) = self.app_after(tables)? else { return Ok(false) };
+        // Rows leave the index with their deletion, so they must be in it before.
+        tables.index(app, CHUNK)?;
+        let Some(floors) = floors(tables, app)? else { return Ok(false) };
         let keys_done = self.expire_keys(tables, &floors)?;
         let rows_done = self.expire_rows(tables, &floors)?;
         if keys_done
@@ -129,21 +135,13 @@ impl Expiry {
     }
 
     /// The next app.
-    fn floors(&self, tables: &Tables) -> Result<Option<Floors>, Failure> {
-        let found = tables
+    fn app_after(&self, tables: &Tables) -> Result<Option<AppId>, Failure> {
+        let found: Option<i64> = tables
             .connection
-            .prepare_cached(
-                "SELECT app, floor, keys_floor,
-                        (SELECT max(position) FROM changes WHERE changes.app = apps.app)
-                 FROM apps WHERE ?1 IS NULL OR app > ?1 ORDER BY app LIMIT 1",
-            )?
-            .query_row([self.app], |row| {
-                let head: Option<i64> = row.get(3)?;
-                let (app, rows, keys) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                Ok(Floors { app, rows, keys, head: head.unwrap_or(0) })
-            })
+            .prepare_cached("SELECT app FROM apps WHERE ?1 IS NULL OR app > ?1 ORDER BY app LIMIT 1")?
+            .query_row([self.app], |row| row.get(0))
             .optional()?;
-        Ok(found)
+        Ok(found.map(|app| AppId(app.cast_unsigned())))
     }
 
     fn expire_keys(&self, tables: &Tables, floors: &Floors) -> Result<bool, Failure> {
@@ -195,6 +193,24 @@ impl Expiry {
     }
 }
 
+fn floors(tables: &Tables, app: AppId) -> Result<Option<Floors>, Failure> {
+    let found = tables
+        .connection
+        .prepare_cached(
+            "SELECT app, floor, keys_floor, indexed,
+                    (SELECT max(position) FROM changes WHERE changes.app = apps.app)
+             FROM apps WHERE app = ?1",
+        )?
+        .query_row([app.0.cast_signed()], |row| {
+            let head: Option<i64> = row.get(4)?;
+            let indexed: i64 = row.get(3)?;
+            let end = head.unwrap_or(0).min(indexed + 1);
+            Ok(Floors { app: row.get(0)?, rows: row.get(1)?, keys: row.get(2)?, end })
+        })
+        .optional()?;
+    Ok(found)
+}
+
 /// A row that may be old enough to go.
 struct Old {
     position: i64,
@@ -204,8 +220,7 @@ struct Old {
 }
 
 impl Old {
-    /// The row after a position, unless it is the newest: that one stays whatever its age, because
-    /// it says where the positions go on.
+    /// The row after a position, unless it has to stay.
     fn next(tables: &Tables, floors: &Floors, after: i64) -> Result<Option<Self>, Failure> {
         let row = tables
             .connection
@@ -213,7 +228,7 @@ impl Old {
                 "SELECT position, at, key_hash, events FROM changes
                  WHERE app = ?1 AND position > ?2 AND position < ?3 ORDER BY position LIMIT 1",
             )?
-            .query_row((floors.app, after, floors.head), |row| {
+            .query_row((floors.app, after, floors.end), |row| {
                 Ok(Self { position: row.get(0)?, at: row.get(1)?, key: row.get(2)?, events: row.get(3)? })
             })
             .optional()?;
@@ -273,7 +288,7 @@ fn delete_key(tables: &Tables, app: i64, position: i64, key: Option<&[u8]>) -> R
     Ok(())
 }
 
-fn delete_event(tables: &mut Tables, app: i64, coordinate: i64, event: &Seen<'_>) -> Result<(), Failure> {
+fn delete_event(tables: &Tables, app: i64, coordinate: i64, event: &Seen<'_>) -> Result<(), Failure> {
     let connection = &tables.connection;
     let channel: i64 = connection
         .prepare_cached(
@@ -299,7 +314,7 @@ fn delete_event(tables: &mut Tables, app: i64, coordinate: i64, event: &Seen<'_>
 
 /// A channel without events loses its row; the floor of all channels without a row rises to its
 /// own, as in the log.
-fn forget_channel(tables: &mut Tables, app: i64, name: &str) -> Result<(), Failure> {
+fn forget_channel(tables: &Tables, app: i64, name: &str) -> Result<(), Failure> {
     let floor: i64 = tables
         .connection
         .prepare_cached("DELETE FROM channels WHERE app = ?1 AND name = ?2 RETURNING floor")?
@@ -308,6 +323,5 @@ fn forget_channel(tables: &mut Tables, app: i64, name: &str) -> Result<(), Failu
         .connection
         .prepare_cached("UPDATE apps SET forgotten = max(forgotten, ?2) WHERE app = ?1")?
         .execute((app, floor))?;
-    tables.forget(AppId(app.cast_unsigned()), name);
     Ok(())
 }

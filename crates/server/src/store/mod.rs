@@ -5,10 +5,11 @@
 //! | `files`, `schema` | the data directory, its lock, and the way from older files to this schema |
 //! | `installation` | secret and credentials, made at the first start |
 //! | `codec`, `tables` | events as bytes, and publishes as rows |
+//! | `index` | which channel has which events, brought up to date behind the commits |
 //! | `lane`, `writer` | the one writing thread: many commands and publishes, one fsync, then the log, then answers |
 //! | `ledger` | what one commit consists of: commands decided on a slice, and publishes |
 //! | `ruling`, `submission` | what is handed in, and what comes back |
-//! | `page`, `reader` | the durable half of the one read |
+//! | `page`, `tail`, `reader` | the durable half of the one read |
 //! | `look`, `listing` | what there is in the ledger, and what is free |
 //! | `checkpoint`, `expiry` | housekeeping that no commit waits for |
 //! | `halt` | the end of all writing when the disk fails a checkpoint |
@@ -25,6 +26,7 @@ mod expiry;
 mod failure;
 mod files;
 mod halt;
+mod index;
 mod installation;
 mod lane;
 mod ledger;
@@ -36,6 +38,7 @@ mod ruling;
 mod schema;
 mod submission;
 mod tables;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -1,6 +1,7 @@
 //! The durable half of the one read: every event of some channels after a place, or why not.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::codec::{self, Seen};
 use super::failure::Failure;
 use super::tables::head;
+use super::tail::Tail;
 
 /// Events of a page whatever the reader asks for.
 const PAGE: usize = 10_000;
@@ -79,6 +81,7 @@ pub(super) fn find(
     let most = read.bounds.events.clamp(1, PAGE) + 1;
     let until = page.at_ledger;
     let diverged = has_diverged(connection, read)?;
+    let tail = Tail::scan(connection, read)?;
     let mut found = BTreeSet::new();
     for want in &read.wants {
         let (channel, floor) = channel(connection, read.app, &want.channel)?;
@@ -86,27 +89,63 @@ pub(super) fn find(
             page.resets.push((want.channel.clone(), reason));
             continue;
         }
-        let Some(channel) = channel else { continue };
         // What lies behind a full set cannot be on this page.
         let before = if found.len() < most { until } else { found.last().map_or(until, |last| last - 1) };
-        let statement = if want.latest {
-            "SELECT coordinate FROM latest WHERE app = ?1 AND channel = ?2
-             AND coordinate > ?3 AND coordinate <= ?4 ORDER BY coordinate LIMIT ?5"
-        } else {
-            "SELECT coordinate FROM feed WHERE app = ?1 AND channel = ?2
-             AND coordinate > ?3 AND coordinate <= ?4 ORDER BY coordinate LIMIT ?5"
-        };
-        let mut statement = connection.prepare_cached(statement)?;
-        let bounds =
-            (read.app.0.cast_signed(), channel, want.after.cast_signed(), before.cast_signed(), most as u32);
-        for coordinate in statement.query_map(bounds, |row| row.get::<_, i64>(0))? {
-            found.insert(coordinate?.cast_unsigned());
+        let here = want.after.saturating_add(1)..=before;
+        if let Some(channel) = channel {
+            let place = Place { app: read.app.0.cast_signed(), channel, here: here.clone(), most };
+            place.find(connection, want, &tail, &mut found)?;
         }
+        let name = want.channel.as_str();
+        let behind = if want.latest { tail.newest(name) } else { tail.all(name) };
+        found.extend(behind.into_iter().filter(|coordinate| here.contains(coordinate)).take(most));
         while found.len() > most {
             found.pop_last();
         }
     }
     Ok(found)
+}
+
+/// Where in the index something is looked for, and how much of it is wanted.
+struct Place {
+    app: i64,
+    channel: i64,
+    here: RangeInclusive<u64>,
+    most: usize,
+}
+
+impl Place {
+    /// Adds what the index knows, but what the rows behind it have made stale.
+    fn find(
+        &self,
+        connection: &Connection,
+        want: &LedgerWant,
+        tail: &Tail,
+        found: &mut BTreeSet<u64>,
+    ) -> Result<(), Failure> {
+        let statement = if want.latest {
+            "SELECT coordinate, key FROM latest WHERE app = ?1 AND channel = ?2
+             AND coordinate > ?3 AND coordinate <= ?4 ORDER BY coordinate"
+        } else {
+            "SELECT coordinate, '' FROM feed WHERE app = ?1 AND channel = ?2
+             AND coordinate > ?3 AND coordinate <= ?4 ORDER BY coordinate"
+        };
+        let mut statement = connection.prepare_cached(statement)?;
+        let (after, before) = (want.after.cast_signed(), self.here.end().cast_signed());
+        let mut rows = statement.query((self.app, self.channel, after, before))?;
+        let mut left = self.most;
+        while left > 0
+            && let Some(row) = rows.next()?
+        {
+            let key = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+            if want.latest && tail.has_newer(want.channel.as_str(), key) {
+                continue;
+            }
+            found.insert(row.get::<_, i64>(0)?.cast_unsigned());
+            left -= 1;
+        }
+        Ok(())
+    }
 }
 
 /// The channel's id where it has one, and its floor.

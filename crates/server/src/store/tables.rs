@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use deskbell_core::class::is_ledger_fed;
 use deskbell_core::event::Draft;
-use deskbell_core::ids::{AppId, ChannelName, EventId, Key};
+use deskbell_core::ids::{AppId, EventId};
 use deskbell_core::limits::{self, Millis};
 use deskbell_core::log::Once;
-use deskbell_core::position::ledger;
 use deskbell_core::refusal::Refusal;
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -15,15 +13,13 @@ use super::codec;
 use super::failure::Failure;
 use super::submission::Publish;
 
-/// Channel ids that are kept in memory. Beyond it they are looked up anew, which is only slower.
-const KNOWN_CHANNELS: usize = 50_000;
-
 /// The connection that alone writes `changes` and what hangs on it, with what it knows by heart.
 pub(super) struct Tables {
     pub(super) connection: Connection,
     /// The last row of every app. Nobody else writes, so it stays true.
     heads: HashMap<AppId, Head>,
-    channels: HashMap<(AppId, ChannelName), i64>,
+    /// How far the index of every app is, in the same way.
+    pub(super) marks: HashMap<AppId, u64>,
 }
 
 /// The last row of an app.
@@ -82,7 +78,7 @@ pub(super) enum Earlier {
 
 impl Tables {
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, heads: HashMap::new(), channels: HashMap::new() }
+        Self { connection, heads: HashMap::new(), marks: HashMap::new() }
     }
 
     /// Runs `work` as one transaction: all of it is on the disk afterwards, or nothing.
@@ -106,7 +102,7 @@ impl Tables {
     /// After a failed transaction what was known by heart may be what never happened.
     fn undo(&mut self) {
         self.heads.clear();
-        self.channels.clear();
+        self.marks.clear();
         if !self.connection.is_autocommit()
             && let Err(error) = self.run("ROLLBACK")
         {
@@ -129,7 +125,7 @@ impl Tables {
         Ok(Outcome::New { row: new.row, check: new.check })
     }
 
-    /// Writes a row of `changes` and what hangs on it.
+    /// Writes a row of `changes` and its key. The index of events follows later.
     pub(super) fn append(&mut self, new: &NewRow<'_>) -> Result<Head, Failure> {
         let before = self.head(new.app)?;
         // The order of the rows is the order of time, whatever the clocks of those say who ask.
@@ -150,9 +146,6 @@ impl Tables {
                 codec::encode(new.drafts),
                 &new.touched,
             ))?;
-        for (place, draft) in new.drafts.iter().enumerate() {
-            self.index(new.app, draft, ledger::event(head.row, place).cast_signed())?;
-        }
         if let Some(once) = new.once {
             self.remember(new.app, once, head)?;
         }
@@ -211,63 +204,6 @@ impl Tables {
             .prepare_cached("SELECT reply, events FROM changes WHERE app = ?1 AND position = ?2")?
             .query_row((app.0.cast_signed(), row.cast_signed()), |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok((reply, codec::row_check(&codec::look(&events)?)?))
-    }
-
-    /// Notes which channel has an event, and under which key it is the newest.
-    fn index(&mut self, app: AppId, draft: &Draft, coordinate: i64) -> Result<(), Failure> {
-        let channel = self.channel(app, &draft.event.channel, coordinate)?;
-        let app = app.0.cast_signed();
-        self.connection
-            .prepare_cached("INSERT INTO feed (app, channel, coordinate) VALUES (?1, ?2, ?3)")?
-            .execute((app, channel, coordinate))?;
-        if is_ledger_fed(draft.event.channel.as_str()) {
-            // A stream has no newest value that would stand for the others.
-            return Ok(());
-        }
-        let key = draft.key.as_ref().map_or(draft.event.name.as_str(), Key::as_str);
-        self.connection
-            .prepare_cached(
-                "INSERT INTO latest (app, channel, key, coordinate) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET coordinate = excluded.coordinate",
-            )?
-            .execute((app, channel, key, coordinate))?;
-        Ok(())
-    }
-
-    /// The channel's id; `first` becomes it where the channel is new.
-    fn channel(&mut self, app: AppId, name: &ChannelName, first: i64) -> Result<i64, Failure> {
-        let known = (app, name.clone());
-        if let Some(id) = self.channels.get(&known) {
-            return Ok(*id);
-        }
-        let app = app.0.cast_signed();
-        let found = self
-            .connection
-            .prepare_cached("SELECT id FROM channels WHERE app = ?1 AND name = ?2")?
-            .query_row((app, name.as_str()), |row| row.get(0))
-            .optional()?;
-        let id = if let Some(id) = found {
-            id
-        } else {
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO channels (app, name, id, floor) SELECT ?1, ?2, ?3, forgotten FROM apps WHERE app = ?1",
-                )?
-                .execute((app, name.as_str(), first))?;
-            first
-        };
-        if self.channels.len() >= KNOWN_CHANNELS {
-            self.channels.clear();
-        }
-        self.channels.insert(known, id);
-        Ok(id)
-    }
-
-    /// Forgets a channel whose row was deleted.
-    pub(super) fn forget(&mut self, app: AppId, name: &str) {
-        if let Ok(name) = ChannelName::parse(name) {
-            self.channels.remove(&(app, name));
-        }
     }
 
     /// The last row of an app.

@@ -59,12 +59,12 @@ pub(super) fn verify(connection: &mut Connection) -> Result<Verdict, Failure> {
     let transaction = connection.transaction()?;
     let mut verdict = Verdict::default();
     integrity(&transaction, &mut verdict)?;
-    let apps: Vec<(i64, i64)> = transaction
-        .prepare("SELECT app, floor FROM apps ORDER BY app")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+    let apps: Vec<(i64, i64, i64)> = transaction
+        .prepare("SELECT app, floor, indexed FROM apps ORDER BY app")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
-    for (app, floor) in apps {
-        verify_app(&transaction, app, floor, &mut verdict)?;
+    for (app, floor, indexed) in apps {
+        verify_app(&transaction, app, floor, indexed, &mut verdict)?;
         audit::audit(&transaction, app, &mut verdict)?;
     }
     stray(&transaction, &mut verdict)?;
@@ -110,7 +110,14 @@ impl Counted {
     }
 }
 
-fn verify_app(connection: &Connection, app: i64, floor: i64, verdict: &mut Verdict) -> Result<(), Failure> {
+/// Rows up to `indexed` stand in the index, and no others.
+fn verify_app(
+    connection: &Connection,
+    app: i64,
+    floor: i64,
+    indexed: i64,
+    verdict: &mut Verdict,
+) -> Result<(), Failure> {
     let mut counted = Counted::default();
     let (mut last, mut time) = (floor, 0);
     let mut statement =
@@ -131,6 +138,10 @@ fn verify_app(connection: &Connection, app: i64, floor: i64, verdict: &mut Verdi
             verdict.problem(|| format!("app {app}: row {position} has no readable events"));
             continue;
         };
+        if position > indexed {
+            verdict.events += seen.len() as u64;
+            continue;
+        }
         for (place, event) in seen.iter().enumerate() {
             let coordinate = ledger::event(position.cast_unsigned(), place).cast_signed();
             if let Some(problem) = verify_event(connection, app, coordinate, event, &mut counted)? {
@@ -139,6 +150,13 @@ fn verify_app(connection: &Connection, app: i64, floor: i64, verdict: &mut Verdi
         }
     }
     verdict.events += counted.events;
+    if indexed < floor || indexed > last {
+        verdict.problem(|| {
+            format!(
+                "app {app}: the index is complete up to row {indexed}, but there are rows {floor} to {last}"
+            )
+        });
+    }
     for (table, expected) in [("feed", counted.events), ("latest", counted.newest)] {
         let found: i64 =
             connection.query_row(&format!("SELECT count(*) FROM {table} WHERE app = ?1"), [app], |row| {

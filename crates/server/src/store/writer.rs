@@ -32,6 +32,8 @@ pub type Clock = Box<dyn FnMut() -> Millis + Send>;
 const BATCH: usize = 512;
 /// Bytes of one commit.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Time without anything to write after which the index of events is brought up to date.
+const QUIET: Duration = Duration::from_millis(20);
 /// Batches between two slices of expiry while there is always something to write.
 const BATCHES_PER_SLICE: u32 = 8;
 
@@ -89,7 +91,8 @@ impl Writer {
             match taken {
                 Taken::Closed => return,
                 Taken::Nothing if self.is_something_due() => self.work(&mut tasks),
-                Taken::Nothing => self.expire(),
+                Taken::Nothing if self.expiry.is_some() => self.expire(),
+                Taken::Nothing => self.ledger.index(),
                 Taken::Some => self.work(&mut tasks),
             }
             self.checkpointer.grown(SIDE_FILE.get());
@@ -101,12 +104,12 @@ impl Writer {
         if self.expiry.is_some() {
             return Patience::None;
         }
-        match self.ledger.next() {
+        let due = self.ledger.next().map(|at| Duration::from_millis(at.saturating_sub((self.clock)())));
+        let quiet = self.ledger.is_behind().then_some(QUIET);
+        match due.into_iter().chain(quiet).min() {
             None => Patience::Endless,
-            Some(at) => match at.saturating_sub((self.clock)()) {
-                0 => Patience::None,
-                ahead => Patience::For(Duration::from_millis(ahead)),
-            },
+            Some(Duration::ZERO) => Patience::None,
+            Some(wait) => Patience::For(wait),
         }
     }
 

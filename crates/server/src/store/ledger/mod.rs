@@ -32,6 +32,7 @@ use rusqlite::Connection;
 
 use super::expiry::Expiry;
 use super::failure::Failure;
+use super::index::{BEHIND, CHUNK};
 use super::look::look;
 use super::page::{LedgerPage, LedgerRead, page};
 use super::ruling::{Look, Petition, Sighting, plainly};
@@ -127,10 +128,12 @@ impl Ledger {
     /// what still fails is refused.
     pub fn batch(&mut self, now: Millis, petitions: &[Petition], publishes: &[Publish]) -> Done {
         self.time = self.time.max(now);
-        for app in petitions.iter().map(|petition| petition.app) {
+        let apps = petitions.iter().map(|petition| petition.app);
+        for app in apps.chain(publishes.iter().map(|publish| publish.app)) {
             self.books.entry(app).or_insert_with(|| Book::empty(app));
         }
         let mut done = Done::default();
+        self.index_beyond(BEHIND);
         self.restart(&mut done);
         let mut items = Vec::with_capacity(petitions.len() + publishes.len() + self.books.len());
         for (app, book) in &mut self.books {
@@ -144,8 +147,39 @@ impl Ledger {
         done
     }
 
+    /// Brings the index of events nearer to the commits, by one chunk per app. For a moment in which
+    /// nobody asks for anything.
+    pub fn index(&mut self) {
+        self.index_beyond(1);
+    }
+
+    /// The index is behind the commits, and nothing speaks against going on with it.
+    pub fn is_behind(&mut self) -> bool {
+        !self.failing && self.books.keys().any(|app| self.tables.behind(*app).is_ok_and(|behind| behind > 0))
+    }
+
+    /// One chunk of each app whose index is so many rows behind. If it cannot be written now, nothing is
+    /// lost: it is tried again, and readers look at the rows instead.
+    fn index_beyond(&mut self, behind: u64) {
+        let Self { tables, books, .. } = self;
+        for app in books.keys() {
+            if !tables.behind(*app).is_ok_and(|rows| rows >= behind) {
+                continue;
+            }
+            if let Err(failure) = tables.transact(|tables| tables.index(*app, CHUNK)) {
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::error!(%failure, "the index of events cannot be written; reading becomes slower until it can");
+                }
+                return;
+            }
+        }
+    }
+
     /// Deletes what is too old at `now`, all of it.
     pub fn expire(&mut self, now: Millis, durable_age: Millis) -> Result<(), Failure> {
+        while self.is_behind() {
+            self.index();
+        }
         let mut expiry = Expiry::new(now, durable_age);
         while self.expire_slice(&mut expiry)? {}
         Ok(())

@@ -6,6 +6,11 @@ ALTER TABLE changes ADD COLUMN touched BLOB;
 -- Claims of days before this one may be gone: nobody can claim the past.
 ALTER TABLE apps ADD COLUMN claims_floor INTEGER NOT NULL DEFAULT 0;
 
+-- The index of events (`channels`, `feed`, `latest`) is complete up to this position; what lies behind it
+-- is found in `changes`. Until now it was written with each row.
+ALTER TABLE apps ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
+UPDATE apps SET indexed = coalesce((SELECT max(position) FROM changes WHERE changes.app = apps.app), 0);
+
 CREATE TABLE resources (
     app  INTEGER NOT NULL,
     id   TEXT    NOT NULL,

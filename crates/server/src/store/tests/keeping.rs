@@ -9,8 +9,11 @@ use rusqlite::Connection;
 use super::*;
 use crate::store::checkpoint::Checkpointer;
 use crate::store::expiry::Expiry;
+use crate::store::index::CHUNK;
+use crate::store::page::page;
 use crate::store::schema;
 use crate::store::tables::Tables;
+use crate::store::verify::verify;
 
 /// Expires, and returns when nothing old is left.
 fn expire(store: &Store, scratch: &Scratch, now: Millis) {
@@ -23,6 +26,14 @@ fn expire(store: &Store, scratch: &Scratch, now: Millis) {
     let left = || connection.query_row(old, bounds, |row| row.get::<_, i64>(0)).unwrap();
     // So many looks take many seconds; a pass takes milliseconds.
     assert!((0..100_000).any(|_| left() == 0), "{} old rows are left", left());
+}
+
+/// Returns when the index has come up to a row, as it does when nothing else is to be done.
+fn indexed(scratch: &Scratch, row: i64) {
+    let connection = Connection::open(scratch.data().join("deskbell.db")).unwrap();
+    let mark = || connection.query_row("SELECT indexed FROM apps", [], |row| row.get::<_, i64>(0)).unwrap();
+    // So many looks take many seconds; it takes milliseconds.
+    assert!((0..100_000).any(|_| mark() == row), "the index ends at row {}", mark());
 }
 
 fn reason(store: &Store, on: &str, after: u64, latest: bool) -> Option<ResetReason> {
@@ -236,6 +247,45 @@ fn what_is_written_reaches_the_data_file_without_the_writer() {
 }
 
 #[test]
+fn nothing_goes_before_it_is_in_the_index() {
+    let scratch = Scratch::new();
+    drop(scratch.open());
+    let mut tables = Tables::new(schema::connect(&scratch.place()).unwrap());
+    // More than one slice of expiry takes into the index.
+    for n in 1..=CHUNK + 9 {
+        let old = publish(vec![draft(if n == 2 { "rare" } else { "busy" }, &n.to_string())]);
+        tables.transact(|tables| tables.apply(&old)).unwrap();
+    }
+    let mut reader = schema::connect_reader(&scratch.place()).unwrap();
+    let mut expiry = Expiry::new(NOW + 2 * DURABLE_AGE, DURABLE_AGE);
+    while tables.transact(|tables| expiry.slice(tables)).unwrap() {
+        assert_eq!(verify(&mut reader).unwrap().problems, Vec::<String>::new());
+    }
+    assert_eq!(verify(&mut reader).unwrap().rows, 1, "the newest stays");
+    let rare = reading(&[("rare", ledger::event(1, 0), false)], u64::MAX >> 1);
+    assert_eq!(page(&mut reader, &rare).unwrap().resets, [(channel("rare"), ResetReason::Expired)]);
+}
+
+#[test]
+fn a_tail_that_a_crash_left_is_indexed_by_the_next_run() {
+    let scratch = Scratch::new();
+    drop(scratch.open());
+    let mut tables = Tables::new(schema::connect(&scratch.place()).unwrap());
+    for n in 1..=40 {
+        let row = publish(vec![keyed("values", &n.to_string(), &format!("k{}", n % 4))]);
+        tables.transact(|tables| tables.apply(&row)).unwrap();
+    }
+    tables.transact(|tables| tables.index(APP, 7)).unwrap();
+    drop(tables);
+    let store = scratch.start();
+    let newest = || ids(&read(&store, reading(&[("values", ledger::end(0), true)], u64::MAX >> 1)));
+    assert_eq!(newest(), ["37", "38", "39", "40"]);
+    indexed(&scratch, 40);
+    assert_eq!(newest(), ["37", "38", "39", "40"]);
+    assert_sound(&store);
+}
+
+#[test]
 fn a_check_finds_what_does_not_fit() {
     let damages = [
         ("DELETE FROM changes WHERE position = 2", "row 3 follows row 1"),
@@ -246,6 +296,8 @@ fn a_check_finds_what_does_not_fit() {
         ("INSERT INTO latest VALUES (1001, 4096, 'x', 1)", "`latest` has 2 rows where 1 belong"),
         ("DELETE FROM channels", "has no row"),
         ("INSERT INTO channels VALUES (1001, 'b', 9, 0)", "1 channels have no event"),
+        ("UPDATE apps SET indexed = 2", "`feed` has 3 rows where 2 belong"),
+        ("UPDATE apps SET indexed = 4", "up to row 4, but there are rows 0 to 3"),
         ("UPDATE changes SET events = x'0105' WHERE position = 2", "row 2 has no readable events"),
         ("UPDATE keys SET position = 1", "keys point to a row that is not theirs"),
         ("DELETE FROM apps", "have no app"),
@@ -256,6 +308,7 @@ fn a_check_finds_what_does_not_fit() {
         put(&store, "a", "1");
         submit_and_wait(&store, once(1, 1, vec![draft("a", "2")])).unwrap();
         put(&store, "a", "3");
+        indexed(&scratch, 3);
         assert_sound(&store);
         Connection::open(scratch.data().join("deskbell.db")).unwrap().execute_batch(damage).unwrap();
         let problems = store.verify().unwrap().problems;

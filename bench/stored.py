@@ -1,0 +1,57 @@
+"""The store by itself: durable holds and releases beside what the same disk gives to bare SQLite.
+
+What measures is `crates/server/examples/ledger.rs`; here its lines become figures. It starts its clients as
+threads of its own process, so that nothing but the store is measured, and asks for both in turn.
+"""
+
+import re
+import subprocess
+
+import servers
+
+# A run writes its past first, which takes longer than what it measures.
+PATIENCE = 600
+
+
+def measured(binaries, run):
+    """One run of the example, as a report."""
+    command = [str(binaries.ledger), *map(str, run.options)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    if done.returncode != 0:
+        raise servers.Failed(f"the ledger broke off: {done.stderr.strip()[-300:]}")
+    return report(done.stdout)
+
+
+def report(text):
+    """The figures in what the example prints."""
+    stored = {}
+    for line in text.splitlines():
+        rate = re.match(r"(bare INSERT|hold \+ release).*?(one per transaction|\d+) +(\d+)/s .*p99 +(\d+) us", line)
+        if rate:
+            name = {"one per transaction": "1"}.get(rate[2], rate[2])
+            stored[f"{rate[1]} {name}"] = {"per_s": int(rate[3]), "p99_ms": int(rate[4]) / 1000}
+        week = re.match(r"a look at a week .*?p50 +(\d+) us", line)
+        if week:
+            stored["week_ms"] = int(week[1]) / 1000
+    wanted = ["bare INSERT 1", "week_ms"]
+    wanted += [f"{what} {clients}" for what in ("bare INSERT", "hold + release") for clients in (32, 256)]
+    missing = [name for name in wanted if name not in stored]
+    if missing:
+        raise servers.Failed(f"the ledger did not say: {', '.join(missing)}")
+    checks = dict.fromkeys(("lost", "duplicated", "misrouted", "disconnects", "reordered"), 0)
+    return {"stored": stored, "checks": checks, "published": None, "latency": None, "options": Unsaid()}
+
+
+class Unsaid(dict):
+    """No option of the load generator was given."""
+
+    def __missing__(self, name):
+        return None
+
+
+def rate(label, name):
+    return lambda round: round[label]["stored"][name]["per_s"]
+
+
+def ratio(label, over, under):
+    return lambda round: rate(label, over)(round) / rate(label, under)(round)
