@@ -2,6 +2,7 @@
 //! answered is wholly there or wholly absent, and its key says which.
 
 use deskbell_core::limits::Millis;
+use deskbell_core::log::Once;
 
 use super::batch::{by_time, is_owed};
 use super::{Checked, Checker, Remembered, RowSeen};
@@ -25,7 +26,7 @@ impl Checker {
     }
 
     /// A new process found these rows behind those that were known, each with its key.
-    pub fn found(&mut self, rows: Vec<(RowSeen, Option<u128>)>) -> Checked {
+    pub fn found(&mut self, rows: Vec<(RowSeen, Option<Once>)>) -> Checked {
         self.unsure = false;
         for (row, key) in rows {
             self.lost(&row, key).map_err(|why| format!("after a crash: {why}"))?;
@@ -46,11 +47,11 @@ impl Checker {
         Ok(())
     }
 
-    fn lost(&mut self, row: &RowSeen, key: Option<u128>) -> Checked {
+    fn lost(&mut self, row: &RowSeen, key: Option<Once>) -> Checked {
         let at = row.events.first().map_or(self.time, |event| event.at);
         if row.events.iter().any(|event| event.channel.as_str() == NEWS) {
             let same = |notice: &Notice| match key {
-                Some(key) => notice.once.is_some_and(|once| once.key == key),
+                Some(_) => notice.once == key,
                 None => row.events.iter().map(|event| event.id.as_str()).eq(notice.ids.iter()),
             };
             let notice = take(&mut self.unknown_notices, same);
@@ -64,7 +65,7 @@ impl Checker {
             return self.due(row);
         }
         let place = match key {
-            Some(key) => self.unknown.iter().position(|call| call.once.is_some_and(|once| once.key == key)),
+            Some(_) => self.unknown.iter().position(|call| call.once == key),
             None => {
                 let keyless = |call: &Call| call.once.is_none() && self.explains(&call.command, row);
                 self.unknown.iter().position(keyless)

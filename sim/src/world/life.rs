@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use deskbell_core::event::Event;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::limits::{DAY, HOUR, MINUTE, Millis, SECOND};
-use deskbell_core::log::Bounds;
+use deskbell_core::log::{Bounds, Once};
 use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_server::store::{LedgerRead, LedgerWant};
 
@@ -19,7 +19,7 @@ use crate::disk::{Dirty, Loss, Plan};
 const TRIES: usize = 4;
 
 /// Rows that a new process found, each with its key.
-type Found = Vec<(RowSeen, Option<u128>)>;
+type Found = Vec<(RowSeen, Option<Once>)>;
 
 impl World {
     /// The process ends without a word, and another one starts.

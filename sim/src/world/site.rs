@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use deskbell_core::ids::AppId;
 use deskbell_core::limits::{self, Millis};
+use deskbell_core::log::Once;
 use deskbell_server::store::{Ledger, Opened, Options, Seed};
 use rusqlite::{Connection, OpenFlags};
 
@@ -41,7 +42,7 @@ impl Site {
     pub fn new(seed: u64) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("deskbell-world-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let data = std::env::temp_dir().join(name);
+        let data = folder().join(name);
         let disk = Disk::new(seed);
         disk.create(&data.join("deskbell.db"));
         Self { disk, data, seed, issued: Arc::default() }
@@ -98,6 +99,13 @@ impl Drop for Site {
     }
 }
 
+/// Where the lock and the credentials stand, which are no part of the disk in memory. Where the system has a folder in
+/// memory, their syncs cost nothing.
+fn folder() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
+}
+
 fn bytes(seed: u64, nth: u64) -> [u8; 16] {
     let mut dice = Dice::new(seed, Purpose::Seed, nth);
     let mut bytes = [0; 16];
@@ -119,13 +127,18 @@ impl Process {
     }
 
     /// The keys under which rows after one were asked for.
-    pub fn keys(&self, after: u64) -> rusqlite::Result<Vec<(u64, Option<u128>)>> {
+    pub fn keys(&self, after: u64) -> rusqlite::Result<Vec<(u64, Option<Once>)>> {
         let question =
-            "SELECT position, key_hash FROM changes WHERE app = ?1 AND position > ?2 ORDER BY position";
+            "SELECT position, key_hash, body_hash FROM changes LEFT JOIN keys USING (app, position, key_hash)
+             WHERE app = ?1 AND position > ?2 ORDER BY position";
         let bounds = (APP.0.cast_signed(), after.cast_signed());
-        let key = |bytes: Vec<u8>| Some(u128::from_be_bytes(bytes.try_into().ok()?));
         let row = |row: &rusqlite::Row<'_>| {
-            Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, Option<Vec<u8>>>(1)?.and_then(key)))
+            let key = row
+                .get::<_, Option<Vec<u8>>>(1)?
+                .and_then(|key| Some(u128::from_be_bytes(key.try_into().ok()?)));
+            let body = row.get::<_, Option<i64>>(2)?.map(i64::cast_unsigned);
+            let once = key.zip(body).map(|(key, body)| Once { key, body });
+            Ok((row.get::<_, i64>(0)?.cast_unsigned(), once))
         };
         self.beside.prepare_cached(question)?.query_map(bounds, row)?.collect()
     }
