@@ -97,18 +97,19 @@ fn a_port_whose_old_connections_still_linger_is_taken_again_at_once() {
 fn a_full_disk_refuses_what_it_must_and_nothing_else() {
     // A file size limit is a full disk that needs no mount. The signal that comes with it is
     // ignored, as a service manager can do it too; the write then simply fails.
-    let server = Server::start(start());
+    // What is sent is larger than any file by then, so that no room that was used before can take it.
+    let server = Server::start(start().flag("--set").flag("limit.frame=1MiB"));
     let mut ws = server.ws();
     ws.subscribe("lobby");
     ws.subscribe("durable1");
     server.send("durable1", 1);
     assert_eq!(ws.event(), 1);
     server.limit_files(Some(server.largest_file()));
-    let body = json!({"channel": "durable1", "name": "e", "id": "kept", "data": "x".repeat(100_000)});
+    let body = json!({"channel": "durable1", "name": "e", "id": "kept", "data": "x".repeat(800_000)});
     let refused = server.api("POST", "/v1/publish", Some(&body));
     assert_eq!((refused.status, &refused.json()["code"]), (503, &json!("unavailable")), "{refused:?}");
     let answer =
-        ws.ask(json!({"type": "publish", "channel": "durable1", "name": "e", "data": "y".repeat(50_000)}));
+        ws.ask(json!({"type": "publish", "channel": "durable1", "name": "e", "data": "y".repeat(800_000)}));
     assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!("unavailable")), "{answer}");
     // What needs no disk goes on, and so the server is not taken out of service.
     assert_eq!(get(&server, "/readyz").status, 200);
