@@ -21,7 +21,7 @@ use deskbell_core::log::Log;
 use deskbell_core::position::Epoch;
 use deskbell_core::reservation::{Act, Actor, Claim, Command, Policy, ResourceWish, Span, Ttl, Wish};
 use deskbell_server::clock;
-use deskbell_server::store::{Look, Opened, Options, Petition, Ruled, Seed, Store, World};
+use deskbell_server::store::{Look, Opened, Options, Petition, QUIET, Ruled, Seed, Store, World};
 use rusqlite::Connection;
 
 const APP: AppId = AppId(1);
@@ -175,7 +175,12 @@ fn open(directory: &Path, past: u64) -> Store {
         rows.into_iter().map(take).collect()
     });
     opened
-        .start(World { feed, clock: Box::new(clock::now_ms), seeds: Box::new(clock::random_bytes::<16>) })
+        .start(World {
+            feed,
+            clock: Box::new(clock::now_ms),
+            seeds: Box::new(clock::random_bytes::<16>),
+            quiet: QUIET,
+        })
         .unwrap()
 }
 

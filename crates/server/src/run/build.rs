@@ -32,7 +32,7 @@ use crate::log::AppLog;
 use crate::metrics::Metrics;
 use crate::selections::Watched;
 use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
-use crate::store::{Feed, Opened, Options, Seed, World};
+use crate::store::{Feed, Opened, Options, QUIET, Seed, World};
 use crate::tls::Acceptor;
 use crate::tls::acme::Acme;
 use crate::tls::files::CertificateFiles;
@@ -157,7 +157,12 @@ fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, 
 
 /// What the store is given: the way into the logs, the time, and dice.
 fn world(apps: &[App]) -> World {
-    World { feed: feed(apps), clock: Box::new(clock::now_ms), seeds: Box::new(clock::random_bytes::<16>) }
+    World {
+        feed: feed(apps),
+        clock: Box::new(clock::now_ms),
+        seeds: Box::new(clock::random_bytes::<16>),
+        quiet: QUIET,
+    }
 }
 
 /// Committed rows go into their app's log, before anybody is told that they are safe.

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::codec::{self, Seen};
 use super::failure::Failure;
-use super::tables::Tables;
+use super::tables::{self, Tables};
 
 /// Rows that the index may be behind before a commit waits for a part of it. It bounds what a reader
 /// looks through beside the index: some milliseconds.
@@ -38,9 +38,12 @@ pub(super) fn mark(connection: &Connection, app: AppId) -> Result<u64, Failure> 
 }
 
 impl Tables {
-    /// Rows that the index is behind.
+    /// Rows that the index is behind. Writes nothing: it is asked outside of any transaction.
     pub(super) fn behind(&mut self, app: AppId) -> Result<u64, Failure> {
-        let head = self.head(app)?.row;
+        let head = match self.heads.get(&app) {
+            Some(head) => head.row,
+            None => tables::head(&self.connection, app)?.row,
+        };
         Ok(head - self.mark(app)?.min(head))
     }
 

@@ -49,6 +49,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use deskbell_core::ids::AppId;
 use deskbell_core::limits::Millis;
@@ -113,6 +114,10 @@ pub struct Opened {
     lock: File,
 }
 
+/// Time without anything to write after which the index of events is brought up to date, for everybody else: a
+/// person does not notice it, and a burst is over by then.
+pub const QUIET: Duration = Duration::from_millis(20);
+
 /// What a store is given of the world outside.
 pub struct World {
     /// Takes committed rows into the log.
@@ -121,6 +126,9 @@ pub struct World {
     pub clock: Clock,
     /// Random bytes for what is granted.
     pub seeds: Seeds,
+    /// Time without anything to write after which the index of events is brought up to date: [`QUIET`], except for
+    /// who counts what is written.
+    pub quiet: Duration,
 }
 
 /// The store at work.
@@ -228,7 +236,7 @@ impl Opened {
     }
 
     fn start_with(self, world: World, checkpointer: Checkpointer) -> Result<Store, Failure> {
-        let World { feed, mut clock, seeds } = world;
+        let World { feed, mut clock, seeds, quiet } = world;
         let database = self.place;
         let writing = schema::connect(&database)?;
         let copying = schema::connect(&database)?;
@@ -252,6 +260,7 @@ impl Opened {
             clock,
             checkpointer: store.checkpointer.clone(),
             durable_age: self.durable_age,
+            quiet,
             expiry: None,
             batches: 0,
         };

@@ -17,7 +17,7 @@ use super::submission::Publish;
 pub(super) struct Tables {
     pub(super) connection: Connection,
     /// The last row of every app. Nobody else writes, so it stays true.
-    heads: HashMap<AppId, Head>,
+    pub(super) heads: HashMap<AppId, Head>,
     /// How far the index of every app is, in the same way.
     pub(super) marks: HashMap<AppId, u64>,
 }

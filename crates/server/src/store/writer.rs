@@ -32,8 +32,6 @@ pub type Clock = Box<dyn FnMut() -> Millis + Send>;
 const BATCH: usize = 512;
 /// Bytes of one commit.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
-/// Time without anything to write after which the index of events is brought up to date.
-const QUIET: Duration = Duration::from_millis(20);
 /// Batches between two slices of expiry while there is always something to write.
 const BATCHES_PER_SLICE: u32 = 8;
 
@@ -54,6 +52,8 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) checkpointer: Arc<Checkpointer>,
     pub(super) durable_age: Millis,
+    /// Time without anything to write after which the index of events is brought up to date.
+    pub(super) quiet: Duration,
     pub(super) expiry: Option<Expiry>,
     pub(super) batches: u32,
 }
@@ -105,7 +105,7 @@ impl Writer {
             return Patience::None;
         }
         let due = self.ledger.next().map(|at| Duration::from_millis(at.saturating_sub((self.clock)())));
-        let quiet = self.ledger.is_behind().then_some(QUIET);
+        let quiet = self.ledger.is_behind().then_some(self.quiet);
         match due.into_iter().chain(quiet).min() {
             None => Patience::Endless,
             Some(Duration::ZERO) => Patience::None,

@@ -142,7 +142,9 @@ impl Ledger {
         }
         items.extend(petitions.iter().map(Item::Petition));
         items.extend(publishes.iter().map(Item::Publish));
-        items.extend(self.books.keys().copied().map(Item::Owed));
+        // What is owed since an earlier batch; what this one changes is told with it, or is not due yet.
+        let owing = self.books.iter().filter(|(_, book)| book.owed.next().is_some());
+        items.extend(owing.map(|(app, _)| Item::Owed(*app)));
         self.run(&items, &mut done);
         done
     }

@@ -25,7 +25,8 @@ use deskbell_core::refusal::Refusal;
 
 use super::schema::Place;
 use super::{
-    Feed, LedgerPage, LedgerRead, LedgerWant, Opened, Options, Publish, Receipt, Seed, Seeds, Store, World,
+    Feed, LedgerPage, LedgerRead, LedgerWant, Opened, Options, Publish, QUIET, Receipt, Seed, Seeds, Store,
+    World,
 };
 
 pub(super) const APP: AppId = AppId(1001);
@@ -98,7 +99,7 @@ pub(super) fn feed(log: Arc<Mutex<Log>>) -> Feed {
 
 /// A world whose time stands still.
 pub(super) fn world(feed: Feed) -> World {
-    World { feed, clock: Box::new(|| NOW), seeds: seeds() }
+    World { feed, clock: Box::new(|| NOW), seeds: seeds(), quiet: QUIET }
 }
 
 /// Different ones for every store of the process.
