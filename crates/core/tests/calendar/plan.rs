@@ -208,7 +208,8 @@ impl Rule {
 }
 
 pub fn shifted(from: Date, days: i32) -> Date {
-    from.checked_add(jiff::Span::new().days(i64::from(days))).unwrap()
+    // No rule is said in dates before 1970.
+    from.checked_add(jiff::Span::new().days(i64::from(days))).unwrap().max(date(1970, 1, 1))
 }
 
 /// Opening hours that have something to say around a date.

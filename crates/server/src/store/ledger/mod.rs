@@ -142,9 +142,7 @@ impl Ledger {
         }
         items.extend(petitions.iter().map(Item::Petition));
         items.extend(publishes.iter().map(Item::Publish));
-        // What is owed since an earlier batch; what this one changes is told with it, or is not due yet.
-        let owing = self.books.iter().filter(|(_, book)| book.owed.next().is_some());
-        items.extend(owing.map(|(app, _)| Item::Owed(*app)));
+        items.extend(self.books.keys().copied().map(Item::Owed));
         self.run(&items, &mut done);
         done
     }
@@ -234,11 +232,12 @@ impl Ledger {
     /// One commit for all of them; if it fails, one for each, so that one that cannot be written
     /// takes no other with it.
     fn run(&mut self, items: &[Item<'_>], done: &mut Done) {
-        let has_work = items.iter().any(|item| match item {
+        let has_work = |item: &&Item<'_>| match item {
             Item::Owed(app) => self.books.get(app).is_some_and(|book| book.owed.next().is_some()),
             _ => true,
-        });
-        if !has_work {
+        };
+        let work = items.iter().filter(has_work).count();
+        if work == 0 {
             return;
         }
         match self.commit(items) {
@@ -248,8 +247,8 @@ impl Ledger {
             }
             Err(failure) => {
                 self.note(&failure);
-                if let [item] = items {
-                    self.give_up(item, done);
+                if work == 1 {
+                    items.iter().for_each(|item| self.give_up(item, done));
                 } else {
                     items.iter().for_each(|item| self.run(std::slice::from_ref(item), done));
                 }
