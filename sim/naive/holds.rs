@@ -112,8 +112,10 @@ impl Turn<'_> {
         new.tied = actor.connected;
         new.life_until = wanted.map(|_| self.now + life);
         // A hold that replaces another of the same time lives no longer than that one would have.
-        if let Some(until) = old.filter(|old| same_time(old, set)).and_then(|old| old.life_until) {
-            new.life_until = Some(new.life_until.unwrap_or(Millis::MAX).min(until));
+        if let Some(until) = old.filter(|old| same_time(old, set)).and_then(|old| old.life_until)
+            && let Some(own) = new.life_until
+        {
+            new.life_until = Some(own.min(until));
         }
         let latest = new.life_until.unwrap_or(Millis::MAX);
         new.expires_at = wanted.map(|wanted| (self.now + wanted.min(life)).min(latest));

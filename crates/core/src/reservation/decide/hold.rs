@@ -132,14 +132,9 @@ impl Work<'_> {
         new.email.clone_from(&wish.email);
         new.meta.clone_from(&wish.meta);
         new.tied = actor.connected;
-        new.life_until = life.map(|life| now + life);
-        // Replacing one hold by the next is no way to hold for ever.
-        if let Some(old) = replaced
-            && let Some(until) = old.life_until
-            && overlaps(old, &new.claims)
-        {
-            new.life_until = Some(new.life_until.map_or(until, |own| own.min(until)));
-        }
+        // Replacing one hold by the next is no way to hold for ever, but for a backend that asks for it.
+        let before = replaced.filter(|old| overlaps(old, &new.claims)).and_then(|old| old.life_until);
+        new.life_until = life.map(|life| before.unwrap_or(Millis::MAX).min(now + life));
         new.expires_at = lasts.map(|ttl| new.life_until.map_or(now + ttl, |until| until.min(now + ttl)));
         new.warned = new.expires_at.is_none_or(|at| at <= now + limits::HOLD_WARNING);
         Ok(new)

@@ -170,6 +170,22 @@ fn a_hold_lives_no_longer_for_being_extended_held_again_or_replaced() {
 }
 
 #[test]
+fn an_endless_hold_inherits_no_end_from_the_one_it_replaces() {
+    let mut play = Play::new(&[resource_wish(0, 1)]);
+    let again = |ttl, replace| {
+        let mut for_a = wish(vec![vec![claim(0, 0, 30, 1)]]);
+        for_a.holder = Some(user("a"));
+        Act::Hold { wish: for_a, ttl, replace }
+    };
+    let first = play.ask("backend", again(Ttl::Usual, None)).reservation();
+    let endless = play.ask("backend", again(Ttl::Endless, Some(first.id.clone()))).reservation();
+    assert_eq!((endless.expires_at, endless.life_until), (None, None));
+    play.wait(limits::HOLD_LIFE + HOUR);
+    let last = play.ask("backend", again(Ttl::Usual, Some(endless.id.clone()))).reservation();
+    assert!(last.expires_at > Some(play.now), "it was granted dead");
+}
+
+#[test]
 fn five_holds_are_enough_for_anybody_whoever_asks_for_them() {
     let mut play = Play::new(&[resource_wish(0, 1)]);
     for nth in 0..5 {
