@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests run beside Deskbell: real proxies, real certificate tools, a browser.
+# Installs what the tests run beside Deskbell: real proxies, real certificate tools, a browser, a database.
 # Only what is missing is installed, so a second run is over at once. Called by `make test`.
 set -eu
 
@@ -16,6 +16,8 @@ jython             /usr/bin/jython
 libbcprov-java     /usr/share/java/bcprov.jar
 libbcpkix-java     /usr/share/java/bcpkix.jar
 pebble             /usr/bin/pebble
+postgresql         /usr/lib/postgresql
+faketime           /usr/bin/faketime
 LIST
 }
 

@@ -4,7 +4,8 @@
 //!
 //! Client threads in this process ask, wait for the answer, and ask again. Each row says how many
 //! commands (or inserts) a second were answered, and how long one took. PAST reservations that are over
-//! are written before, to see whether they cost anything.
+//! are written before, to see whether they cost anything. With `DESKBELL_LEDGER` set to the URL of an empty database
+//! the same is measured over PostgreSQL.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,7 +22,7 @@ use deskbell_core::log::Log;
 use deskbell_core::position::Epoch;
 use deskbell_core::reservation::{Act, Actor, Claim, Command, Policy, ResourceWish, Span, Ttl, Wish};
 use deskbell_server::clock;
-use deskbell_server::store::{Look, Opened, Options, Petition, QUIET, Ruled, Seed, Store, World};
+use deskbell_server::store::{Look, Opened, Options, Petition, QUIET, Ruled, Seed, Shared, Store, World};
 use rusqlite::Connection;
 
 const APP: AppId = AppId(1);
@@ -40,7 +41,7 @@ fn main() {
     };
     let single = bare(&fresh("single"), 32, 1, time);
     println!("bare INSERT, one per transaction    {single}");
-    let store = open(&fresh("store"), past);
+    let store = open(&fresh("store"), past, None);
     for clients in [32, 256] {
         let insert = bare(&fresh(&format!("bare-{clients}")), clients, 512, time);
         println!("bare INSERT, group commit, {clients:>3}      {insert}");
@@ -54,7 +55,23 @@ fn main() {
     }
     week(&store);
     store.close().unwrap();
+    if let Ok(url) = std::env::var("DESKBELL_LEDGER") {
+        shared(&fresh("shared"), url, time);
+    }
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+/// The same over PostgreSQL. One client alone is one transaction for each command on the one connection.
+fn shared(directory: &Path, url: String, time: Duration) {
+    let store = open(directory, 0, Some(Shared(url)));
+    let alone = commands(&store, 1, time);
+    println!("PostgreSQL, one per transaction     {alone}");
+    for clients in [32, 256] {
+        let held = commands(&store, clients, time);
+        println!("PostgreSQL, hold + release, {clients:>3}     {held}");
+        println!("    {:.1} times one per transaction", held.rate / alone.rate);
+    }
+    store.close().unwrap();
 }
 
 /// What clients saw.
@@ -138,7 +155,7 @@ fn bare(directory: &Path, clients: u64, most: usize, time: Duration) -> Measured
 }
 
 /// A store with resources and a past, and a log behind it as in the server.
-fn open(directory: &Path, past: u64) -> Store {
+fn open(directory: &Path, past: u64, shared: Option<Shared>) -> Store {
     let options = |data: PathBuf| Options {
         data,
         seed: Seed {
@@ -148,6 +165,7 @@ fn open(directory: &Path, past: u64) -> Store {
         },
         durable_age: DURABLE_AGE,
         disk: None,
+        shared: shared.clone(),
     };
     let opened = Opened::open(&options(directory.to_owned())).unwrap();
     let now = clock::now_ms();

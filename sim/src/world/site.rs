@@ -53,8 +53,13 @@ impl Site {
     pub fn start(&self, wall: Millis) -> Option<Process> {
         let seed = Seed { secret: [7; 32], app_key: [0xab; 10], app_secret: [0xcd; 20] };
         let disk = Some(self.disk.name().to_owned());
-        let options =
-            Options { data: self.data.clone(), seed, durable_age: limits::IDEMPOTENCY, disk: disk.clone() };
+        let options = Options {
+            data: self.data.clone(),
+            seed,
+            durable_age: limits::IDEMPOTENCY,
+            disk: disk.clone(),
+            shared: None,
+        };
         let opened = Opened::open(&options).ok()?;
         let opened_at = wall.max(opened.last_at().ok()?);
         let head = opened.head(APP).ok()?;

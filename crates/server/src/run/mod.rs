@@ -21,7 +21,9 @@ use crate::door::Door;
 use crate::http;
 use crate::hub::Hub;
 use crate::logging::{self, Logging};
+use crate::outbox;
 use crate::selections;
+use crate::store::Shared;
 use crate::tls::Acceptor;
 
 /// Channels that one sweep looks at.
@@ -102,6 +104,10 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     tokio::spawn(keep_house(hub.clone()));
     tokio::spawn(flush_joins(hub.clone()));
     tokio::spawn(departures::watch(hub.clone()));
+    tokio::spawn(departures::tell(hub.clone()));
+    if let Some(url) = &settings.outbox {
+        tokio::spawn(outbox::run(hub.clone(), Shared(url.expose().to_owned())));
+    }
     Ok(Running { settings, logging, hub, shards, tls, stop, doors })
 }
 

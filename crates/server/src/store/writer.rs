@@ -5,9 +5,10 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use deskbell_core::ids::AppId;
+use deskbell_core::ids::{AppId, Principal};
 use deskbell_core::limits::Millis;
 use deskbell_core::log::Row;
 use deskbell_core::position::{Epoch, Position, ledger};
@@ -15,10 +16,11 @@ use deskbell_core::refusal::Refusal;
 
 use super::expiry::Expiry;
 use super::lane::{Lane, Patience, Taken};
-use super::ledger::{Decided, Done, Ledger};
+use super::ledger::{Decided, Done, IsHere, Ledger};
+use super::postgres::follow::Asked;
 use super::ruling::{Hearing, Petition, Ruled};
 use super::sqlite::checkpoint::Checkpointer;
-use super::submission::{Answer, Publish, Receipt};
+use super::submission::{Answer, Publish, Receipt, refusal_of};
 use super::tables::Outcome;
 
 /// Takes committed rows into the log, and says where a reader stands after each of them.
@@ -43,6 +45,12 @@ pub(super) enum Task {
     Expire(Millis),
     /// Write the little that a checkpoint left behind, so that the side file starts anew.
     Settle,
+    /// Look for what other processes wrote.
+    Follow,
+    /// The same for somebody who waits for it.
+    FollowFor(Answer<()>),
+    /// Tell other processes which holders are connected to this one.
+    Attend(IsHere, Answer<Vec<(AppId, Principal)>>),
 }
 
 pub(super) struct Writer {
@@ -56,6 +64,8 @@ pub(super) struct Writer {
     pub(super) quiet: Duration,
     pub(super) expiry: Option<Expiry>,
     pub(super) batches: u32,
+    /// Another thread asked to look for what others wrote.
+    pub(super) asked: Asked,
 }
 
 thread_local! {
@@ -106,7 +116,8 @@ impl Writer {
         if self.expiry.is_some() {
             return Patience::None;
         }
-        let due = self.ledger.next().map(|at| Duration::from_millis(at.saturating_sub((self.clock)())));
+        let now = self.now();
+        let due = self.ledger.next().map(|at| Duration::from_millis(at.saturating_sub(now)));
         let quiet = self.ledger.is_behind().then_some(self.quiet);
         match due.into_iter().chain(quiet).min() {
             None => Patience::Endless,
@@ -116,7 +127,25 @@ impl Writer {
     }
 
     fn is_something_due(&mut self) -> bool {
-        self.ledger.next().is_some_and(|at| at <= (self.clock)())
+        let now = self.now();
+        self.ledger.next().is_some_and(|at| at <= now)
+    }
+
+    /// What time it is for the ledger.
+    fn now(&mut self) -> Millis {
+        let clock = (self.clock)();
+        self.ledger.time_at(clock)
+    }
+
+    /// What other processes wrote goes into the logs.
+    fn follow(&mut self) {
+        self.asked.store(false, Ordering::Relaxed);
+        let clock = (self.clock)();
+        match self.ledger.follow(clock) {
+            Ok(done) => drop(self.feed(done.rows)),
+            Err(failure) if failure.is_outage() => {}
+            Err(failure) => tracing::error!(%failure, "what other processes wrote cannot be read"),
+        }
     }
 
     fn work(&mut self, tasks: &mut Vec<Task>) {
@@ -131,6 +160,15 @@ impl Writer {
                 Task::Publish(publish, answer) => {
                     publishes.push(publish);
                     answers.push(answer);
+                }
+                Task::Follow => self.follow(),
+                Task::Attend(is_here, answer) => {
+                    let here = self.ledger.attend(&is_here);
+                    answer.give(here.map_err(|failure| refusal_of(&failure)));
+                }
+                Task::FollowFor(answer) => {
+                    self.follow();
+                    answer.give(Ok(()));
                 }
                 Task::Expire(now) => self.expiry = Some(Expiry::new(now, self.durable_age)),
                 Task::Settle => {

@@ -39,7 +39,7 @@ const WIRE: [&str; 11] = [
 /// The ways through them are told in ARCHITECTURE.md.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The program: the command line, and everything built in order.
-    ("cli", &["bench", "clock", "config", "run", "store"]),
+    ("cli", &["bench", "clock", "config", "outbox", "run", "store"]),
     (
         "run",
         &[
@@ -57,6 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "logging",
             "metrics",
             "open_files",
+            "outbox",
             "selections",
             "shard",
             "store",
@@ -72,6 +73,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Where publishes cross over, and what every part can reach.
     ("selections", &["hub"]),
     ("ledger", &["app", "clock", "hub", "store"]),
+    ("outbox", &["clock", "hub", "store"]),
     ("hub", &["app", "attendance", "clock", "door", "limiter", "metrics", "selections", "shard", "store"]),
     ("app", &["identity", "log"]),
     // Parts that know of few others. The store, the limiter, the clock and the options know of none.

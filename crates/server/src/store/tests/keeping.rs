@@ -11,7 +11,7 @@ use crate::store::expiry::Expiry;
 use crate::store::index::CHUNK;
 use crate::store::page::page;
 use crate::store::sqlite::checkpoint::Checkpointer;
-use crate::store::tables::Tables;
+use crate::store::tables::{Scope, Tables};
 use crate::store::verify::verify;
 
 /// Expires, and returns when nothing old is left.
@@ -117,7 +117,7 @@ fn a_short_age_never_takes_a_row_from_its_key() {
     let mut tables = Tables::new(scratch.connect());
     let pass = |tables: &mut Tables, now| {
         let mut expiry = Expiry::new(now, 1);
-        while tables.transact(|tables| expiry.slice(tables)).unwrap() {}
+        while tables.transact(&Scope::ALL, |tables| expiry.slice(tables)).unwrap() {}
     };
     pass(&mut tables, NOW + IDEMPOTENCY - 1);
     assert_eq!(all(&store, "a"), ["1", "2"]);
@@ -253,11 +253,11 @@ fn nothing_goes_before_it_is_in_the_index() {
     // More than one slice of expiry takes into the index.
     for n in 1..=CHUNK + 9 {
         let old = publish(vec![draft(if n == 2 { "rare" } else { "busy" }, &n.to_string())]);
-        tables.transact(|tables| tables.apply(&old)).unwrap();
+        tables.transact(&Scope::ALL, |tables| tables.apply(&old)).unwrap();
     }
     let reader = scratch.connect_reader();
     let mut expiry = Expiry::new(NOW + 2 * DURABLE_AGE, DURABLE_AGE);
-    while tables.transact(|tables| expiry.slice(tables)).unwrap() {
+    while tables.transact(&Scope::ALL, |tables| expiry.slice(tables)).unwrap() {
         assert_eq!(verify(&reader).unwrap().problems, Vec::<String>::new());
     }
     assert_eq!(verify(&reader).unwrap().rows, 1, "the newest stays");
@@ -272,9 +272,9 @@ fn a_tail_that_a_crash_left_is_indexed_by_the_next_run() {
     let mut tables = Tables::new(scratch.connect());
     for n in 1..=40 {
         let row = publish(vec![keyed("values", &n.to_string(), &format!("k{}", n % 4))]);
-        tables.transact(|tables| tables.apply(&row)).unwrap();
+        tables.transact(&Scope::ALL, |tables| tables.apply(&row)).unwrap();
     }
-    tables.transact(|tables| tables.index(APP, 7)).unwrap();
+    tables.transact(&Scope::ALL, |tables| tables.index(APP, 7)).unwrap();
     drop(tables);
     let store = scratch.start();
     let newest = || ids(&read(&store, reading(&[("values", ledger::end(0), true)], u64::MAX >> 1)));

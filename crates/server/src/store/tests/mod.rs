@@ -1,12 +1,21 @@
 //! The store on real files with real fsyncs: what is acknowledged is there afterwards, once.
 
 mod child;
+#[allow(clippy::duplicate_mod)] // One suite, two stores.
 mod commands;
+/// The same suite once more, over the other store.
+#[allow(clippy::duplicate_mod)]
+#[path = "commands/mod.rs"]
+mod commands_shared;
 mod full;
 mod keeping;
 mod kill;
-
+mod killed;
+#[path = "../../../tests/suite/harness/postgres.rs"]
+#[allow(dead_code)] // The outside tests use the rest of it.
+pub(super) mod postgres;
 mod reading;
+mod rows;
 mod start;
 mod writing;
 
@@ -80,7 +89,7 @@ impl Drop for Scratch {
 
 pub(super) fn options(data: &Path) -> Options {
     let seed = Seed { secret: [7; 32], app_key: [0xab; 10], app_secret: [0xcd; 20] };
-    Options { data: data.to_owned(), seed, durable_age: DURABLE_AGE, disk: None }
+    Options { data: data.to_owned(), seed, durable_age: DURABLE_AGE, disk: None, shared: None }
 }
 
 /// A real log behind the store, as the server has one.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::page::{find, page};
-use crate::store::tables::Tables;
+use crate::store::tables::{Scope, Tables};
 use crate::store::verify::verify;
 
 const START: u64 = ledger::end(0);
@@ -188,9 +188,9 @@ proptest! {
         let mut tables = Tables::new(scratch.connect());
         let reader = scratch.connect_reader();
         for (row, made) in (1..).zip(&rows) {
-            tables.transact(|tables| tables.apply(&publish(drafts(row, made)))).unwrap();
+            tables.transact(&Scope::ALL, |tables| tables.apply(&publish(drafts(row, made)))).unwrap();
         }
-        tables.transact(|tables| tables.index(APP, first)).unwrap();
+        tables.transact(&Scope::ALL, |tables| tables.index(APP, first)).unwrap();
 
         let head = ledger::end(rows.len() as u64);
         let mut wants: Vec<(u8, u64, bool)> = Vec::new();
@@ -209,7 +209,7 @@ proptest! {
             let names: Vec<_> = names.iter().map(|(name, after, latest)| (name.as_str(), *after, *latest)).collect();
             let question = LedgerRead { bounds: Bounds { events, bytes }, ..reading(&names, until) };
             let page = page(&reader, &question).unwrap();
-            tables.transact(|tables| tables.index(APP, more)).unwrap();
+            tables.transact(&Scope::ALL, |tables| tables.index(APP, more)).unwrap();
             prop_assert!(page.resets.is_empty());
             prop_assert!(page.entries.len() <= events);
             got.extend(ids(&page));
