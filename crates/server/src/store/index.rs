@@ -111,7 +111,15 @@ fn file(connection: &Connection, app: i64, filed: &[Filed<'_>]) -> Result<(), Fa
     let channel = channel(connection, app, name, first.coordinate)?;
     let mut feed =
         connection.prepare_cached("INSERT INTO feed (app, channel, coordinate) VALUES (?1, ?2, ?3)")?;
-    for event in filed {
+    let mut feed_many = connection.prepare_cached(
+        "INSERT INTO feed (app, channel, coordinate)
+         VALUES (?1, ?2, ?3), (?1, ?2, ?4), (?1, ?2, ?5), (?1, ?2, ?6), (?1, ?2, ?7), (?1, ?2, ?8), (?1, ?2, ?9), (?1, ?2, ?10)",
+    )?;
+    let (many, rest) = filed.as_chunks::<8>();
+    for [a, b, c, d, e, f, g, h] in many.iter().map(|many| many.each_ref().map(|event| event.coordinate)) {
+        feed_many.execute((app, channel, a, b, c, d, e, f, g, h))?;
+    }
+    for event in rest {
         feed.execute((app, channel, event.coordinate))?;
     }
     if is_ledger_fed(name) {
