@@ -13,11 +13,11 @@ use deskbell_core::log::Row;
 use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::refusal::Refusal;
 
-use super::checkpoint::Checkpointer;
 use super::expiry::Expiry;
 use super::lane::{Lane, Patience, Taken};
 use super::ledger::{Decided, Done, Ledger};
 use super::ruling::{Hearing, Petition, Ruled};
+use super::sqlite::checkpoint::Checkpointer;
 use super::submission::{Answer, Publish, Receipt};
 use super::tables::Outcome;
 
@@ -76,10 +76,12 @@ impl Drop for Ending {
 impl Writer {
     pub(super) fn run(mut self) {
         let _ending = Ending(self.lane.clone());
-        self.ledger.tables.connection.wal_hook(Some(|_, pages| {
-            SIDE_FILE.set(pages.unsigned_abs());
-            Ok(())
-        }));
+        if let Some(file) = self.ledger.tables.db.file() {
+            file.wal_hook(Some(|_, pages| {
+                SIDE_FILE.set(pages.unsigned_abs());
+                Ok(())
+            }));
+        }
         let mut tasks = Vec::new();
         loop {
             let wait = self.patience();
@@ -131,7 +133,11 @@ impl Writer {
                     answers.push(answer);
                 }
                 Task::Expire(now) => self.expiry = Some(Expiry::new(now, self.durable_age)),
-                Task::Settle => self.checkpointer.settle(&self.ledger.tables.connection),
+                Task::Settle => {
+                    if let Some(file) = self.ledger.tables.db.file() {
+                        self.checkpointer.settle(file);
+                    }
+                }
             }
         }
         if self.checkpointer.is_halted() {
