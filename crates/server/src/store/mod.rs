@@ -39,6 +39,7 @@ mod sqlite;
 mod submission;
 mod tables;
 mod tail;
+mod teller;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -64,8 +65,9 @@ pub use ruling::{Filter, Heard, Look, Petition, Ruled, Ruling, Seen, Sighting, W
 pub use sqlite::halt::Alarm;
 pub use submission::{Answered, Publish, Receipt};
 pub use tables::Outcome;
+pub use teller::Feed;
 pub use verify::{Verdict, inspect};
-pub use writer::{Clock, Feed};
+pub use writer::Clock;
 
 use carried::What;
 use database::Database;
@@ -76,6 +78,7 @@ use ruling::Hearing;
 use sqlite::checkpoint::Checkpointer;
 use sqlite::schema::{self, Place};
 use submission::{Answer, broken, busy, ending};
+use teller::Teller;
 use writer::{Task, Writer};
 
 /// Publishes that wait for the writer: eight full commits.
@@ -257,7 +260,6 @@ impl Opened {
         let writer = Writer {
             ledger: Ledger::open(writing, clock(), seeds)?,
             lane: writes.clone(),
-            feed,
             clock,
             checkpointer: store.checkpointer.clone(),
             durable_age: self.durable_age,
@@ -265,7 +267,7 @@ impl Opened {
             expiry: None,
             batches: 0,
         };
-        store.threads().writer = Some(spawn("deskbell-writer", move || writer.run())?);
+        store.threads().writer = Some(spawn("deskbell-writer", move || writer.run(Teller { feed }))?);
         let others = spawn("deskbell-copier", move || checkpointer.run(&copying, &writes))?;
         store.threads().others.push(others);
         let others = spawn("deskbell-reader", move || reader::run(reading, &reads))?;
@@ -291,7 +293,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 impl Store {
     /// Hands a publish to the writer and returns at once. `answered` is called exactly once: on
-    /// the writer's thread when the disk and the log have it, or here and now with a refusal.
+    /// the teller's thread when the disk and the log have it, or here and now with a refusal.
     pub fn submit(&self, publish: Publish, answered: Answered<Receipt>) {
         let answer = Answer::new(answered);
         if publish.drafts.is_empty() || publish.drafts.len() > EVENTS_PER_ROW {
@@ -320,7 +322,7 @@ impl Store {
     }
 
     /// Hands a command for the ledger to the writer and returns at once. `heard` is called exactly
-    /// once: on the writer's thread when the disk and the log have what was decided, or here and now
+    /// once: on the teller's thread when the disk and the log have what was decided, or here and now
     /// with a refusal.
     pub fn rule(&self, petition: Petition, heard: Heard) {
         let weight = petition.weight();
