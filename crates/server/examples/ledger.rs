@@ -24,10 +24,19 @@ use deskbell_server::clock;
 use deskbell_server::store::{Ledger, Look, Opened, Options, Petition, QUIET, Ruled, Seed, Store, World};
 use rusqlite::Connection;
 
+/// As in the program, for both sides of every comparison.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const APP: AppId = AppId(1);
 const RESOURCES: u64 = 64;
 
+/// The option `purge_delay`, as in the program.
+const PURGE_DELAY: i32 = 15;
+
 fn main() {
+    // SAFETY: sets a number that the allocator reads, before there is a second thread.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 0) };
     let mut arguments = std::env::args().skip(1);
     let seconds: f64 = arguments.next().map_or(2.0, |text| text.parse().unwrap());
     let past: u64 = arguments.next().map_or(0, |text| text.parse().unwrap());
