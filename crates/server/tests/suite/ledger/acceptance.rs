@@ -130,7 +130,7 @@ fn a_late_confirmation_books_nothing_unless_the_time_is_still_free() {
         Ws::open_with(&world.server, "/v1/ws", &[("Authorization", &format!("Bearer {SECRET}"))]).unwrap();
     staff.subscribe("staff:1001");
     let short = |who: &str, resource: &str| {
-        let mut wish = world.wish(who, claim(resource, 600, 660));
+        let mut wish = wish(who, claim(resource, 600, 660));
         wish["ttl_ms"] = json!(1_000);
         world.step("holds", &wish).json()["reservation"].clone()
     };
