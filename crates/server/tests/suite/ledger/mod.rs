@@ -5,7 +5,9 @@ mod commands;
 mod grace;
 mod life;
 mod slots;
+mod used_keys;
 mod wrong;
+mod wrong_routes;
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
