@@ -10,6 +10,7 @@ mod wrong;
 mod wrong_routes;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -25,30 +26,28 @@ pub struct World {
     /// The server.
     pub server: Server,
     stranger: RefCell<Ws>,
+    /// What the stranger listens to.
+    channels: RefCell<BTreeSet<String>>,
 }
 
 impl World {
     pub fn start(config: &str) -> Self {
         let server = Server::start(Start::with(config));
         let stranger = RefCell::new(server.ws());
-        Self { server, stranger }
+        Self { server, stranger, channels: RefCell::default() }
     }
 
     /// Makes a resource. The stranger watches it.
     pub fn resource(&self, id: &str, wish: Value) -> Value {
         let answer = self.server.api("PUT", &format!("/v1/resources/{id}"), Some(&wish));
         assert_eq!(answer.status, 200, "{answer:?}");
-        self.stranger.borrow_mut().subscribe(&format!("slots:{id}"));
+        self.listen(format!("slots:{id}"));
         answer.json()
     }
 
     /// Holds a time for somebody.
     pub fn hold(&self, who: &str, claims: Value) -> Answer {
-        let answer = self.server.api("POST", "/v1/holds", Some(&wish(who, claims)));
-        if answer.status == 200 {
-            self.watch(answer.json()["reservation"]["id"].as_str().unwrap());
-        }
-        answer
+        self.step("holds", &wish(who, claims))
     }
 
     /// Holds a time that is free.
@@ -58,14 +57,23 @@ impl World {
         answer.json()["reservation"].clone()
     }
 
-    /// The stranger has come by a reservation's id, and listens to it too.
-    pub fn watch(&self, id: &str) {
-        self.stranger.borrow_mut().subscribe(&format!("booking:{id}"));
+    /// Something that a backend asks for. The stranger comes by the id of whatever it is about, and listens to that
+    /// too.
+    pub fn step(&self, path: &str, body: &Value) -> Answer {
+        let answer = self.server.api("POST", &format!("/v1/{path}"), Some(body));
+        if answer.status == 200 {
+            let about = answer.json();
+            let ids = ["reservation", "wait"].into_iter().filter_map(|what| about[what]["id"].as_str());
+            ids.for_each(|id| self.listen(format!("booking:{id}")));
+        }
+        answer
     }
 
-    /// A step of a hold or booking.
-    pub fn step(&self, path: &str, body: &Value) -> Answer {
-        self.server.api("POST", &format!("/v1/{path}"), Some(body))
+    fn listen(&self, channel: String) {
+        if !self.channels.borrow().contains(&channel) {
+            self.stranger.borrow_mut().subscribe(&channel);
+            self.channels.borrow_mut().insert(channel);
+        }
     }
 
     /// The server dies and comes back. What the stranger has heard so far is checked.
@@ -73,6 +81,8 @@ impl World {
         self.check();
         self.server = self.server.crash_and_restart();
         self.stranger = RefCell::new(self.server.ws());
+        let channels = self.channels.take();
+        channels.into_iter().for_each(|channel| self.listen(channel));
         self
     }
 
