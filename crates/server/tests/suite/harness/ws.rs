@@ -126,14 +126,15 @@ impl Ws {
 
     /// Sends a JSON message.
     pub fn send(&mut self, message: &Value) {
-        if let Some(token) = message["token"].as_str() {
-            self.sees = Sees::of_token(token);
-        }
         self.send_text(&message.to_string());
     }
 
     /// Sends any text.
     pub fn send_text(&mut self, text: &str) {
+        let said: Value = serde_json::from_str(text).unwrap_or_default();
+        if let Some(token) = said["token"].as_str() {
+            self.sees = Sees::of_token(token);
+        }
         let mut frame = Vec::new();
         masked_frame_into(&mut frame, Opcode::Text, text.as_bytes(), [1, 2, 3, 4]);
         self.send_bytes(&frame);
