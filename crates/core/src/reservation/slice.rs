@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::model::{Piece, Reservation, Resource, State, Strikes, Wait, WaitState};
 use super::outcome::{Change, Stop};
 use crate::calendar::Span;
@@ -42,21 +44,25 @@ pub struct Belongings {
     pub waits: BTreeSet<WaitId>,
 }
 
+/// Every command looks up a dozen things, by ids that this server made or a backend named, so the hash is a
+/// quick one.
+type Map<K, V> = HashMap<K, V, RandomState>;
+
 /// What is known of a ledger.
 #[derive(Debug, Default)]
 pub struct Slice {
-    resources: HashMap<ResourceId, Option<Arc<Resource>>>,
-    reservations: HashMap<ReservationId, Option<Arc<Reservation>>>,
-    days: HashMap<ResourceId, HashMap<u64, Vec<Piece>>>,
+    resources: Map<ResourceId, Option<Arc<Resource>>>,
+    reservations: Map<ReservationId, Option<Arc<Reservation>>>,
+    days: Map<ResourceId, Map<u64, Vec<Piece>>>,
     /// Resources of which every day is known: one that is not there has no claims.
-    whole: HashSet<ResourceId>,
-    principals: HashMap<Principal, Belongings>,
-    strikes: HashMap<(Principal, ResourceId), Strikes>,
-    waits: HashMap<WaitId, Option<Arc<Wait>>>,
-    waiting: HashMap<ResourceId, BTreeMap<u64, Arc<Wait>>>,
+    whole: HashSet<ResourceId, RandomState>,
+    principals: Map<Principal, Belongings>,
+    strikes: Map<(Principal, ResourceId), Strikes>,
+    waits: Map<WaitId, Option<Arc<Wait>>>,
+    waiting: Map<ResourceId, BTreeMap<u64, Arc<Wait>>>,
     unsaved: Unsaved,
     /// Which of the unsaved reservations may have claims on a resource: a batch asks for it with each command.
-    unsaved_on: HashMap<ResourceId, BTreeSet<ReservationId>>,
+    unsaved_on: Map<ResourceId, BTreeSet<ReservationId>>,
     entries: usize,
 }
 
@@ -144,7 +150,7 @@ impl Slice {
     pub fn put_days(&mut self, resource: &ResourceId, days: impl IntoIterator<Item = (u64, Piece)>) {
         let stored =
             days.into_iter().filter(|(_, piece)| !self.unsaved.reservations.contains_key(&piece.reservation));
-        let mut all: HashMap<u64, Vec<Piece>> = HashMap::new();
+        let mut all: Map<u64, Vec<Piece>> = Map::default();
         for (day, piece) in stored.chain(self.unsaved_pieces(resource)) {
             all.entry(day).or_default().push(piece);
         }
