@@ -10,6 +10,7 @@ use super::codec::{self, Seen};
 use super::failure::Failure;
 use super::index::CHUNK;
 use super::ledger::rows::state_number;
+use super::post;
 use super::tables::Tables;
 
 /// Rows of one slice.
@@ -40,6 +41,10 @@ pub(super) struct Expiry {
     resource: String,
     /// Reservations and waits that the last slice deleted.
     gone: Vec<(AppId, String)>,
+    /// The time.
+    now: Millis,
+    /// Inboxes or conversations are not what they were.
+    post: bool,
 }
 
 /// How far expiry has come in one app.
@@ -64,7 +69,14 @@ impl Expiry {
             app: None,
             resource: String::new(),
             gone: Vec::new(),
+            now,
+            post: false,
         }
+    }
+
+    /// The last slice changed inboxes or conversations, which whoever knows them by heart must know anew.
+    pub(super) fn take_post(&mut self) -> bool {
+        std::mem::take(&mut self.post)
     }
 
     /// What the last slice deleted, for whoever knows it by heart.
@@ -85,6 +97,7 @@ impl Expiry {
             && rows_done
             && self.expire_strikes(tables, &floors)?
             && self.expire_claims(tables, &floors)?
+            && self.expire_post(tables, app)?
         {
             self.app = Some(floors.app);
             self.resource.clear();
@@ -101,6 +114,12 @@ impl Expiry {
             )?
             .execute((floors.app, self.strikes.cast_signed(), SMALL as i64))?;
         Ok(gone < SMALL)
+    }
+
+    fn expire_post(&mut self, tables: &Tables, app: AppId) -> Result<bool, Failure> {
+        let found = post::expiry::slice(&tables.connection, app, self.now)?;
+        self.post |= found;
+        Ok(!found)
     }
 
     /// Deletes claims of the past, resource by resource. Holds keep theirs, by which they are found.

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use super::failure::Failure;
 use super::ledger::{load, rows};
 use super::listing;
+use super::post;
 use super::ruling::{Look, Seen, Sighting};
 use super::tables::head;
 
@@ -39,6 +40,7 @@ fn see(connection: &Connection, app: AppId, look: &Look) -> Result<Seen, Failure
             let found = listing::list(connection, app, filter, after.as_ref(), (*limit).min(MOST))?;
             Seen::Reservations(found)
         }
+        Look::Post(look) => Seen::Post(post::look::see(connection, app, look)?),
         Look::Waits { resource, principal, after, limit } => {
             let limit = (*limit).min(MOST);
             Seen::Waits(waits(connection, app, (resource.as_ref(), principal.as_ref()), *after, limit)?)

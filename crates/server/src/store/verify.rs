@@ -11,6 +11,7 @@ use super::audit;
 use super::codec::{self, Seen};
 use super::failure::Failure;
 use super::files::Paths;
+use super::post;
 use super::schema::{self, Place};
 
 /// Problems that are told one by one; more of them say nothing more.
@@ -66,6 +67,7 @@ pub(super) fn verify(connection: &mut Connection) -> Result<Verdict, Failure> {
     for (app, floor, indexed) in apps {
         verify_app(&transaction, app, floor, indexed, &mut verdict)?;
         audit::audit(&transaction, app, &mut verdict)?;
+        post::audit::audit(&transaction, app, &mut verdict)?;
     }
     stray(&transaction, &mut verdict)?;
     Ok(verdict)

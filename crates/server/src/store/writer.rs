@@ -16,8 +16,10 @@ use deskbell_core::refusal::Refusal;
 use super::checkpoint::Checkpointer;
 use super::expiry::Expiry;
 use super::lane::{Lane, Patience, Taken};
-use super::ledger::{Decided, Done, Ledger};
-use super::ruling::{Hearing, Petition, Ruled};
+use super::ledger::{Asked, Decided, Done, Ledger};
+use super::members::Members;
+use super::post::{self, Errand, Settled};
+use super::ruling::{Hearing, Petition, Ruled, plainly};
 use super::submission::{Answer, Publish, Receipt};
 use super::tables::Outcome;
 
@@ -38,11 +40,25 @@ const BATCHES_PER_SLICE: u32 = 8;
 /// What the writer is asked to do.
 pub(super) enum Task {
     Rule(Petition, Hearing),
+    Run(Errand, Answer<post::Done>),
     Publish(Publish, Answer<Receipt>),
     /// Delete what is too old at this time, a slice now and then.
     Expire(Millis),
     /// Write the little that a checkpoint left behind, so that the side file starts anew.
     Settle,
+}
+
+impl Task {
+    /// Tells whoever waits for it that it is not taken.
+    pub(super) fn refuse(self, refusal: Refusal) {
+        match self {
+            Self::Rule(_, hearing) => hearing.give(Err(plainly(refusal))),
+            Self::Run(_, answer) => answer.give(Err(refusal)),
+            Self::Publish(_, answer) => answer.give(Err(refusal)),
+            // Nobody waits for housekeeping.
+            Self::Expire(_) | Self::Settle => {}
+        }
+    }
 }
 
 pub(super) struct Writer {
@@ -52,6 +68,8 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) checkpointer: Arc<Checkpointer>,
     pub(super) durable_age: Millis,
+    /// Who is in which conversation, for whoever decides about access.
+    pub(super) members: Members,
     /// Time without anything to write after which the index of events is brought up to date.
     pub(super) quiet: Duration,
     pub(super) expiry: Option<Expiry>,
@@ -119,12 +137,17 @@ impl Writer {
 
     fn work(&mut self, tasks: &mut Vec<Task>) {
         let (mut petitions, mut hearings) = (Vec::new(), Vec::new());
+        let (mut errands, mut returns) = (Vec::new(), Vec::new());
         let (mut publishes, mut answers) = (Vec::new(), Vec::new());
         for task in tasks.drain(..) {
             match task {
                 Task::Rule(petition, hearing) => {
                     petitions.push(petition);
                     hearings.push(hearing);
+                }
+                Task::Run(errand, answer) => {
+                    errands.push(errand);
+                    returns.push(answer);
                 }
                 Task::Publish(publish, answer) => {
                     publishes.push(publish);
@@ -138,11 +161,17 @@ impl Writer {
             return;
         }
         let now = (self.clock)();
-        let mut done = self.ledger.batch(now, &petitions, &publishes);
+        let asked = Asked { petitions: &petitions, errands: &errands, publishes: &publishes };
+        let mut done = self.ledger.batch_of(now, &asked);
+        // Before the log has the rows: whoever is no member any more is shown nothing that follows.
+        self.members.take(std::mem::take(&mut done.moved));
         let positions = self.feed(std::mem::take(&mut done.rows));
-        let Done { rulings, outcomes, .. } = done;
+        let Done { rulings, settled, outcomes, .. } = done;
         for (hearing, ruling) in hearings.into_iter().zip(rulings) {
             hearing.give(ruling.map(|decided| ruled(decided, &positions)));
+        }
+        for (answer, settled) in returns.into_iter().zip(settled) {
+            answer.give(settled.map(|settled| returned(settled, &positions)));
         }
         for ((publish, answer), outcome) in publishes.into_iter().zip(answers).zip(outcomes) {
             answer.give(receipt(&publish, outcome, &positions));
@@ -198,6 +227,11 @@ impl Positions {
 fn ruled(decided: Decided, positions: &Positions) -> Ruled {
     let Decided { app, reply, row, check, repeated } = decided;
     Ruled { reply, at: positions.after(app, row, check), repeated }
+}
+
+fn returned(settled: Settled, positions: &Positions) -> post::Done {
+    let Settled { app, reply, row, check, repeated } = settled;
+    post::Done { reply, at: positions.after(app, row, check), repeated }
 }
 
 fn receipt(publish: &Publish, outcome: Outcome, positions: &Positions) -> Result<Receipt, Refusal> {
