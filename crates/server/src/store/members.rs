@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use deskbell_core::ids::AppId;
 use deskbell_core::post::Memberships;
-use rusqlite::Connection;
 
+use super::database::Database;
 use super::failure::Failure;
 use super::post::{Moved, load};
 use super::tables;
@@ -18,11 +18,11 @@ pub struct Members(Arc<RwLock<HashMap<AppId, Memberships>>>);
 
 impl Members {
     /// Reads all of them, of which there is a bounded number.
-    pub(super) fn load(connection: &Connection) -> Result<Self, Failure> {
+    pub(super) fn load(db: &Database) -> Result<Self, Failure> {
         let mut all: HashMap<AppId, Memberships> = HashMap::new();
-        for app in tables::apps(connection)? {
+        for app in tables::apps(db)? {
             let memberships = all.entry(app).or_default();
-            load::memberships(connection, app)?.into_iter().for_each(|one| memberships.take(one));
+            load::memberships(db, app)?.into_iter().for_each(|one| memberships.take(one));
         }
         Ok(Self(Arc::new(RwLock::new(all))))
     }

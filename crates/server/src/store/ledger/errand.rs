@@ -30,7 +30,7 @@ impl Desk<'_> {
             if asks > limits::LEDGER_ASKS {
                 break decision;
             }
-            load(&self.tables.connection, self.book.app, &mut self.book.post, keys)?;
+            load(&self.tables.db, self.book.app, &mut self.book.post, keys)?;
         };
         Ok(match decision {
             Decision::Change(change) => self.write_post(*change, errand.once)?,

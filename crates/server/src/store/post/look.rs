@@ -5,14 +5,13 @@ use std::sync::Arc;
 use deskbell_core::ids::{AppId, ConversationId, EventId, Topic, UserId};
 use deskbell_core::limits::{self, Millis};
 use deskbell_core::post::{Conversation, Inbox};
-use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::save::Said;
 use super::{conversation as conversation_id, load};
+use crate::store::database::{Database, Next};
 use crate::store::failure::Failure;
-use crate::store::ledger::load::all;
 use crate::store::ledger::rows;
 
 /// What somebody wants to see, once it is known who it is and that it may.
@@ -124,28 +123,22 @@ pub struct ShownMessage {
 }
 
 /// Looks.
-pub(in crate::store) fn see(
-    connection: &Connection,
-    app: AppId,
-    look: &PostLook,
-) -> Result<PostSeen, Failure> {
+pub(in crate::store) fn see(db: &Database, app: AppId, look: &PostLook) -> Result<PostSeen, Failure> {
     Ok(match look {
-        PostLook::Inbox(user) => PostSeen::Inbox(Arc::new(load::inbox(connection, app, user)?)),
+        PostLook::Inbox(user) => PostSeen::Inbox(Arc::new(load::inbox(db, app, user)?)),
         PostLook::Notifications { user, before, limit, unread, topic } => {
-            let inbox = load::inbox(connection, app, user)?;
+            let inbox = load::inbox(db, app, user)?;
             let wanted = Wanted { before: *before, limit: *limit, unread: *unread, topic: topic.as_ref() };
-            let page = notifications(connection, app, user, &inbox, &wanted)?;
+            let page = notifications(db, app, user, &inbox, &wanted)?;
             PostSeen::Notifications(Arc::new(inbox), page)
         }
         PostLook::Conversations { user, skip, limit } => {
-            let (found, next) = conversations(connection, app, user, *skip, *limit)?;
+            let (found, next) = conversations(db, app, user, *skip, *limit)?;
             PostSeen::Conversations(found, next)
         }
-        PostLook::Conversation(id) => {
-            PostSeen::Conversation(load::conversation(connection, app, id)?.map(Arc::new))
-        }
+        PostLook::Conversation(id) => PostSeen::Conversation(load::conversation(db, app, id)?.map(Arc::new)),
         PostLook::Messages { id, user, before, limit } => {
-            let Some(found) = load::conversation(connection, app, id)? else {
+            let Some(found) = load::conversation(db, app, id)? else {
                 return Ok(PostSeen::Messages(None));
             };
             let member = user.as_ref().map(|user| found.members.get(user));
@@ -155,7 +148,7 @@ pub(in crate::store) fn see(
                 Some(None) => found.newest,
                 Some(Some(member)) => member.from,
             };
-            let page = messages(connection, app, &found, from.max(found.gone_up_to), (*before, *limit))?;
+            let page = messages(db, app, &found, from.max(found.gone_up_to), (*before, *limit))?;
             PostSeen::Messages(Some((Arc::new(found), page)))
         }
     })
@@ -170,7 +163,7 @@ struct Wanted<'a> {
 }
 
 fn notifications(
-    connection: &Connection,
+    db: &Database,
     app: AppId,
     user: &UserId,
     inbox: &Inbox,
@@ -179,81 +172,86 @@ fn notifications(
     // What the mark covers is read, so nobody looks for unread ones there.
     let floor = if wanted.unread { inbox.gone_up_to.max(inbox.read_up_to) } else { inbox.gone_up_to };
     let before = wanted.before.unwrap_or(u64::MAX).min(inbox.newest + 1);
-    let mut statement = connection.prepare_cached(
-        "SELECT number, at, read, topic, body FROM notifications
-         WHERE app = ?1 AND user = ?2 AND number > ?3 AND number < ?4 ORDER BY number DESC",
-    )?;
-    let mut found =
-        statement.query((app.0.cast_signed(), user.as_str(), floor.cast_signed(), before.cast_signed()))?;
     let mut page = NotificationPage { notifications: Vec::new(), next: None };
-    let mut looked_at = 0;
-    let mut last = before;
-    while let Some(row) = found.next()? {
-        if page.notifications.len() >= wanted.limit || looked_at >= limits::PAGE_LOOKS {
-            page.next = Some(last);
-            break;
-        }
-        looked_at += 1;
-        last = rows::unsigned(row, 0)?;
-        let read = inbox.is_read(last, row.get(2)?);
-        let topic = row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?;
-        if (wanted.unread && read) || wanted.topic.is_some_and(|wanted| wanted.as_str() != topic) {
-            continue;
-        }
-        let (at, content) = (rows::unsigned(row, 1)?, rows::body(row, 4)?);
-        page.notifications.push(ShownNotification { number: last, at, read, content });
-    }
+    let (mut looked_at, mut last) = (0, before);
+    db.each(
+        "SELECT number, at, read, topic, body FROM notifications
+         WHERE app = ?1 AND owner = ?2 AND number > ?3 AND number < ?4 ORDER BY number DESC LIMIT ?5",
+        &[
+            app.into(),
+            user.as_str().into(),
+            floor.into(),
+            before.into(),
+            // One more than is looked at says whether there is more.
+            (limits::PAGE_LOOKS as u64 + 1).into(),
+        ],
+        |row| {
+            if page.notifications.len() >= wanted.limit || looked_at >= limits::PAGE_LOOKS {
+                page.next = Some(last);
+                return Ok(Next::Stop);
+            }
+            looked_at += 1;
+            last = row.unsigned(0)?;
+            let read = inbox.is_read(last, row.flag(2)?);
+            let topic = row.text(3)?;
+            if (wanted.unread && read) || wanted.topic.is_some_and(|wanted| wanted.as_str() != topic) {
+                return Ok(Next::Go);
+            }
+            let (at, content) = (row.unsigned(1)?, rows::body(row, 4)?);
+            page.notifications.push(ShownNotification { number: last, at, read, content });
+            Ok(Next::Go)
+        },
+    )?;
     Ok(page)
 }
 
 /// A user has a bounded number of them, so they are sorted here.
 fn conversations(
-    connection: &Connection,
+    db: &Database,
     app: AppId,
     user: &UserId,
     skip: usize,
     limit: usize,
 ) -> Result<(Vec<Conversation>, Option<usize>), Failure> {
-    let mut statement = connection.prepare_cached(
+    let mut ids: Vec<(u64, String)> = db.all(
         "SELECT last_at, id FROM members JOIN conversations
          ON conversations.app = members.app AND conversations.id = members.conversation
-         WHERE members.app = ?1 AND members.user = ?2",
+         WHERE members.app = ?1 AND members.member = ?2",
+        &[app.into(), user.as_str().into()],
+        |row| Ok((row.unsigned(0)?, row.text(1)?.to_owned())),
     )?;
-    let found = statement.query((app.0.cast_signed(), user.as_str()))?;
-    let mut ids: Vec<(u64, String)> = all(found, |row| Ok((rows::unsigned(row, 0)?, row.get(1)?)))?;
     ids.sort_unstable_by(|one, other| other.cmp(one));
     let next = (ids.len() > skip + limit).then_some(skip + limit);
     let mut found = Vec::new();
     for (_, id) in ids.into_iter().skip(skip).take(limit) {
-        found.extend(load::conversation(connection, app, &conversation_id(&id)?)?);
+        found.extend(load::conversation(db, app, &conversation_id(&id)?)?);
     }
     Ok((found, next))
 }
 
 fn messages(
-    connection: &Connection,
+    db: &Database,
     app: AppId,
     conversation: &Conversation,
     floor: u64,
     (before, limit): (Option<u64>, usize),
 ) -> Result<MessagePage, Failure> {
     let before = before.unwrap_or(u64::MAX).min(conversation.newest + 1);
-    let mut statement = connection.prepare_cached(
+    let mut messages: Vec<ShownMessage> = db.all(
         "SELECT number, at, body FROM messages
          WHERE app = ?1 AND conversation = ?2 AND number > ?3 AND number < ?4 ORDER BY number DESC LIMIT ?5",
+        &[
+            app.into(),
+            conversation.id.as_str().into(),
+            floor.into(),
+            before.into(),
+            (limit as u64 + 1).into(),
+        ],
+        |row| {
+            let Said { id, from, data } = rows::body(row, 2)?;
+            Ok(ShownMessage { number: row.unsigned(0)?, at: row.unsigned(1)?, id, from, data })
+        },
     )?;
-    let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-    let found = statement.query((
-        app.0.cast_signed(),
-        conversation.id.as_str(),
-        floor.cast_signed(),
-        before.cast_signed(),
-        most,
-    ))?;
-    let mut messages = all(found, |row| {
-        let Said { id, from, data } = rows::body(row, 2)?;
-        Ok(ShownMessage { number: rows::unsigned(row, 0)?, at: rows::unsigned(row, 1)?, id, from, data })
-    })?;
     let more = messages.len() > limit;
     messages.truncate(limit);
     let next = messages.last().filter(|_| more).map(|last| last.number);

@@ -14,6 +14,7 @@ use deskbell_core::refusal::Code;
 use deskbell_core::reservation::Actor;
 
 use super::{APP, NOW, Scratch, seeds};
+use crate::store::database::Database;
 use crate::store::{Asked, Done, Errand, Ledger, Look, NotificationPage, PostLook, PostSeen, Seen, Settled};
 
 /// A ledger, where it lies, and what time it is.
@@ -88,11 +89,11 @@ impl Stand {
     }
 
     fn sql(&mut self, statements: &str) {
-        self.ledger().tables.connection.execute_batch(statements).unwrap();
+        self.ledger().tables.db.file().unwrap().execute_batch(statements).unwrap();
     }
 
     fn count(&mut self, question: &str) -> i64 {
-        self.ledger().tables.connection.query_row(question, [], |row| row.get(0)).unwrap()
+        self.ledger().tables.db.number(question, &[]).unwrap()
     }
 }
 
@@ -183,7 +184,7 @@ fn one_that_cannot_be_written_takes_no_other_with_it() {
     let mut stand = Stand::new();
     stand.ask(create("c", &["ann"])).unwrap();
     stand.sql(
-        "CREATE TEMP TRIGGER planted BEFORE INSERT ON main.notifications WHEN NEW.user = 'bob'
+        "CREATE TEMP TRIGGER planted BEFORE INSERT ON main.notifications WHEN NEW.owner = 'bob'
          BEGIN SELECT RAISE(FAIL, 'planted by the test'); END",
     );
     let answers =
@@ -216,8 +217,9 @@ fn memberships_are_told_in_the_order_of_the_rows_and_known_after_a_restart() {
     assert_eq!(rows, expected.map(|(name, row)| (name.to_owned(), row)));
     stand.sound();
     let known = |stand: &Stand| {
-        let opened =
-            crate::store::Members::load(&rusqlite::Connection::open(stand.scratch.place().file).unwrap());
+        let opened = crate::store::Members::load(&Database::Sqlite(
+            rusqlite::Connection::open(stand.scratch.place().file).unwrap(),
+        ));
         opened.unwrap().with(APP, |all| ["ann", "bob"].map(|name| all.of_channel("conversation:c", name)))
     };
     assert_eq!(known(&stand), [Some(1), Some(6)]);
@@ -240,7 +242,7 @@ fn an_inbox_of_a_hundred_thousand_is_read_counted_and_marked_in_some_millisecond
     let mut stand = Stand::new();
     stand.ask(notify(&["ann"])).unwrap();
     stand.sql(
-        "INSERT INTO notifications SELECT app, user, n, at, iif(n % 50000 = 0, 'rare', topic), 0, body
+        "INSERT INTO notifications SELECT app, owner, n, at, iif(n % 50000 = 0, 'rare', topic), 0, body
          FROM notifications, (WITH RECURSIVE r(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM r WHERE n < 100000)
                               SELECT n FROM r);
          UPDATE inboxes SET body = json_set(body, '$.newest', 100000, '$.unread', 100000);",

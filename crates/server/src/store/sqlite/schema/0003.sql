@@ -4,10 +4,10 @@
 -- `notifications` is older than; by it expiry finds what is too old, and what was cleared.
 CREATE TABLE inboxes (
     app    INTEGER NOT NULL,
-    user   TEXT    NOT NULL,
+    owner  TEXT    NOT NULL,
     oldest INTEGER,
     body   TEXT    NOT NULL,
-    PRIMARY KEY (app, user)
+    PRIMARY KEY (app, owner)
 ) WITHOUT ROWID;
 
 CREATE INDEX inboxes_oldest ON inboxes (app, oldest) WHERE oldest IS NOT NULL;
@@ -15,13 +15,13 @@ CREATE INDEX inboxes_oldest ON inboxes (app, oldest) WHERE oldest IS NOT NULL;
 -- `read` is 1 for what was read by itself; what the inbox's mark covers may have 0.
 CREATE TABLE notifications (
     app    INTEGER NOT NULL,
-    user   TEXT    NOT NULL,
+    owner  TEXT    NOT NULL,
     number INTEGER NOT NULL,
     at     INTEGER NOT NULL,
     topic  TEXT    NOT NULL,
     read   INTEGER NOT NULL,
     body   TEXT    NOT NULL,
-    PRIMARY KEY (app, user, number)
+    PRIMARY KEY (app, owner, number)
 ) WITHOUT ROWID;
 
 -- `oldest` as above, of `messages`.
@@ -42,13 +42,13 @@ CREATE INDEX conversations_oldest ON conversations (app, oldest) WHERE oldest IS
 CREATE TABLE members (
     app          INTEGER NOT NULL,
     conversation TEXT    NOT NULL,
-    user         TEXT    NOT NULL,
+    member       TEXT    NOT NULL,
     body         TEXT    NOT NULL,
-    PRIMARY KEY (app, conversation, user)
+    PRIMARY KEY (app, conversation, member)
 ) WITHOUT ROWID;
 
 -- The conversations of a user.
-CREATE INDEX members_user ON members (app, user);
+CREATE INDEX members_member ON members (app, member);
 
 CREATE TABLE messages (
     app          INTEGER NOT NULL,
