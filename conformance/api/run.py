@@ -55,7 +55,13 @@ def furnish(address):
     waits = [ask(address, "POST", "waitlist", {"claims": claims("room-2", 0), "holder": f"w{n}"}) for n in range(3)]
     ask(address, "PUT", "blocks/holidays",
         {"as_of": 1, "blocks": [{"resource": "dr-7", "start": begin + 9 * DAY, "end": begin + 10 * DAY}]})
+    for number in range(20):
+        ask(address, "POST", "notifications", {"users": ["7", "9"], "type": "t", "title": f"{number}", "data": [number]})
+    for talk in ["81", "82"]:
+        ask(address, "POST", "conversations", {"id": talk, "members": ["7", "9"], "title": "Talk", "data": {}})
+        ask(address, "POST", f"conversations/{talk}/messages?user=7", {"data": "hello"})
     return {
+        "/v1/conversations": ["81", "82", "nothing"],
         "/v1/resources": ["dr-7", "room-2", "nowhere"],
         "/v1/holds": [*holds, "r_1"],
         "/v1/bookings": [one["reservation"]["id"] for one in [*books, *asked]] + ["r_1"],

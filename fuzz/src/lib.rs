@@ -7,6 +7,7 @@ pub mod config;
 pub mod cursor;
 pub mod http_head;
 pub mod native;
+pub mod post;
 pub mod publish;
 pub mod query;
 pub mod websocket;
@@ -20,6 +21,7 @@ pub const TARGETS: &[Target] = &[
     ("cursor", cursor::check),
     ("http_head", http_head::check),
     ("native", native::check),
+    ("post", post::check),
     ("publish", publish::check),
     ("query", query::check),
     ("websocket", websocket::check),

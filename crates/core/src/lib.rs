@@ -15,6 +15,7 @@
 //! | [`log`] | the one total order of an app's events: append, the ring, the one read |
 //! | [`presence`] | who is here, with leases and grace |
 //! | [`reservation`] | who may claim what, when: the rule of the ledger |
+//! | [`post`] | what is written to people: inboxes and conversations |
 //! | [`selection`] | how many look at which time, for a moment |
 //! | [`projection`] | one event, every screen, each in its own words |
 //! | [`access`] | may this identity do this on that channel |
@@ -39,6 +40,7 @@ pub mod log;
 pub mod mac;
 pub mod pattern;
 pub mod position;
+pub mod post;
 pub mod presence;
 pub mod projection;
 pub mod rate;

@@ -304,3 +304,46 @@ pub const RECURRENCE_COUNTED_DAYS: i32 = 36_525;
 pub const CALENDAR_WINDOW: Millis = 400 * DAY;
 /// End of the calendar, 9999-01-01 in UTC: dates have four digits, and what lies around a window too.
 pub const CALENDAR_END: Millis = 253_370_764_800_000;
+/// Bytes of the type of a notification, which preferences and pages name.
+pub const TOPIC: usize = 64;
+/// Users whom one request notifies. Each is told in an event or two of one ledger row.
+pub const NOTIFIED: usize = 1_000;
+/// Bytes of a notification's title: one line on a telephone.
+pub const NOTIFICATION_TITLE: usize = 300;
+/// Bytes of a notification's text.
+pub const NOTIFICATION_BODY: usize = 4 * 1024;
+/// Bytes of a notification's data: ids and a link, not a document.
+pub const NOTIFICATION_DATA: usize = 4 * 1024;
+/// Bytes that one request may tell all of its users together: as many as a body holds. They become one row.
+pub const NOTIFIED_BYTES: usize = BODY;
+/// Notifications of one inbox. Who gets more loses the oldest; nobody has ever read so far back.
+pub const INBOX: u64 = 100_000;
+/// Age at which a notification leaves its inbox.
+pub const NOTIFICATION_AGE: Millis = 180 * DAY;
+/// Notifications that one request reads or deletes one by one; `read_all` has no such bound.
+pub const NOTIFICATIONS_NAMED: usize = 100;
+/// How far behind the newest notification a reading may end that is not of all: what is newer is counted anew.
+pub const READ_BEHIND: u64 = 1_000;
+/// Rows that one page of an inbox looks through for those that fit its filter: some milliseconds.
+pub const PAGE_LOOKS: usize = 2_000;
+/// Types for which one user has preferences.
+pub const PREFERENCES: usize = 100;
+/// How far ahead the end of quiet hours is looked for. They leave some of each day, so it comes earlier.
+pub const QUIET_AHEAD: Millis = 2 * DAY;
+
+/// Bytes of a conversation's id, so that every channel that is named after one fits a channel's name.
+pub const CONVERSATION_ID: usize = 120;
+/// Members of one conversation: each is told of each message on a channel of its own as well.
+pub const MEMBERS: usize = 100;
+/// Conversations of one user; a list of them is sorted in memory.
+pub const CONVERSATIONS: usize = 1_000;
+/// Memberships of an app, about 100 bytes each: all of them are in memory, because access is decided there.
+pub const MEMBERSHIPS: usize = 500_000;
+/// Bytes of a conversation's title.
+pub const CONVERSATION_TITLE: usize = 300;
+/// Bytes of a message's data. With all members of a large conversation it still fits one ledger row.
+pub const MESSAGE_DATA: usize = 8 * 1024;
+/// Messages of one conversation that can be read back. Who says more loses the oldest.
+pub const MESSAGES: u64 = 100_000;
+/// Age at which a message can no longer be read back.
+pub const MESSAGE_AGE: Millis = 730 * DAY;

@@ -12,6 +12,7 @@ use deskbell_core::refusal::Refusal;
 
 use crate::identity::Verifier;
 use crate::log::AppLog;
+use crate::store::Members;
 
 /// An app that is open for business.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct App {
     pub cursors: CursorKey,
     /// Who may do what.
     pub rules: ArcSwap<Rules>,
+    /// Who is in which conversation.
+    pub members: Members,
     /// What clients of a dialect are shown under their own names.
     pub projections: ArcSwap<Table>,
     /// Checks its users' tokens.
@@ -45,7 +48,8 @@ impl App {
         channel: &ChannelName,
         now: Millis,
     ) -> Result<Allowed, Refusal> {
-        self.rules.load().decide(identity, action, channel, now)
+        let rules = self.rules.load();
+        self.members.with(self.id, |members| rules.decide_with(members, identity, action, channel, now))
     }
 
     /// Seals a position for a client.

@@ -18,6 +18,7 @@
 pub mod http_head;
 pub mod ledger;
 pub mod native;
+pub mod post;
 pub mod route;
 pub mod signature;
 pub mod websocket;

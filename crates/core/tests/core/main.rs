@@ -7,6 +7,7 @@ mod followed;
 mod members;
 mod once;
 mod opening_hours;
+mod post;
 mod reader;
 mod recover;
 mod replay;

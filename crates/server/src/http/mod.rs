@@ -9,6 +9,7 @@
 //! | `channels`, `history`, `sessions`, `tokens` | what backends see and do |
 //! | `stream`, `poll` | events out, over a shard |
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
+//! | `post` | inboxes and conversations |
 //! | `health`, `start_page` | how the server is, for machines and for people |
 //! | `cors` | which web pages may call all this |
 //!
@@ -24,6 +25,7 @@ mod cors;
 mod health;
 mod history;
 mod ledger;
+mod post;
 mod problem;
 pub mod publish;
 mod query;
@@ -42,6 +44,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use deskbell_core::refusal::Code;
 
+use self::post::{conversations, inbox};
 use crate::hub::Hub;
 use ledger::{commands, free, lists, read};
 use problem::Problem;
@@ -64,7 +67,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 45] = [
+pub const ROUTES: [Route; 63] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
@@ -110,6 +113,24 @@ pub const ROUTES: [Route; 45] = [
     route("GET", "/v1/waitlist/{id}", || get(read::wait)),
     route("POST", "/v1/waitlist/{id}/leave", || post(commands::leave)),
     route("POST", "/v1/waitlist/{id}/accept", || post(commands::accept)),
+    route("GET", "/v1/notifications", || get(inbox::list)),
+    route("POST", "/v1/notifications", || post(inbox::notify)),
+    route("DELETE", "/v1/notifications", || delete(inbox::clear)),
+    route("DELETE", "/v1/notifications/{number}", || delete(inbox::delete_one)),
+    route("POST", "/v1/notifications/read", || post(inbox::read)),
+    route("POST", "/v1/notifications/read_all", || post(inbox::read_all)),
+    route("POST", "/v1/notifications/delete", || post(inbox::delete)),
+    route("GET", "/v1/inbox", || get(inbox::inbox)),
+    route("PUT", "/v1/inbox/preferences", || put(inbox::prefer)),
+    route("GET", "/v1/conversations", || get(conversations::list)),
+    route("POST", "/v1/conversations", || post(conversations::create)),
+    route("GET", "/v1/conversations/{id}", || get(conversations::one)),
+    route("PUT", "/v1/conversations/{id}/members/{user}", || put(conversations::add)),
+    route("DELETE", "/v1/conversations/{id}/members/{user}", || delete(conversations::remove)),
+    route("GET", "/v1/conversations/{id}/messages", || get(conversations::messages)),
+    route("POST", "/v1/conversations/{id}/messages", || post(conversations::send)),
+    route("POST", "/v1/conversations/{id}/read", || post(conversations::mark)),
+    route("POST", "/v1/conversations/{id}/typing", || post(conversations::typing)),
 ];
 
 /// All routes over a running server.

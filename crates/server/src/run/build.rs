@@ -123,6 +123,7 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             log,
             cursors: CursorKey::derive(&stored, id),
             rules: ArcSwap::from_pointee(rules(settings)?),
+            members: opened.members(),
             projections: ArcSwap::from_pointee(projections(settings)?),
             verifier,
         });

@@ -10,6 +10,7 @@ use super::database::Database;
 use super::failure::Failure;
 use super::ledger::{load, rows};
 use super::listing;
+use super::post;
 use super::ruling::{Look, Seen, Sighting};
 use super::tables::head;
 
@@ -40,6 +41,7 @@ fn see(db: &Database, app: AppId, look: &Look) -> Result<Seen, Failure> {
             let found = listing::list(db, app, filter, after.as_ref(), (*limit).min(MOST))?;
             Seen::Reservations(found)
         }
+        Look::Post(look) => Seen::Post(post::look::see(db, app, look)?),
         Look::Waits { resource, principal, after, limit } => {
             let limit = (*limit).min(MOST);
             Seen::Waits(waits(db, app, (resource.as_ref(), principal.as_ref()), *after, limit)?)

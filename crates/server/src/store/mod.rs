@@ -10,6 +10,8 @@
 //! | `index` | which channel has which events, brought up to date behind the commits |
 //! | `lane`, `writer` | the one writing thread: many commands and publishes, one fsync, then the log, then answers |
 //! | `ledger` | what one commit consists of: commands decided on a slice, and publishes |
+//! | `post` | inboxes and conversations |
+//! | `members` | who is in which conversation, kept in memory for whoever decides about access |
 //! | `ruling`, `submission` | what is handed in, and what comes back |
 //! | `page`, `tail`, `reader` | the durable half of the one read |
 //! | `look`, `listing` | what there is in the ledger, and what is free |
@@ -32,7 +34,9 @@ mod lane;
 mod ledger;
 mod listing;
 mod look;
+mod members;
 mod page;
+mod post;
 mod reader;
 mod ruling;
 mod sqlite;
@@ -59,8 +63,11 @@ use deskbell_core::refusal::{Code, Refusal};
 
 pub use failure::Failure;
 pub use installation::{Credentials, Installation, Seed};
-pub use ledger::{Decided, Done, Ledger, Seeds};
+pub use ledger::{Asked, Decided, Done, Ledger, Seeds};
+pub use members::Members;
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
+pub use post::look::{MessagePage, NotificationPage, PostLook, PostSeen, ShownMessage, ShownNotification};
+pub use post::{Done as Ran, Errand, Settled};
 pub use ruling::{Filter, Heard, Look, Petition, Ruled, Ruling, Seen, Sighting, Watched, plainly};
 pub use sqlite::halt::Alarm;
 pub use submission::{Answered, Publish, Receipt};
@@ -114,6 +121,7 @@ pub struct Opened {
     first_start: bool,
     clean: bool,
     durable_age: Millis,
+    members: Members,
     lock: File,
 }
 
@@ -177,7 +185,8 @@ impl Opened {
         let (installation, first_start) = installation::settle(&control, &paths, &options.seed)?;
         let clean = carried::begin(&control)?;
         let durable_age = options.durable_age;
-        Ok(Self { paths, place, control, installation, first_start, clean, durable_age, lock })
+        let members = Members::load(&control)?;
+        Ok(Self { paths, place, control, installation, first_start, clean, durable_age, members, lock })
     }
 
     /// The facts of this installation.
@@ -193,6 +202,11 @@ impl Opened {
     /// The last run ended cleanly.
     pub fn was_clean(&self) -> bool {
         self.clean
+    }
+
+    /// Who is in which conversation of any app, now and from now on.
+    pub fn members(&self) -> Members {
+        self.members.clone()
     }
 
     /// Where the credentials were written down.
@@ -263,6 +277,7 @@ impl Opened {
             clock,
             checkpointer: store.checkpointer.clone(),
             durable_age: self.durable_age,
+            members: self.members,
             quiet,
             expiry: None,
             batches: 0,
@@ -303,13 +318,15 @@ impl Store {
             )));
         }
         let weight = publish.weight();
-        let (task, refusal) = match self.writes.offer(Side::Second, Task::Publish(publish, answer), weight) {
-            Ok(()) => return,
-            Err(Refused::Full(task)) => (task, busy()),
-            Err(Refused::Closed(task)) => (task, self.closed()),
-        };
-        if let Task::Publish(_, answer) = task {
-            answer.give(Err(refusal));
+        self.hand_in(Side::Second, Task::Publish(publish, answer), weight);
+    }
+
+    /// Puts a task into the writer's lane, or refuses it here and now.
+    fn hand_in(&self, side: Side, task: Task, weight: usize) {
+        match self.writes.offer(side, task, weight) {
+            Ok(()) => {}
+            Err(Refused::Full(task)) => task.refuse(busy()),
+            Err(Refused::Closed(task)) => task.refuse(self.closed()),
         }
     }
 
@@ -326,15 +343,13 @@ impl Store {
     /// with a refusal.
     pub fn rule(&self, petition: Petition, heard: Heard) {
         let weight = petition.weight();
-        let task = Task::Rule(petition, Hearing::new(heard));
-        let (task, refusal) = match self.writes.offer(Side::First, task, weight) {
-            Ok(()) => return,
-            Err(Refused::Full(task)) => (task, busy()),
-            Err(Refused::Closed(task)) => (task, self.closed()),
-        };
-        if let Task::Rule(_, hearing) = task {
-            hearing.give(Err(plainly(refusal)));
-        }
+        self.hand_in(Side::First, Task::Rule(petition, Hearing::new(heard)), weight);
+    }
+
+    /// Hands a command about inboxes or conversations to the writer; `answered` as in [`Self::submit`].
+    pub fn run(&self, errand: Errand, answered: Answered<Ran>) {
+        let weight = errand.weight();
+        self.hand_in(Side::First, Task::Run(errand, Answer::new(answered)), weight);
     }
 
     /// Looks at the ledger; `watched` as in [`Self::submit`].

@@ -11,6 +11,7 @@ use deskbell_core::reservation::{
     Act, Command, Refused, Reply, Reservation, Resource, Segment, Span, State, Wait, Wish,
 };
 
+use super::post::look::{PostLook, PostSeen};
 use super::submission::broken;
 
 /// One command for the ledger of an app.
@@ -134,6 +135,8 @@ pub enum Look {
         /// How many.
         limit: usize,
     },
+    /// Something of inboxes and conversations.
+    Post(PostLook),
 }
 
 /// Which reservations are meant: those for which everything that is named here is so. Sets of blocks
@@ -170,6 +173,8 @@ pub enum Seen {
     Reservations(Vec<Arc<Reservation>>),
     /// Entries of waitlists.
     Waits(Vec<Arc<Wait>>),
+    /// Something of inboxes and conversations.
+    Post(PostSeen),
 }
 
 /// What was seen, and the ledger position that it shows.

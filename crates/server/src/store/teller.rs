@@ -12,6 +12,7 @@ use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::refusal::Refusal;
 
 use super::ledger::{Decided, Done};
+use super::post::{self, Settled};
 use super::ruling::{Hearing, Petition, Ruled};
 use super::submission::{Answer, Publish, Receipt};
 use super::tables::Outcome;
@@ -25,6 +26,7 @@ pub(super) struct Committed {
     /// They are dropped with the rest, by the thread that has the time for it.
     pub(super) petitions: Vec<Petition>,
     pub(super) hearings: Vec<Hearing>,
+    pub(super) returns: Vec<Answer<post::Done>>,
     pub(super) publishes: Vec<Publish>,
     pub(super) answers: Vec<Answer<Receipt>>,
 }
@@ -42,11 +44,14 @@ impl Teller {
     }
 
     fn tell(&mut self, batch: Committed) {
-        let Committed { done, petitions, hearings, publishes, answers } = batch;
-        let Done { rulings, outcomes, rows } = done;
+        let Committed { done, petitions, hearings, returns, publishes, answers } = batch;
+        let Done { rulings, settled, outcomes, rows, .. } = done;
         let positions = self.feed(rows);
         for (hearing, ruling) in hearings.into_iter().zip(rulings) {
             hearing.give(ruling.map(|decided| ruled(decided, &positions)));
+        }
+        for (answer, settled) in returns.into_iter().zip(settled) {
+            answer.give(settled.map(|settled| returned(settled, &positions)));
         }
         for ((publish, answer), outcome) in publishes.into_iter().zip(answers).zip(outcomes) {
             answer.give(receipt(&publish, outcome, &positions));
@@ -87,6 +92,11 @@ impl Positions {
 fn ruled(decided: Decided, positions: &Positions) -> Ruled {
     let Decided { app, reply, row, check, repeated } = decided;
     Ruled { reply, at: positions.after(app, row, check), repeated }
+}
+
+fn returned(settled: Settled, positions: &Positions) -> post::Done {
+    let Settled { app, reply, row, check, repeated } = settled;
+    post::Done { reply, at: positions.after(app, row, check), repeated }
 }
 
 fn receipt(publish: &Publish, outcome: Outcome, positions: &Positions) -> Result<Receipt, Refusal> {

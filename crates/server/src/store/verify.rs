@@ -11,6 +11,7 @@ use super::codec::{self, Seen};
 use super::database::{Database, Next};
 use super::failure::Failure;
 use super::files::Paths;
+use super::post;
 use super::sqlite::schema::{self, Place};
 
 /// Problems that are told one by one; more of them say nothing more.
@@ -67,6 +68,7 @@ pub(super) fn verify(db: &Database) -> Result<Verdict, Failure> {
         for (app, floor, indexed) in apps {
             verify_app(db, app, floor, indexed, &mut verdict)?;
             audit::audit(db, app, &mut verdict)?;
+            post::audit::audit(db, app, &mut verdict)?;
         }
         stray(db, &mut verdict)?;
         Ok(verdict)

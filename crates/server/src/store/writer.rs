@@ -8,11 +8,14 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use deskbell_core::limits::Millis;
+use deskbell_core::refusal::Refusal;
 
 use super::expiry::Expiry;
 use super::lane::{Lane, Patience, Taken};
-use super::ledger::Ledger;
-use super::ruling::{Hearing, Petition};
+use super::ledger::{Asked, Ledger};
+use super::members::Members;
+use super::post::{self, Errand};
+use super::ruling::{Hearing, Petition, plainly};
 use super::sqlite::checkpoint::Checkpointer;
 use super::submission::{Answer, Publish, Receipt};
 use super::teller::{Committed, Teller};
@@ -31,11 +34,25 @@ const BATCHES_PER_SLICE: u32 = 8;
 /// What the writer is asked to do.
 pub(super) enum Task {
     Rule(Petition, Hearing),
+    Run(Errand, Answer<post::Done>),
     Publish(Publish, Answer<Receipt>),
     /// Delete what is too old at this time, a slice now and then.
     Expire(Millis),
     /// Write the little that a checkpoint left behind, so that the side file starts anew.
     Settle,
+}
+
+impl Task {
+    /// Tells whoever waits for it that it is not taken.
+    pub(super) fn refuse(self, refusal: Refusal) {
+        match self {
+            Self::Rule(_, hearing) => hearing.give(Err(plainly(refusal))),
+            Self::Run(_, answer) => answer.give(Err(refusal)),
+            Self::Publish(_, answer) => answer.give(Err(refusal)),
+            // Nobody waits for housekeeping.
+            Self::Expire(_) | Self::Settle => {}
+        }
+    }
 }
 
 pub(super) struct Writer {
@@ -44,6 +61,8 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) checkpointer: Arc<Checkpointer>,
     pub(super) durable_age: Millis,
+    /// Who is in which conversation, for whoever decides about access.
+    pub(super) members: Members,
     /// Time without anything to write after which the index of events is brought up to date.
     pub(super) quiet: Duration,
     pub(super) expiry: Option<Expiry>,
@@ -146,12 +165,17 @@ impl Writer {
     /// Commits what was asked for and passes it on to be told. Says whether there is somebody to tell it.
     fn work(&mut self, tasks: &mut Vec<Task>, tell: &SyncSender<Committed>) -> bool {
         let (mut petitions, mut hearings) = (Vec::new(), Vec::new());
+        let (mut errands, mut returns) = (Vec::new(), Vec::new());
         let (mut publishes, mut answers) = (Vec::new(), Vec::new());
         for task in tasks.drain(..) {
             match task {
                 Task::Rule(petition, hearing) => {
                     petitions.push(petition);
                     hearings.push(hearing);
+                }
+                Task::Run(errand, answer) => {
+                    errands.push(errand);
+                    returns.push(answer);
                 }
                 Task::Publish(publish, answer) => {
                     publishes.push(publish);
@@ -169,8 +193,11 @@ impl Writer {
             return true;
         }
         let now = (self.clock)();
-        let done = self.ledger.batch(now, &petitions, &publishes);
-        let told = tell.send(Committed { done, petitions, hearings, publishes, answers }).is_ok();
+        let asked = Asked { petitions: &petitions, errands: &errands, publishes: &publishes };
+        let mut done = self.ledger.batch_of(now, &asked);
+        // Before the log has the rows: whoever is no member any more is shown nothing that follows.
+        self.members.take(std::mem::take(&mut done.moved));
+        let told = tell.send(Committed { done, petitions, hearings, returns, publishes, answers }).is_ok();
         self.batches += 1;
         if self.expiry.is_some() && self.batches >= BATCHES_PER_SLICE {
             self.expire();

@@ -22,6 +22,7 @@ mod matrix;
 mod options;
 mod origin;
 mod outside;
+mod post;
 mod presence;
 mod promises;
 mod proxies;

@@ -66,14 +66,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("bench", &["open_files"]),
     // Where requests come in.
     ("door", &["app", "clock", "hub", "limiter", "shard", "tls"]),
-    ("http", &["app", "clock", "door", "hub", "identity", "ledger", "limiter", "shard", "store"]),
+    ("http", &["app", "clock", "door", "hub", "identity", "ledger", "limiter", "post", "shard", "store"]),
     // Where events go out. A shard knows neither the HTTP API nor the configuration.
-    ("shard", &["bell", "clock", "door", "hub", "identity", "ledger", "limiter", "selections", "store"]),
+    (
+        "shard",
+        &["bell", "clock", "door", "hub", "identity", "ledger", "limiter", "post", "selections", "store"],
+    ),
     // Where publishes cross over, and what every part can reach.
     ("selections", &["hub"]),
     ("ledger", &["app", "clock", "hub", "store"]),
+    ("post", &["app", "clock", "hub", "ledger", "store"]),
     ("hub", &["app", "attendance", "clock", "door", "limiter", "metrics", "selections", "shard", "store"]),
-    ("app", &["identity", "log"]),
+    ("app", &["identity", "log", "store"]),
     // Parts that know of few others. The store, the limiter, the clock and the options know of none.
     ("identity", &["tls"]),
     ("log", &["bell"]),

@@ -26,7 +26,7 @@ use crate::ledger;
 use crate::store::{Look, Sighting};
 
 /// Parameters that every route of a caller takes: a browser that cannot set headers sends its token so.
-const TOKEN: &str = "token";
+pub const TOKEN: &str = "token";
 
 /// Who asks here.
 fn actor(hub: &Hub, asked: &Asked) -> Actor {
@@ -41,6 +41,6 @@ async fn look(hub: &Hub, app: usize, look: Look) -> Result<Sighting, Refusal> {
     told.await.map_err(|_| stopped())?
 }
 
-fn stopped() -> Refusal {
+pub fn stopped() -> Refusal {
     Refusal::new(Code::Draining, "the server is stopping; try again in a moment")
 }

@@ -15,6 +15,7 @@ use super::recount::recount;
 use super::{Decided, Ledger};
 use crate::store::database::Database;
 use crate::store::failure::Failure;
+use crate::store::post::{self, Errand, Moved, Settled};
 use crate::store::ruling::{Petition, plainly};
 use crate::store::submission::Publish;
 use crate::store::tables::{Earlier, Head, NewRow, Outcome, Tables};
@@ -25,6 +26,8 @@ pub(super) enum Item<'a> {
     Due(AppId, Due),
     /// Somebody does.
     Petition(&'a Petition),
+    /// Somebody wants something of inboxes or conversations.
+    Errand(&'a Errand),
     /// A durable publish.
     Publish(&'a Publish),
     /// What those are owed who watch the app's slots.
@@ -36,6 +39,7 @@ pub(super) enum Fruit {
     Nothing,
     Row(Option<(AppId, Row)>),
     Ruling(Result<Decided, Box<Refused>>, Option<(AppId, Row)>),
+    Settled(Result<Settled, Refusal>, Option<(AppId, Row)>, Vec<Moved>),
     Outcome(Outcome, Option<(AppId, Row)>),
 }
 
@@ -57,6 +61,7 @@ impl Ledger {
                 let app = match item {
                     Item::Due(app, _) | Item::Owed(app) => *app,
                     Item::Petition(petition) => petition.app,
+                    Item::Errand(errand) => errand.app,
                     Item::Publish(publish) => {
                         fruits.push(take_publish(tables, publish)?);
                         continue;
@@ -69,12 +74,16 @@ impl Ledger {
                 fruits.push(match item {
                     Item::Due(_, due) => desk.due(due)?,
                     Item::Petition(petition) => desk.petition(petition)?,
+                    Item::Errand(errand) => desk.errand(errand)?,
                     Item::Publish(_) | Item::Owed(_) => desk.owed()?,
                 });
             }
             for book in books.values().filter(|book| !book.slice.unsaved().is_empty()) {
                 tables.save(book.app, book.slice.unsaved())?;
                 recount(&tables.db, book.app, now, &book.slice)?;
+            }
+            for book in books.values().filter(|book| !book.post.unsaved().is_empty()) {
+                post::save::save(&tables.db, book.app, book.post.unsaved())?;
             }
             Ok(fruits)
         });
@@ -97,11 +106,11 @@ fn take_publish(tables: &mut Tables, publish: &Publish) -> Result<Fruit, Failure
 }
 
 /// One decision: where it is made and written down.
-struct Desk<'a> {
-    tables: &'a mut Tables,
-    book: &'a mut Book,
-    now: Millis,
-    seed: [u8; 16],
+pub(super) struct Desk<'a> {
+    pub(super) tables: &'a mut Tables,
+    pub(super) book: &'a mut Book,
+    pub(super) now: Millis,
+    pub(super) seed: [u8; 16],
 }
 
 impl Desk<'_> {
@@ -276,6 +285,6 @@ fn decision(db: &Database, book: &mut Book, moment: Moment, command: &Command) -
     }
 }
 
-fn bytes<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
+pub(super) fn bytes<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
     serde_json::to_vec(value).map_err(|error| Failure::Damaged(format!("a row cannot be written ({error})")))
 }

@@ -2,6 +2,7 @@
 
 use deskbell_core::ids::{AppId, ReservationId};
 use deskbell_core::limits::{self, Millis, SECOND};
+use deskbell_core::post;
 use deskbell_core::reservation::{Owed, Slice, State, Touched, next_due};
 
 use super::load;
@@ -21,6 +22,8 @@ const UNTOLD: Millis = SECOND;
 pub(super) struct Book {
     pub(super) app: AppId,
     pub(super) slice: Slice,
+    /// The same of inboxes and conversations.
+    pub(super) post: post::Slice,
     pub(super) timers: Timers,
     pub(super) holds: Holds,
     pub(super) owed: Owed,
@@ -40,6 +43,7 @@ impl Book {
         Self {
             app,
             slice: Slice::default(),
+            post: post::Slice::default(),
             timers: Timers::default(),
             holds: Holds::default(),
             owed: Owed::default(),
@@ -97,12 +101,14 @@ impl Book {
         } else {
             self.slice.saved();
         }
+        self.post.saved();
     }
 
     /// The batch is not on the disk: what was decided did not happen. The next row that is tells what is owed,
     /// because after a crash only the last moments before the head are looked through for it.
     pub(super) fn failed(&mut self, now: Millis) {
         self.slice = Slice::default();
+        self.post = post::Slice::default();
         self.owed.add_untold(std::mem::take(&mut self.telling));
         self.tell_at = now.saturating_add(limits::SLOTS_JOIN);
     }

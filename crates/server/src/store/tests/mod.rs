@@ -5,6 +5,7 @@ mod commands;
 mod full;
 mod keeping;
 mod kill;
+mod post;
 
 mod reading;
 mod start;
