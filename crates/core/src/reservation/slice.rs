@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 
 use super::model::{Piece, Reservation, Resource, State, Strikes, Wait, WaitState};
 use super::outcome::{Change, Stop};
@@ -46,7 +46,7 @@ pub struct Belongings {
 
 /// Every command looks up a dozen things, by ids that this server made or a backend named, so the hash is a
 /// quick one.
-type Map<K, V> = HashMap<K, V, RandomState>;
+type Map<K, V> = HashMap<K, V, FixedState>;
 
 /// What is known of a ledger.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ pub struct Slice {
     reservations: Map<ReservationId, Option<Arc<Reservation>>>,
     days: Map<ResourceId, Map<u64, Vec<Piece>>>,
     /// Resources of which every day is known: one that is not there has no claims.
-    whole: HashSet<ResourceId, RandomState>,
+    whole: HashSet<ResourceId, FixedState>,
     principals: Map<Principal, Belongings>,
     strikes: Map<(Principal, ResourceId), Strikes>,
     waits: Map<WaitId, Option<Arc<Wait>>>,

@@ -76,6 +76,10 @@ fn names<'a>(text: &'a str, before: &'a str, behind: &'a str) -> impl Iterator<I
         }
         let rest = &text[at + mark.len()..];
         let end = rest.find(|c| !inside(c)).unwrap_or(rest.len());
+        // A refusal says which channel was asked for, and whoever asked knows that.
+        if text[..at].ends_with("\"channel\":") && text.contains("\"denied\"") {
+            return None;
+        }
         rest[end..].starts_with(behind).then(|| &rest[..end])
     })
 }
@@ -93,5 +97,7 @@ fn what_is_private_is_found_in_each_of_its_forms() {
         assert!(!told(&Sees::One("anna".into()), text), "{text}");
         assert!(!told(&Sees::of_token(SECRET), text), "{text}");
     }
+    assert!(!told(&bert, r#"{"channel":"user:anna","code":"denied"}"#));
+    assert!(told(&bert, r#"{"type":"event","channel":"user:anna"}"#));
     assert!(!told(&bert, r#"{"type":"error","message":"`user:anna` is no channel of yours"}"#));
 }
