@@ -21,6 +21,7 @@
 //! | [`session`] | identity, subscriptions, resume key and generation of one tab |
 //! | [`vocabulary`] | what a client may ask and a server may say, in no dialect |
 //! | [`calendar`] | opening hours in local time, expanded to instants by one function |
+//! | [`webhook`] | what an endpoint is told, in which order, and when it is tried again |
 //! | [`mac`] | keyed hashes |
 //! | [`rate`] | token buckets with time as an argument |
 //!
@@ -47,3 +48,4 @@ pub mod reservation;
 pub mod selection;
 pub mod session;
 pub mod vocabulary;
+pub mod webhook;

@@ -304,3 +304,31 @@ pub const RECURRENCE_COUNTED_DAYS: i32 = 36_525;
 pub const CALENDAR_WINDOW: Millis = 400 * DAY;
 /// End of the calendar, 9999-01-01 in UTC: dates have four digits, and what lies around a window too.
 pub const CALENDAR_END: Millis = 253_370_764_800_000;
+
+/// Webhook endpoints of one installation; each has a task and a note of its own.
+pub const WEBHOOKS: usize = 100;
+/// Patterns of channels, and of events, of one endpoint; each row asks all of them.
+pub const WEBHOOK_PATTERNS: usize = 50;
+/// Events of one endpoint that are looked at at once: what waits besides them waits in the ledger alone.
+pub const WEBHOOK_WINDOW: usize = 1_000;
+/// Bytes of bodies that one endpoint holds in memory; beyond it no further row is read.
+pub const WEBHOOK_BYTES: usize = 8 * 1024 * 1024;
+/// Rows that are read at once for one endpoint.
+pub const WEBHOOK_ROWS: usize = 256;
+/// Time between two notes of how far an endpoint is. After a crash so much is sent twice.
+pub const WEBHOOK_NOTE: Millis = SECOND;
+/// Deliveries of one endpoint under way at once, if nothing is said: enough to hide a slow network, few enough
+/// for a small site.
+pub const WEBHOOK_CONCURRENCY: usize = 4;
+/// The same at most; each is a connection.
+pub const WEBHOOK_CONCURRENCY_MOST: usize = 64;
+/// Time for an endpoint's answer: a site that does its work first needs some seconds.
+pub const WEBHOOK_TIMEOUT: Millis = 15 * SECOND;
+/// Time before the second attempt.
+pub const WEBHOOK_FIRST_WAIT: Millis = 5 * SECOND;
+/// Time between two attempts at most: who mends a receiver does not want to wait for longer.
+pub const WEBHOOK_LONGEST_WAIT: Millis = HOUR;
+/// Time from the first attempt to the last: a weekend during which nobody looks.
+pub const WEBHOOK_PATIENCE: Millis = 3 * DAY;
+/// Dead letters of one endpoint. Beyond it the oldest go, which is logged.
+pub const DEAD_LETTERS: usize = 10_000;

@@ -10,7 +10,8 @@
 //! * [`route`] says whose it is;
 //! * [`websocket`] upgrades such a request and turns the bytes after it into messages, and messages into frames.
 //!
-//! Then the dialects, each a folder of its own: [`native`]. [`signature`] holds what backends sign.
+//! Then the dialects, each a folder of its own: [`native`]. [`signature`] holds what backends sign, [`webhook`] what we sign for
+//! them.
 //!
 //! Every parser has a bound that it checks before it keeps a byte, and every refusal has a stable code and a
 //! sentence that says what to do.
@@ -20,4 +21,5 @@ pub mod ledger;
 pub mod native;
 pub mod route;
 pub mod signature;
+pub mod webhook;
 pub mod websocket;

@@ -12,4 +12,5 @@ mod recover;
 mod replay;
 mod reservation;
 mod ring;
+mod webhook;
 mod world;
