@@ -20,6 +20,7 @@ pub mod log;
 pub mod logging;
 pub mod metrics;
 pub mod open_files;
+pub mod outbound;
 pub mod run;
 pub mod selections;
 pub mod shard;

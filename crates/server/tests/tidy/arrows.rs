@@ -75,7 +75,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hub", &["app", "attendance", "clock", "door", "limiter", "metrics", "selections", "shard", "store"]),
     ("app", &["identity", "log"]),
     // Parts that know of few others. The store, the limiter, the clock and the options know of none.
-    ("identity", &["tls"]),
+    ("identity", &["outbound", "tls"]),
+    ("outbound", &["tls"]),
     ("log", &["bell"]),
     ("logging", &["config"]),
     ("metrics", &["clock"]),
