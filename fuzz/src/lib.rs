@@ -6,6 +6,7 @@
 pub mod config;
 pub mod cursor;
 pub mod http_head;
+pub mod ics;
 pub mod native;
 pub mod publish;
 pub mod query;
@@ -19,6 +20,7 @@ pub const TARGETS: &[Target] = &[
     ("config", config::check),
     ("cursor", cursor::check),
     ("http_head", http_head::check),
+    ("ics", ics::check),
     ("native", native::check),
     ("publish", publish::check),
     ("query", query::check),

@@ -332,3 +332,26 @@ pub const WEBHOOK_LONGEST_WAIT: Millis = HOUR;
 pub const WEBHOOK_PATIENCE: Millis = 3 * DAY;
 /// Dead letters of one endpoint. Beyond it the oldest go, which is logged.
 pub const DEAD_LETTERS: usize = 10_000;
+
+/// Time between two fetches of a calendar, if nothing is said: what hosts of calendars ask for.
+pub const CALENDAR_EVERY: Millis = 15 * MINUTE;
+/// Time for a calendar's answer: large ones are made while one waits.
+pub const CALENDAR_TIMEOUT: Millis = 30 * SECOND;
+/// Calendars that are fetched; each has a task of its own.
+pub const CALENDARS: usize = 1_000;
+/// Bytes of a calendar that is read: ten thousand events fit.
+pub const CALENDAR_TEXT: usize = 4 * 1024 * 1024;
+/// Events of a calendar that is read, those included that are not busy.
+pub const CALENDAR_EVENTS: usize = 10_000;
+/// Bytes of one line of a calendar, unfolded: descriptions are long, and nobody reads them here.
+pub const CALENDAR_LINE: usize = 64 * 1024;
+/// Dates by which one series differs from its rule: a weekly one with some exception every week, for ten years.
+pub const CALENDAR_EXCEPTIONS: usize = 520;
+/// How far ahead a calendar blocks times. Beyond it few book, and rules without an end must end somewhere.
+pub const CALENDAR_AHEAD: Millis = 365 * DAY;
+/// How far back a calendar link shows.
+pub const FEED_BACK: Millis = 30 * DAY;
+/// How far ahead a calendar link shows.
+pub const FEED_AHEAD: Millis = 400 * DAY;
+/// Events of a calendar link: programs that read one load all of it every time.
+pub const FEED_EVENTS: usize = 2_000;
