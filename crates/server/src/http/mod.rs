@@ -9,6 +9,8 @@
 //! | `channels`, `history`, `sessions`, `tokens` | what backends see and do |
 //! | `stream`, `poll` | events out, over a shard |
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
+//! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
+//! | `webhooks` | how webhooks are, and what could not be delivered |
 //! | `health`, `start_page` | how the server is, for machines and for people |
 //! | `cors` | which web pages may call all this |
 //!
@@ -19,6 +21,8 @@
 mod answer;
 mod asked;
 mod auth;
+mod busy;
+mod calendars;
 mod channels;
 mod cors;
 mod health;
@@ -34,6 +38,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -64,7 +69,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 45] = [
+pub const ROUTES: [Route; 57] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
@@ -86,6 +91,11 @@ pub const ROUTES: [Route; 45] = [
     route("GET", "/v1/resources/{id}", || get(read::resource)),
     route("PUT", "/v1/resources/{id}", || put(commands::put_resource)),
     route("GET", "/v1/resources/{id}/availability", || get(free::free)),
+    route("GET", "/v1/resources/{id}/busy", || get(busy::get)),
+    route("PUT", "/v1/resources/{id}/busy", || put(busy::put)),
+    route("GET", "/v1/calendars", || get(calendars::link)),
+    route("POST", "/v1/calendars/rotate", || post(calendars::rotate)),
+    route("GET", "/v1/calendars/{file}", || get(calendars::read)),
     route("GET", "/v1/blocks/{source}", || get(read::blocks)),
     route("PUT", "/v1/blocks/{source}", || put(commands::put_blocks)),
     route("GET", "/v1/holds", || get(lists::holds)),
@@ -110,6 +120,13 @@ pub const ROUTES: [Route; 45] = [
     route("GET", "/v1/waitlist/{id}", || get(read::wait)),
     route("POST", "/v1/waitlist/{id}/leave", || post(commands::leave)),
     route("POST", "/v1/waitlist/{id}/accept", || post(commands::accept)),
+    route("GET", "/v1/webhooks", || get(webhooks::list)),
+    route("GET", "/v1/webhooks/{name}", || get(webhooks::read)),
+    route("GET", "/v1/webhooks/{name}/letters", || get(webhooks::letters)),
+    route("POST", "/v1/webhooks/{name}/resend", || post(webhooks::resend)),
+    route("POST", "/v1/webhooks/{name}/discard", || post(webhooks::discard)),
+    route("POST", "/v1/webhooks/{name}/enable", || post(webhooks::enable)),
+    route("POST", "/v1/webhooks/{name}/disable", || post(webhooks::disable)),
 ];
 
 /// All routes over a running server.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use deskbell_core::ids::{AppId, Principal, ResourceId};
 use deskbell_core::limits::Millis;
-use deskbell_core::reservation::{Piece, Resource, Segment, Span, Wait, segments};
-use rusqlite::Connection;
+use deskbell_core::reservation::{Piece, Reservation, Resource, Segment, Span, Wait, segments};
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::failure::Failure;
 use super::ledger::{load, rows};
 use super::listing;
-use super::ruling::{Look, Seen, Sighting};
+use super::ruling::{Filter, Look, Seen, Sighting};
 use super::tables::head;
 
 /// Rows of one answer whatever is asked for.
@@ -39,11 +39,33 @@ fn see(connection: &Connection, app: AppId, look: &Look) -> Result<Seen, Failure
             let found = listing::list(connection, app, filter, after.as_ref(), (*limit).min(MOST))?;
             Seen::Reservations(found)
         }
+        Look::Calendar { filter, limit } => Seen::Calendar(calendar(connection, app, filter, *limit)?),
         Look::Waits { resource, principal, after, limit } => {
             let limit = (*limit).min(MOST);
             Seen::Waits(waits(connection, app, (resource.as_ref(), principal.as_ref()), *after, limit)?)
         }
     })
+}
+
+/// Reservations with the time of their last change, which is that of the row that their version names. Of rows
+/// that are deleted only the time of the grant is known any more.
+fn calendar(
+    connection: &Connection,
+    app: AppId,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Vec<(Arc<Reservation>, Millis)>, Failure> {
+    let found = listing::list(connection, app, filter, None, limit)?;
+    let mut statement =
+        connection.prepare_cached("SELECT at FROM changes WHERE app = ?1 AND position = ?2")?;
+    let mut dated = Vec::with_capacity(found.len());
+    for reservation in found {
+        let row = (app.0.cast_signed(), reservation.version.cast_signed());
+        let at: Option<i64> = statement.query_row(row, |row| row.get(0)).optional()?;
+        let at = at.map_or(reservation.granted_at, i64::cast_unsigned);
+        dated.push((reservation, at));
+    }
+    Ok(dated)
 }
 
 fn resources(

@@ -13,6 +13,7 @@
 //! | `look`, `listing` | what there is in the ledger, and what is free |
 //! | `checkpoint`, `expiry` | housekeeping that no commit waits for |
 //! | `halt` | the end of all writing when the disk fails a checkpoint |
+//! | `notes` | what webhooks and calendars keep, and the rows that webhooks read |
 //! | `carried` | what a clean stop hands to the next start |
 //! | `verify`, `audit` | does the file still say one thing everywhere |
 //!
@@ -32,6 +33,7 @@ mod lane;
 mod ledger;
 mod listing;
 mod look;
+mod notes;
 mod page;
 mod reader;
 mod ruling;
@@ -61,6 +63,7 @@ pub use failure::Failure;
 pub use halt::Alarm;
 pub use installation::{Credentials, Installation, Seed};
 pub use ledger::{Decided, Done, Ledger, Seeds};
+pub use notes::{Fate, Found, Letter, Note, Question, Rows, Which};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
 pub use ruling::{Filter, Heard, Look, Petition, Ruled, Ruling, Seen, Sighting, Watched, plainly};
 pub use submission::{Answered, Publish, Receipt};
@@ -281,6 +284,7 @@ fn refuse(refused: Refused<Reading>) {
     match reading {
         Reading::Page(_, answer) => answer.give(Err(refusal)),
         Reading::Look(_, _, answer) => answer.give(Err(refusal)),
+        Reading::Notes(_, answer) => answer.give(Err(refusal)),
     }
 }
 
@@ -337,6 +341,27 @@ impl Store {
     /// Looks at the ledger; `watched` as in [`Self::submit`].
     pub fn look(&self, app: AppId, look: Look, watched: Watched) {
         let reading = Reading::Look(app, look, Answer::new(watched));
+        if let Err(refused) = self.reads.offer(Side::First, reading, 0) {
+            refuse(refused);
+        }
+    }
+
+    /// Writes a note down; `answered` as in [`Self::submit`]. What it hears is what the note says.
+    pub fn note(&self, note: Note, answered: Answered<u64>) {
+        let task = Task::Note(note, Answer::new(answered));
+        let (task, refusal) = match self.writes.offer(Side::First, task, 1_024) {
+            Ok(()) => return,
+            Err(Refused::Full(task)) => (task, busy()),
+            Err(Refused::Closed(task)) => (task, self.closed()),
+        };
+        if let Task::Note(_, answer) = task {
+            answer.give(Err(refusal));
+        }
+    }
+
+    /// Reads what was noted, or rows as they were written; `answered` as in [`Self::submit`].
+    pub fn question(&self, question: Question, answered: Answered<Found>) {
+        let reading = Reading::Notes(question, Answer::new(answered));
         if let Err(refused) = self.reads.offer(Side::First, reading, 0) {
             refuse(refused);
         }

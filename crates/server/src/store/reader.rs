@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::failure::Failure;
 use super::lane::{Lane, Patience, Taken};
 use super::look::look;
+use super::notes::{self, Found, Question};
 use super::page::{LedgerPage, LedgerRead, page};
 use super::ruling::{Look, Sighting};
 use super::submission::{Answer, broken};
@@ -16,6 +17,7 @@ use super::submission::{Answer, broken};
 pub(super) enum Reading {
     Page(LedgerRead, Answer<LedgerPage>),
     Look(AppId, Look, Answer<Sighting>),
+    Notes(Question, Answer<Found>),
 }
 
 /// Works until the lane is closed and empty.
@@ -27,6 +29,7 @@ pub(super) fn run(mut connection: Connection, lane: &Arc<Lane<Reading>>) {
             match reading {
                 Reading::Page(read, answer) => give(answer, page(&mut connection, &read)),
                 Reading::Look(app, wanted, answer) => give(answer, look(&mut connection, app, &wanted)),
+                Reading::Notes(question, answer) => give(answer, notes::answer(&mut connection, &question)),
             }
         }
     }

@@ -10,8 +10,11 @@ use super::failure::Failure;
 use super::halt::checkpoint;
 
 /// Every step forward, with the version that the file has after it.
-const MIGRATIONS: [(i64, &str); 2] =
-    [(1, include_str!("schema/0001.sql")), (2, include_str!("schema/0002.sql"))];
+const MIGRATIONS: [(i64, &str); 3] = [
+    (1, include_str!("schema/0001.sql")),
+    (2, include_str!("schema/0002.sql")),
+    (4, include_str!("schema/0004.sql")),
+];
 
 /// The version that this program reads and writes.
 const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;

@@ -17,8 +17,9 @@ use super::checkpoint::Checkpointer;
 use super::expiry::Expiry;
 use super::lane::{Lane, Patience, Taken};
 use super::ledger::{Decided, Done, Ledger};
+use super::notes::{self, Note};
 use super::ruling::{Hearing, Petition, Ruled};
-use super::submission::{Answer, Publish, Receipt};
+use super::submission::{Answer, Publish, Receipt, broken};
 use super::tables::Outcome;
 
 /// Takes committed rows into the log, and says where a reader stands after each of them.
@@ -39,6 +40,7 @@ const BATCHES_PER_SLICE: u32 = 8;
 pub(super) enum Task {
     Rule(Petition, Hearing),
     Publish(Publish, Answer<Receipt>),
+    Note(Note, Answer<u64>),
     /// Delete what is too old at this time, a slice now and then.
     Expire(Millis),
     /// Write the little that a checkpoint left behind, so that the side file starts anew.
@@ -120,6 +122,7 @@ impl Writer {
     fn work(&mut self, tasks: &mut Vec<Task>) {
         let (mut petitions, mut hearings) = (Vec::new(), Vec::new());
         let (mut publishes, mut answers) = (Vec::new(), Vec::new());
+        let mut notes = Vec::new();
         for task in tasks.drain(..) {
             match task {
                 Task::Rule(petition, hearing) => {
@@ -130,6 +133,7 @@ impl Writer {
                     publishes.push(publish);
                     answers.push(answer);
                 }
+                Task::Note(note, answer) => notes.push((note, answer)),
                 Task::Expire(now) => self.expiry = Some(Expiry::new(now, self.durable_age)),
                 Task::Settle => self.checkpointer.settle(&self.ledger.tables.connection),
             }
@@ -147,9 +151,31 @@ impl Writer {
         for ((publish, answer), outcome) in publishes.into_iter().zip(answers).zip(outcomes) {
             answer.give(receipt(&publish, outcome, &positions));
         }
+        self.note(notes);
         self.batches += 1;
         if self.expiry.is_some() && self.batches >= BATCHES_PER_SLICE {
             self.expire();
+        }
+    }
+
+    /// Writes notes down, behind the commands that came with them, all of them in one transaction.
+    fn note(&mut self, notes: Vec<(Note, Answer<u64>)>) {
+        if notes.is_empty() {
+            return;
+        }
+        let written = self.ledger.tables.transact(|tables| {
+            let write = |(note, _): &(Note, _)| notes::write(&tables.connection, note);
+            notes.iter().map(write).collect::<Result<Vec<_>, _>>()
+        });
+        let said = match written {
+            Ok(said) => said.into_iter().map(Ok).collect(),
+            Err(failure) => {
+                tracing::error!(%failure, "notes of webhooks and calendars could not be written");
+                vec![Err(broken()); notes.len()]
+            }
+        };
+        for ((_, answer), said) in notes.into_iter().zip(said) {
+            answer.give(said);
         }
     }
 

@@ -54,6 +54,7 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         cursors: CursorKey::derive(b"stored", id),
         rules: ArcSwap::from_pointee(default_rules()),
         projections: ArcSwap::default(),
+        rows: Arc::new(tokio::sync::watch::Sender::new(0)),
         verifier: Verifier::new(identity::Settings::default()).unwrap(),
     }
 }
