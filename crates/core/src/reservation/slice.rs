@@ -55,6 +55,8 @@ pub struct Slice {
     waits: HashMap<WaitId, Option<Arc<Wait>>>,
     waiting: HashMap<ResourceId, BTreeMap<u64, Arc<Wait>>>,
     unsaved: Unsaved,
+    /// Which of the unsaved reservations may have claims on a resource: a batch asks for it with each command.
+    unsaved_on: HashMap<ResourceId, BTreeSet<ReservationId>>,
     entries: usize,
 }
 
@@ -153,7 +155,8 @@ impl Slice {
 
     /// The live claims that the store does not have yet, by UTC day.
     fn unsaved_pieces(&self, resource: &ResourceId) -> impl Iterator<Item = (u64, Piece)> {
-        let newest = self.unsaved.reservations.values().flat_map(|(_, new)| new.pieces());
+        let ids = self.unsaved_on.get(resource).into_iter().flatten();
+        let newest = ids.filter_map(|id| self.unsaved.reservations.get(id)).flat_map(|(_, new)| new.pieces());
         newest.filter(move |(of, ..)| of == resource).map(|(_, day, piece)| (day, piece))
     }
 
@@ -243,6 +246,7 @@ impl Slice {
     /// The store has written it.
     pub fn saved(&mut self) {
         self.unsaved = Unsaved::default();
+        self.unsaved_on.clear();
     }
 
     /// A reservation or an entry of a waitlist that was over is not known any more: the store has deleted it.
@@ -286,6 +290,9 @@ impl Slice {
         }
         let unsaved = self.unsaved.reservations.entry(new.id.clone());
         unsaved.or_insert_with(|| (old.clone(), new.clone())).1 = new.clone();
+        for granted in &new.claims {
+            self.unsaved_on.entry(granted.claim.resource.clone()).or_default().insert(new.id.clone());
+        }
         for (resource, day, piece) in old.iter().flat_map(|old| old.pieces()) {
             if let Some(pieces) = self.days.get_mut(&resource).and_then(|days| days.get_mut(&day)) {
                 pieces.retain(|there| there.reservation != piece.reservation);

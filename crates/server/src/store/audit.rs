@@ -7,17 +7,17 @@ use deskbell_core::limits::Millis;
 use deskbell_core::reservation::{
     By, Piece, Reservation, Resource, Span, State, Wait, WaitState, counts, next_due, usage,
 };
-use rusqlite::{Connection, OptionalExtension as _};
 
+use super::database::{Database, Next, Row};
 use super::failure::Failure;
-use super::ledger::load::{self, all};
+use super::ledger::load;
 use super::ledger::rows;
 use super::tables::{Head, head};
 use super::verify::Verdict;
 
 /// One app's tables.
 struct Audit<'a> {
-    connection: &'a Connection,
+    db: &'a Database,
     app: i64,
     head: Head,
     /// Claims of days before this one may be there or not.
@@ -26,11 +26,10 @@ struct Audit<'a> {
     expected: [u64; 2],
 }
 
-pub(super) fn audit(connection: &Connection, app: i64, verdict: &mut Verdict) -> Result<(), Failure> {
-    let head = head(connection, AppId(app.cast_unsigned()))?;
-    let floor: i64 =
-        connection.query_row("SELECT claims_floor FROM apps WHERE app = ?1", [app], |row| row.get(0))?;
-    let mut audit = Audit { connection, app, head, floor: floor.cast_unsigned(), expected: [0, 0] };
+pub(super) fn audit(db: &Database, app: i64, verdict: &mut Verdict) -> Result<(), Failure> {
+    let head = head(db, AppId(app.cast_unsigned()))?;
+    let floor = db.number("SELECT claims_floor FROM apps WHERE app = ?1", &[app.into()])?;
+    let mut audit = Audit { db, app, head, floor: floor.cast_unsigned(), expected: [0, 0] };
     audit.reservations(verdict)?;
     audit.counts(verdict)?;
     audit.capacities(verdict)?;
@@ -39,19 +38,16 @@ pub(super) fn audit(connection: &Connection, app: i64, verdict: &mut Verdict) ->
 
 impl Audit<'_> {
     fn reservations(&mut self, verdict: &mut Verdict) -> Result<(), Failure> {
-        let mut statement = self
-            .connection
-            .prepare("SELECT body, id, state, version, due FROM reservations WHERE app = ?1 ORDER BY id")?;
-        let mut found = statement.query([self.app])?;
-        while let Some(row) = found.next()? {
+        let question = "SELECT body, id, state, version, due FROM reservations WHERE app = ?1 ORDER BY id";
+        self.db.each(question, &[self.app.into()], |row| {
             verdict.reservations += 1;
-            let id: String = row.get(1)?;
+            let id = row.text(1)?;
             let Ok(reservation) = rows::body::<Reservation>(row, 0) else {
                 verdict.problem(|| format!("reservation {id} cannot be read"));
-                continue;
+                return Ok(Next::Go);
             };
             let due = next_due(&reservation).filter(|_| reservation.state != State::Held);
-            let columns: (i64, i64, Option<i64>) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            let columns = (row.int(2)?, row.int(3)?, row.maybe_int(4)?);
             let expected = (
                 rows::state_number(reservation.state),
                 reservation.version.cast_signed(),
@@ -61,8 +57,8 @@ impl Audit<'_> {
                 verdict.problem(|| format!("reservation {id}: its columns do not say what it says"));
             }
             self.reservation(&reservation, verdict)?;
-        }
-        Ok(())
+            Ok(Next::Go)
+        })
     }
 
     fn reservation(&mut self, reservation: &Reservation, verdict: &mut Verdict) -> Result<(), Failure> {
@@ -84,12 +80,10 @@ impl Audit<'_> {
         }
         for (kind, value, day) in rows::lookups(reservation) {
             self.expected[1] += 1;
-            let listed = self
-                .connection
-                .prepare_cached(
-                    "SELECT 1 FROM lookups WHERE app = ?1 AND kind = ?2 AND value = ?3 AND day = ?4 AND reservation = ?5",
-                )?
-                .exists((self.app, kind as i64, &value, day.cast_signed(), id.as_str()))?;
+            let listed = self.db.exists(
+                "SELECT 1 FROM lookups WHERE app = ?1 AND kind = ?2 AND value = ?3 AND day = ?4 AND reservation = ?5",
+                &[self.app.into(), (kind as i64).into(), (&value).into(), day.into(), id.as_str().into()],
+            )?;
             if !listed {
                 verdict.problem(|| format!("reservation {id} is not found by {kind:?} {value}"));
             }
@@ -109,17 +103,18 @@ impl Audit<'_> {
              AND reservation = ?5 AND nth = ?6",
             rows::PIECE
         );
-        let mut statement = self.connection.prepare_cached(&question)?;
-        let mut found = statement.query((
-            self.app,
-            resource.as_str(),
-            day.cast_signed(),
-            piece.span.start.cast_signed(),
-            piece.reservation.as_str(),
-            piece.nth,
-        ))?;
-        let Some(row) = found.next()? else { return Ok(false) };
-        Ok(rows::piece(row)? == *piece && row.get::<_, bool>(7)? == forced)
+        let place = [
+            self.app.into(),
+            resource.as_str().into(),
+            day.into(),
+            piece.span.start.into(),
+            piece.reservation.as_str().into(),
+            u32::from(piece.nth).into(),
+        ];
+        let found = self
+            .db
+            .first(&question, &place, |row| Ok(rows::piece(row)? == *piece && row.flag(7)? == forced))?;
+        Ok(found == Some(true))
     }
 
     /// What is there beyond what belongs there.
@@ -129,9 +124,7 @@ impl Audit<'_> {
             ("lookups", "SELECT count(*) FROM lookups WHERE app = ?1 AND ?2 >= 0"),
         ];
         for ((table, question), expected) in questions.into_iter().zip(self.expected) {
-            let found: i64 =
-                self.connection
-                    .query_row(question, (self.app, self.floor.cast_signed()), |row| row.get(0))?;
+            let found = self.db.number(question, &[self.app.into(), self.floor.into()])?;
             if found.cast_unsigned() != expected {
                 verdict.problem(|| {
                     format!("app {}: `{table}` has {found} rows where {expected} belong", self.app)
@@ -142,16 +135,15 @@ impl Audit<'_> {
     }
 
     fn capacities(&self, verdict: &mut Verdict) -> Result<(), Failure> {
-        let mut statement =
-            self.connection.prepare("SELECT body FROM resources WHERE app = ?1 ORDER BY id")?;
-        let mut found = statement.query([self.app])?;
-        while let Some(row) = found.next()? {
+        let question = "SELECT body FROM resources WHERE app = ?1 ORDER BY id";
+        self.db.each(question, &[self.app.into()], |row| {
             self.capacity(&rows::body(row, 0)?, verdict)?;
-        }
+            Ok(Next::Go)
+        })?;
         let question = "SELECT DISTINCT resource FROM claims WHERE app = ?1 AND resource NOT IN
              (SELECT id FROM resources WHERE app = ?1)";
-        let mut statement = self.connection.prepare(question)?;
-        for resource in all(statement.query([self.app])?, |row| Ok(row.get::<_, String>(0)?))? {
+        let text = |row: Row<'_>| Ok(row.text(0)?.to_owned());
+        for resource in self.db.all(question, &[self.app.into()], text)? {
             verdict.problem(|| format!("{resource} is claimed and does not exist"));
         }
         Ok(())
@@ -159,9 +151,8 @@ impl Audit<'_> {
 
     fn capacity(&self, resource: &Resource, verdict: &mut Verdict) -> Result<(), Failure> {
         let question = format!("SELECT {}, forced FROM claims WHERE app = ?1 AND resource = ?2", rows::PIECE);
-        let mut statement = self.connection.prepare_cached(&question)?;
-        let found = statement.query((self.app, resource.id.as_str()))?;
-        let mut pieces = all(found, |row| Ok((rows::piece(row)?, row.get::<_, bool>(7)?)))?;
+        let values = [self.app.into(), resource.id.as_str().into()];
+        let mut pieces = self.db.all(&question, &values, |row| Ok((rows::piece(row)?, row.flag(7)?)))?;
         pieces.retain(|(piece, _)| counts(piece, self.head.at));
         let plain = || pieces.iter().filter(|(piece, forced)| piece.by != By::Block && !forced);
         if let Some((span, used)) = beyond(plain().map(|(piece, _)| piece), resource.capacity) {
@@ -195,7 +186,7 @@ impl Audit<'_> {
         version: u64,
     ) -> Result<bool, Failure> {
         for id in ids {
-            let found = load::reservation(self.connection, AppId(self.app.cast_unsigned()), id)?;
+            let found = load::reservation(self.db, AppId(self.app.cast_unsigned()), id)?;
             if found.is_none_or(|found| found.fence > version) {
                 return Ok(true);
             }
@@ -204,17 +195,15 @@ impl Audit<'_> {
     }
 
     fn waits(&self, verdict: &mut Verdict) -> Result<(), Failure> {
-        let mut statement =
-            self.connection.prepare("SELECT body, id, state, principal, joined FROM waits WHERE app = ?1")?;
-        let mut found = statement.query([self.app])?;
         let mut expected = 0;
-        while let Some(row) = found.next()? {
-            let id: String = row.get(1)?;
+        let question = "SELECT body, id, state, principal, joined FROM waits WHERE app = ?1";
+        self.db.each(question, &[self.app.into()], |row| {
+            let id = row.text(1)?;
             let Ok(wait) = rows::body::<Wait>(row, 0) else {
                 verdict.problem(|| format!("entry {id} of a waitlist cannot be read"));
-                continue;
+                return Ok(Next::Go);
             };
-            let columns: (i64, String, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            let columns = (row.int(2)?, row.text(3)?.to_owned(), row.int(4)?);
             let says = (rows::wait_number(wait.state), wait.principal.to_string(), wait.joined.cast_signed());
             if columns != says || id != wait.id.as_str() {
                 verdict.problem(|| format!("entry {id} of a waitlist: its columns do not say what it says"));
@@ -225,16 +214,14 @@ impl Audit<'_> {
                     wait.any_of.iter().flatten().map(|claim| &claim.resource).collect();
                 expected += resources.len();
             }
-        }
-        let joined: i64 = self.connection.query_row(
+            Ok(Next::Go)
+        })?;
+        let joined = self.db.number(
             "SELECT count(*) FROM waiting JOIN waits ON waits.app = waiting.app AND waits.id = wait
              AND waits.joined = waiting.joined AND state < 2 WHERE waiting.app = ?1",
-            [self.app],
-            |row| row.get(0),
+            &[self.app.into()],
         )?;
-        let found: i64 =
-            self.connection
-                .query_row("SELECT count(*) FROM waiting WHERE app = ?1", [self.app], |row| row.get(0))?;
+        let found = self.db.number("SELECT count(*) FROM waiting WHERE app = ?1", &[self.app.into()])?;
         if joined != found || found != expected as i64 {
             verdict
                 .problem(|| format!("app {}: `waiting` has {found} rows where {expected} belong", self.app));
@@ -249,11 +236,11 @@ impl Audit<'_> {
         }
         let state: Option<i64> = match &wait.offer {
             None => None,
-            Some(offer) => self
-                .connection
-                .prepare_cached("SELECT state FROM reservations WHERE app = ?1 AND id = ?2")?
-                .query_row((self.app, offer.as_str()), |row| row.get(0))
-                .optional()?,
+            Some(offer) => self.db.first(
+                "SELECT state FROM reservations WHERE app = ?1 AND id = ?2",
+                &[self.app.into(), offer.as_str().into()],
+                |row| row.int(0),
+            )?,
         };
         if state != Some(rows::state_number(State::Held)) {
             verdict.problem(|| format!("entry {} of a waitlist was offered what is no hold", wait.id));

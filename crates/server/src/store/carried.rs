@@ -4,8 +4,8 @@
 //! to the end, and it is deleted in the transaction that reads it: a second start finds nothing.
 
 use deskbell_core::ids::AppId;
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
+use super::database::Database;
 use super::failure::Failure;
 
 /// Which of an app's two notes.
@@ -24,42 +24,34 @@ impl What {
     }
 }
 
-pub(super) fn save(connection: &Connection, app: AppId, what: What, body: &str) -> Result<(), Failure> {
-    connection.execute(
-        "INSERT OR REPLACE INTO carried (app, what, body) VALUES (?1, ?2, ?3)",
-        (app.0.cast_signed(), what.as_str(), body),
+pub(super) fn save(db: &Database, app: AppId, what: What, body: &str) -> Result<(), Failure> {
+    db.execute(
+        "INSERT INTO carried (app, what, body) VALUES (?1, ?2, ?3)
+         ON CONFLICT (app, what) DO UPDATE SET body = excluded.body",
+        &[app.into(), what.as_str().into(), body.into()],
     )?;
     Ok(())
 }
 
-pub(super) fn take(connection: &mut Connection, app: AppId, what: What) -> Result<Option<String>, Failure> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let body = transaction
-        .query_row(
-            "DELETE FROM carried WHERE app = ?1 AND what = ?2 RETURNING body",
-            (app.0.cast_signed(), what.as_str()),
-            |row| row.get(0),
-        )
-        .optional()?;
-    transaction.commit()?;
-    Ok(body)
+pub(super) fn take(db: &Database, app: AppId, what: What) -> Result<Option<String>, Failure> {
+    let question = "DELETE FROM carried WHERE app = ?1 AND what = ?2 RETURNING body";
+    db.write(|db| db.first(question, &[app.into(), what.as_str().into()], |row| Ok(row.text(0)?.to_owned())))
 }
 
 /// At the start: keeps the notes of a clean stop, drops those of any other end. Says which it was.
-pub(super) fn begin(connection: &mut Connection) -> Result<bool, Failure> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let clean = transaction.query_row("SELECT clean FROM installation", [], |row| row.get(0))?;
-    if clean {
-        transaction.execute("UPDATE installation SET clean = 0", [])?;
-    } else {
-        transaction.execute("DELETE FROM carried", [])?;
-    }
-    transaction.commit()?;
-    Ok(clean)
+pub(super) fn begin(db: &Database) -> Result<bool, Failure> {
+    db.write(|db| {
+        let clean = db.number("SELECT clean FROM installation", &[])? != 0;
+        if clean {
+            db.execute("UPDATE installation SET clean = 0", &[])?;
+        } else {
+            db.execute("DELETE FROM carried", &[])?;
+        }
+        Ok(clean)
+    })
 }
 
 /// At the end of a clean stop.
-pub(super) fn end(connection: &Connection) -> Result<(), Failure> {
-    connection.execute("UPDATE installation SET clean = 1", [])?;
-    Ok(())
+pub(super) fn end(db: &Database) -> Result<(), Failure> {
+    db.execute("UPDATE installation SET clean = 1", &[]).map(drop)
 }

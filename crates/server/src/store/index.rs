@@ -8,9 +8,9 @@
 use deskbell_core::class::is_ledger_fed;
 use deskbell_core::ids::AppId;
 use deskbell_core::position::ledger;
-use rusqlite::{Connection, OptionalExtension as _};
 
 use super::codec::{self, Seen};
+use super::database::{Database, Next};
 use super::failure::Failure;
 use super::tables::{self, Tables};
 
@@ -29,12 +29,9 @@ struct Filed<'a> {
 }
 
 /// The position up to which the index is complete.
-pub(super) fn mark(connection: &Connection, app: AppId) -> Result<u64, Failure> {
-    let found: Option<i64> = connection
-        .prepare_cached("SELECT indexed FROM apps WHERE app = ?1")?
-        .query_row([app.0.cast_signed()], |row| row.get(0))
-        .optional()?;
-    Ok(found.unwrap_or(0).cast_unsigned())
+pub(super) fn mark(db: &Database, app: AppId) -> Result<u64, Failure> {
+    let found = db.first("SELECT indexed FROM apps WHERE app = ?1", &[app.into()], |row| row.unsigned(0))?;
+    Ok(found.unwrap_or(0))
 }
 
 impl Tables {
@@ -42,7 +39,7 @@ impl Tables {
     pub(super) fn behind(&mut self, app: AppId) -> Result<u64, Failure> {
         let head = match self.heads.get(&app) {
             Some(head) => head.row,
-            None => tables::head(&self.connection, app)?.row,
+            None => tables::head(&self.db, app)?.row,
         };
         Ok(head - self.mark(app)?.min(head))
     }
@@ -51,15 +48,15 @@ impl Tables {
         if let Some(mark) = self.marks.get(&app) {
             return Ok(*mark);
         }
-        let mark = mark(&self.connection, app)?;
+        let mark = mark(&self.db, app)?;
         self.marks.insert(app, mark);
         Ok(mark)
     }
 
     /// Takes the next rows into the index, at most so many.
     pub(super) fn index(&mut self, app: AppId, most: u32) -> Result<(), Failure> {
-        let mark = mark(&self.connection, app)?;
-        let rows = next_rows(&self.connection, app, mark, most)?;
+        let mark = mark(&self.db, app)?;
+        let rows = next_rows(&self.db, app, mark, most)?;
         let Some((last, _)) = rows.last() else { return Ok(()) };
         let last = *last;
         let mut filed = Vec::new();
@@ -73,74 +70,70 @@ impl Tables {
             (one.event.channel, one.coordinate).cmp(&(other.event.channel, other.coordinate))
         });
         for of_channel in filed.chunk_by(|one, other| one.event.channel == other.event.channel) {
-            file(&self.connection, app.0.cast_signed(), of_channel)?;
+            file(&self.db, app, of_channel)?;
         }
-        self.connection
-            .prepare_cached("UPDATE apps SET indexed = ?2 WHERE app = ?1")?
-            .execute((app.0.cast_signed(), last.cast_signed()))?;
+        self.db.execute("UPDATE apps SET indexed = ?2 WHERE app = ?1", &[app.into(), last.into()])?;
         self.marks.insert(app, last);
         Ok(())
     }
 }
 
-fn next_rows(
-    connection: &Connection,
-    app: AppId,
-    mark: u64,
-    most: u32,
-) -> Result<Vec<(u64, Vec<u8>)>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "SELECT position, events FROM changes WHERE app = ?1 AND position > ?2 ORDER BY position LIMIT ?3",
-    )?;
-    let mut found = statement.query((app.0.cast_signed(), mark.cast_signed(), most))?;
+fn next_rows(db: &Database, app: AppId, mark: u64, most: u32) -> Result<Vec<(u64, Vec<u8>)>, Failure> {
+    let question =
+        "SELECT position, events FROM changes WHERE app = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
     let (mut rows, mut events) = (Vec::new(), 0);
-    while events < EVENTS
-        && let Some(row) = found.next()?
-    {
-        let bytes: Vec<u8> = row.get(1)?;
+    db.each(question, &[app.into(), mark.into(), most.into()], |row| {
+        let bytes = row.bytes(1)?.to_vec();
         events += codec::look(&bytes)?.len();
-        rows.push((row.get::<_, i64>(0)?.cast_unsigned(), bytes));
-    }
+        rows.push((row.unsigned(0)?, bytes));
+        Ok(if events < EVENTS { Next::Go } else { Next::Stop })
+    })?;
     Ok(rows)
 }
 
 /// Files events of one channel, in order.
-fn file(connection: &Connection, app: i64, filed: &[Filed<'_>]) -> Result<(), Failure> {
+fn file(db: &Database, app: AppId, filed: &[Filed<'_>]) -> Result<(), Failure> {
     let Some(first) = filed.first() else { return Ok(()) };
     let name = first.event.channel;
-    let channel = channel(connection, app, name, first.coordinate)?;
-    let mut feed =
-        connection.prepare_cached("INSERT INTO feed (app, channel, coordinate) VALUES (?1, ?2, ?3)")?;
-    for event in filed {
-        feed.execute((app, channel, event.coordinate))?;
+    let channel = channel(db, app, name, first.coordinate)?;
+    let (many, rest) = filed.as_chunks::<8>();
+    for many in many {
+        let [a, b, c, d, e, f, g, h] = many.each_ref().map(|event| event.coordinate.into());
+        db.execute(
+            "INSERT INTO feed (app, channel, coordinate) VALUES (?1, ?2, ?3), (?1, ?2, ?4), (?1, ?2, ?5),
+             (?1, ?2, ?6), (?1, ?2, ?7), (?1, ?2, ?8), (?1, ?2, ?9), (?1, ?2, ?10)",
+            &[app.into(), channel.into(), a, b, c, d, e, f, g, h],
+        )?;
+    }
+    for event in rest {
+        db.execute(
+            "INSERT INTO feed (app, channel, coordinate) VALUES (?1, ?2, ?3)",
+            &[app.into(), channel.into(), event.coordinate.into()],
+        )?;
     }
     if is_ledger_fed(name) {
         // A stream has no newest value that would stand for the others.
         return Ok(());
     }
-    let mut latest = connection.prepare_cached(
-        "INSERT INTO latest (app, channel, key, coordinate) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT DO UPDATE SET coordinate = excluded.coordinate",
-    )?;
     for Filed { coordinate, event } in filed {
-        latest.execute((app, channel, event.key_or_name(), coordinate))?;
+        db.execute(
+            "INSERT INTO latest (app, channel, key, coordinate) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (app, channel, key) DO UPDATE SET coordinate = excluded.coordinate",
+            &[app.into(), channel.into(), event.key_or_name().into(), (*coordinate).into()],
+        )?;
     }
     Ok(())
 }
 
 /// The channel's id; `first` becomes it where the channel is new.
-fn channel(connection: &Connection, app: i64, name: &str, first: i64) -> Result<i64, Failure> {
-    let found = connection
-        .prepare_cached("SELECT id FROM channels WHERE app = ?1 AND name = ?2")?
-        .query_row((app, name), |row| row.get(0))
-        .optional()?;
-    if let Some(id) = found {
+fn channel(db: &Database, app: AppId, name: &str, first: i64) -> Result<i64, Failure> {
+    let question = "SELECT id FROM channels WHERE app = ?1 AND name = ?2";
+    if let Some(id) = db.first(question, &[app.into(), name.into()], |row| row.int(0))? {
         return Ok(id);
     }
-    connection
-        .prepare_cached(
-            "INSERT INTO channels (app, name, id, floor) SELECT ?1, ?2, ?3, forgotten FROM apps WHERE app = ?1",
-        )?
-        .execute((app, name, first))?;
+    db.execute(
+        "INSERT INTO channels (app, name, id, floor) SELECT ?1, ?2, ?3, forgotten FROM apps WHERE app = ?1",
+        &[app.into(), name.into(), first.into()],
+    )?;
     Ok(first)
 }

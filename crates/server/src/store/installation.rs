@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::Path;
 
 use deskbell_core::ids::AppId;
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use serde::Deserialize;
 
+use super::database::Database;
 use super::failure::Failure;
 use super::files::Paths;
 
@@ -110,37 +110,32 @@ fn hex(bytes: &[u8]) -> String {
 ///
 /// The credentials file is written before the facts are committed. A crash between the two leaves
 /// the file, and the next start takes it over: what an operator has read stays true.
-pub(super) fn settle(
-    connection: &mut Connection,
-    paths: &Paths,
-    seed: &Seed,
-) -> Result<(Installation, bool), Failure> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Some(found) = load(&transaction)? {
-        return Ok((found, false));
-    }
-    let app = if let Some(app) = Credentials::read(&paths.credentials)? {
-        app
-    } else {
-        let app = Credentials::from_seed(seed);
-        paths.write_private(&paths.credentials, &app.to_toml())?;
-        app
-    };
-    transaction.execute(
-        "INSERT INTO installation (one, secret, app, app_key, app_secret, clean) VALUES (1, ?1, ?2, ?3, ?4, 0)",
-        (seed.secret, app.id.0.cast_signed(), &app.key, &app.secret),
-    )?;
-    transaction.commit()?;
-    Ok((Installation { secret: seed.secret, app }, true))
+pub(super) fn settle(db: &Database, paths: &Paths, seed: &Seed) -> Result<(Installation, bool), Failure> {
+    db.write(|db| {
+        if let Some(found) = load(db)? {
+            return Ok((found, false));
+        }
+        let app = if let Some(app) = Credentials::read(&paths.credentials)? {
+            app
+        } else {
+            let app = Credentials::from_seed(seed);
+            paths.write_private(&paths.credentials, &app.to_toml())?;
+            app
+        };
+        db.execute(
+            "INSERT INTO installation (one, secret, app, app_key, app_secret, clean) VALUES (1, ?1, ?2, ?3, ?4, 0)",
+            &[(&seed.secret).into(), app.id.into(), (&app.key).into(), (&app.secret).into()],
+        )?;
+        Ok((Installation { secret: seed.secret, app }, true))
+    })
 }
 
-fn load(connection: &Connection) -> Result<Option<Installation>, Failure> {
-    let found = connection
-        .query_row("SELECT secret, app, app_key, app_secret FROM installation", [], |row| {
-            let id: i64 = row.get(1)?;
-            let app = Credentials { id: AppId(id.cast_unsigned()), key: row.get(2)?, secret: row.get(3)? };
-            Ok(Installation { secret: row.get(0)?, app })
-        })
-        .optional()?;
-    Ok(found)
+fn load(db: &Database) -> Result<Option<Installation>, Failure> {
+    db.first("SELECT secret, app, app_key, app_secret FROM installation", &[], |row| {
+        let secret = row.bytes(0)?.try_into();
+        let secret =
+            secret.map_err(|_| Failure::Damaged("the installation's secret is too short".to_owned()))?;
+        let (key, app_secret) = (row.text(2)?.to_owned(), row.text(3)?.to_owned());
+        Ok(Installation { secret, app: Credentials { id: AppId(row.unsigned(1)?), key, secret: app_secret } })
+    })
 }

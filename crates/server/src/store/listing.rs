@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use deskbell_core::ids::{AppId, ReservationId, ResourceId};
 use deskbell_core::reservation::{Reservation, Span, State};
-use rusqlite::types::Value;
-use rusqlite::{Connection, ToSql, params_from_iter};
 
+use super::database::{Database, Value};
 use super::failure::Failure;
-use super::ledger::load::{self, all};
+use super::ledger::load;
 use super::ledger::rows::Lookup;
 use super::ruling::Filter;
 
@@ -35,7 +34,7 @@ enum Source {
 
 /// The reservations that fit a filter.
 pub(super) fn list(
-    connection: &Connection,
+    db: &Database,
     app: AppId,
     filter: &Filter,
     after: Option<&ReservationId>,
@@ -45,13 +44,13 @@ pub(super) fn list(
     let wants_holds = filter.states.is_empty() || filter.states.contains(&State::Held);
     let holds = match source {
         Source::Everything => BTreeSet::new(),
-        _ if wants_holds => holds(connection, app, filter.resource.as_ref())?,
+        _ if wants_holds => holds(db, app, filter.resource.as_ref())?,
         _ => BTreeSet::new(),
     };
     let mut from = after.map_or(String::new(), |id| id.as_str().to_owned());
     let mut found = Vec::new();
     loop {
-        let mut chunk = candidates(connection, app, &source, &from)?;
+        let mut chunk = candidates(db, app, &source, &from)?;
         // Behind the last of a full chunk there may be others, which have their turn later.
         let end = if chunk.len() < CHUNK { None } else { chunk.last().cloned() };
         let of_chunk = |id: &&String| **id > from && end.as_ref().is_none_or(|end| *id <= end);
@@ -60,7 +59,7 @@ pub(super) fn list(
         chunk.dedup();
         for id in chunk {
             let Ok(id) = ReservationId::parse(&id) else { continue };
-            let Some(reservation) = load::reservation(connection, app, &id)? else { continue };
+            let Some(reservation) = load::reservation(db, app, &id)? else { continue };
             if fits(filter, &reservation) {
                 found.push(reservation);
                 if found.len() >= limit {
@@ -103,42 +102,27 @@ fn source(filter: &Filter) -> Source {
 }
 
 /// Every hold, of a resource or of all.
-fn holds(
-    connection: &Connection,
-    app: AppId,
-    resource: Option<&ResourceId>,
-) -> Result<BTreeSet<String>, Failure> {
-    let app = app.0.cast_signed();
-    let mut statement;
+fn holds(db: &Database, app: AppId, resource: Option<&ResourceId>) -> Result<BTreeSet<String>, Failure> {
     let found = match resource {
-        Some(resource) => {
-            statement = connection.prepare_cached(
-                "SELECT reservation FROM claims WHERE app = ?1 AND resource = ?2 AND by = 0",
-            )?;
-            statement.query((app, resource.as_str()))?
-        }
-        None => {
-            statement =
-                connection.prepare_cached("SELECT reservation FROM claims WHERE app = ?1 AND by = 0")?;
-            statement.query([app])?
-        }
+        Some(resource) => db.all(
+            "SELECT reservation FROM claims WHERE app = ?1 AND resource = ?2 AND by = 0",
+            &[app.into(), resource.as_str().into()],
+            |row| Ok(row.text(0)?.to_owned()),
+        ),
+        None => db.all("SELECT reservation FROM claims WHERE app = ?1 AND by = 0", &[app.into()], |row| {
+            Ok(row.text(0)?.to_owned())
+        }),
     };
-    Ok(all(found, |row| Ok(row.get(0)?))?.into_iter().collect())
+    Ok(found?.into_iter().collect())
 }
 
 /// The next candidates behind an id, in order.
-fn candidates(
-    connection: &Connection,
-    app: AppId,
-    source: &Source,
-    from: &str,
-) -> Result<Vec<String>, Failure> {
-    let mut values: Vec<Value> =
-        vec![app.0.cast_signed().into(), from.to_owned().into(), (CHUNK as i64).into()];
+fn candidates(db: &Database, app: AppId, source: &Source, from: &str) -> Result<Vec<String>, Failure> {
+    let mut values: Vec<Value<'_>> = vec![app.into(), from.into(), (CHUNK as i64).into()];
     let question = match source {
         Source::Nothing => return Ok(Vec::new()),
         Source::Lookup(kind, value) => {
-            values.extend([Value::from(*kind as i64), Value::from(value.clone())]);
+            values.extend([Value::from(*kind as i64), Value::from(value)]);
             "SELECT reservation FROM lookups WHERE app = ?1 AND reservation > ?2
              AND kind = ?4 AND value = ?5 AND day = 0 ORDER BY reservation LIMIT ?3"
         }
@@ -146,9 +130,9 @@ fn candidates(
             let days = span.days();
             values.extend([
                 Value::from(Lookup::Day as i64),
-                Value::from(days.start().cast_signed()),
-                Value::from(days.end().cast_signed()),
-                resource.as_ref().map_or(Value::Null, |id| Value::from(id.as_str().to_owned())),
+                Value::from(*days.start()),
+                Value::from(*days.end()),
+                Value::from(resource.as_ref().map(ResourceId::as_str)),
             ]);
             "SELECT DISTINCT reservation FROM resources JOIN lookups ON lookups.app = resources.app
              AND kind = ?4 AND value = resources.id AND day BETWEEN ?5 AND ?6
@@ -160,9 +144,7 @@ fn candidates(
         }
         Source::Everything => "SELECT id FROM reservations WHERE app = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
     };
-    let mut statement = connection.prepare_cached(question)?;
-    let found = statement.query(params_from_iter(values.iter().map(|value| value as &dyn ToSql)))?;
-    all(found, |row| Ok(row.get(0)?))
+    db.all(question, &values, |row| Ok(row.text(0)?.to_owned()))
 }
 
 fn fits(filter: &Filter, reservation: &Reservation) -> bool {

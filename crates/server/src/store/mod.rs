@@ -2,7 +2,9 @@
 //!
 //! | part | what |
 //! |---|---|
-//! | `files`, `schema` | the data directory, its lock, and the way from older files to this schema |
+//! | `files` | the data directory and its lock |
+//! | `database` | a connection to whatever keeps the ledger, and how it is asked |
+//! | `sqlite` | what only the embedded store has: its schema, its checkpoints, how it writes a difference |
 //! | `installation` | secret and credentials, made at the first start |
 //! | `codec`, `tables` | events as bytes, and publishes as rows |
 //! | `index` | which channel has which events, brought up to date behind the commits |
@@ -11,8 +13,7 @@
 //! | `ruling`, `submission` | what is handed in, and what comes back |
 //! | `page`, `tail`, `reader` | the durable half of the one read |
 //! | `look`, `listing` | what there is in the ledger, and what is free |
-//! | `checkpoint`, `expiry` | housekeeping that no commit waits for |
-//! | `halt` | the end of all writing when the disk fails a checkpoint |
+//! | `expiry` | housekeeping that no commit waits for |
 //! | `notes` | what webhooks and calendars keep, and the rows that webhooks read |
 //! | `carried` | what a clean stop hands to the next start |
 //! | `verify`, `audit` | does the file still say one thing everywhere |
@@ -21,12 +22,11 @@
 
 mod audit;
 mod carried;
-mod checkpoint;
 mod codec;
+mod database;
 mod expiry;
 mod failure;
 mod files;
-mod halt;
 mod index;
 mod installation;
 mod lane;
@@ -37,10 +37,11 @@ mod notes;
 mod page;
 mod reader;
 mod ruling;
-mod schema;
+mod sqlite;
 mod submission;
 mod tables;
 mod tail;
+mod teller;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -57,28 +58,30 @@ use deskbell_core::ids::AppId;
 use deskbell_core::limits::Millis;
 use deskbell_core::position::ledger::EVENTS_PER_ROW;
 use deskbell_core::refusal::{Code, Refusal};
-use rusqlite::Connection;
 
 pub use failure::Failure;
-pub use halt::Alarm;
 pub use installation::{Credentials, Installation, Seed};
 pub use ledger::{Decided, Done, Ledger, Seeds};
 pub use notes::{Fate, Found, Letter, Note, Question, Rows, Which};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
 pub use ruling::{Filter, Heard, Look, Petition, Ruled, Ruling, Seen, Sighting, Watched, plainly};
+pub use sqlite::halt::Alarm;
 pub use submission::{Answered, Publish, Receipt};
 pub use tables::Outcome;
+pub use teller::Feed;
 pub use verify::{Verdict, inspect};
-pub use writer::{Clock, Feed};
+pub use writer::Clock;
 
 use carried::What;
-use checkpoint::Checkpointer;
+use database::Database;
 use files::Paths;
 use lane::{Lane, Refused, Side};
 use reader::Reading;
 use ruling::Hearing;
-use schema::Place;
+use sqlite::checkpoint::Checkpointer;
+use sqlite::schema::{self, Place};
 use submission::{Answer, broken, busy, ending};
+use teller::Teller;
 use writer::{Task, Writer};
 
 /// Publishes that wait for the writer: eight full commits.
@@ -109,7 +112,7 @@ pub struct Options {
 pub struct Opened {
     paths: Paths,
     place: Place,
-    control: Connection,
+    control: Database,
     installation: Installation,
     first_start: bool,
     clean: bool,
@@ -148,7 +151,7 @@ pub struct Store {
 
 /// The connection beside the writer's, and what keeps other processes out.
 struct Control {
-    connection: Connection,
+    db: Database,
     _lock: File,
 }
 
@@ -173,8 +176,9 @@ impl Opened {
         paths.keep_names()?;
         // Before anything is answered from what is found here.
         schema::secure(&control, &paths.database)?;
-        let (installation, first_start) = installation::settle(&mut control, &paths, &options.seed)?;
-        let clean = carried::begin(&mut control)?;
+        let control = Database::Sqlite(control);
+        let (installation, first_start) = installation::settle(&control, &paths, &options.seed)?;
+        let clean = carried::begin(&control)?;
         let durable_age = options.durable_age;
         Ok(Self { paths, place, control, installation, first_start, clean, durable_age, lock })
     }
@@ -216,7 +220,7 @@ impl Opened {
     /// The ledger of this file without any thread, for whoever drives it alone. The directory is
     /// this process's as long as nobody drops what is returned with it.
     pub fn ledger(self, now: Millis, seeds: Seeds) -> Result<Ledger, Failure> {
-        let mut ledger = Ledger::open(schema::connect(&self.place)?, now, seeds)?;
+        let mut ledger = Ledger::open(Database::Sqlite(schema::connect(&self.place)?), now, seeds)?;
         ledger.keep(self.lock);
         Ok(ledger)
     }
@@ -224,12 +228,12 @@ impl Opened {
     /// Takes out what a clean stop wrote down of an app's log. A second call finds nothing, so
     /// everything else that can stop a start should be done before.
     pub fn take_carry(&mut self, app: AppId) -> Result<Option<String>, Failure> {
-        carried::take(&mut self.control, app, What::Log)
+        carried::take(&self.control, app, What::Log)
     }
 
     /// The same for the app's sessions.
     pub fn take_sessions(&mut self, app: AppId) -> Result<Option<String>, Failure> {
-        carried::take(&mut self.control, app, What::Sessions)
+        carried::take(&self.control, app, What::Sessions)
     }
 
     /// Starts the threads. Every committed row goes through the world's feed before it is
@@ -241,15 +245,15 @@ impl Opened {
     fn start_with(self, world: World, checkpointer: Checkpointer) -> Result<Store, Failure> {
         let World { feed, mut clock, seeds, quiet } = world;
         let database = self.place;
-        let writing = schema::connect(&database)?;
+        let writing = Database::Sqlite(schema::connect(&database)?);
         let copying = schema::connect(&database)?;
-        let reading = schema::connect_reader(&database)?;
+        let reading = Database::Sqlite(schema::connect_reader(&database)?);
         let store = Store {
             writes: Arc::new(Lane::new(WRITES, WRITE_BYTES)),
             reads: Arc::new(Lane::new(READS, usize::MAX)),
             checkpointer: Arc::new(checkpointer),
             threads: Mutex::default(),
-            control: Mutex::new(Some(Control { connection: self.control, _lock: self.lock })),
+            control: Mutex::new(Some(Control { db: self.control, _lock: self.lock })),
             installation: self.installation,
             database,
         };
@@ -259,7 +263,6 @@ impl Opened {
         let writer = Writer {
             ledger: Ledger::open(writing, clock(), seeds)?,
             lane: writes.clone(),
-            feed,
             clock,
             checkpointer: store.checkpointer.clone(),
             durable_age: self.durable_age,
@@ -267,7 +270,7 @@ impl Opened {
             expiry: None,
             batches: 0,
         };
-        store.threads().writer = Some(spawn("deskbell-writer", move || writer.run())?);
+        store.threads().writer = Some(spawn("deskbell-writer", move || writer.run(Teller { feed }))?);
         let others = spawn("deskbell-copier", move || checkpointer.run(&copying, &writes))?;
         store.threads().others.push(others);
         let others = spawn("deskbell-reader", move || reader::run(reading, &reads))?;
@@ -294,7 +297,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 impl Store {
     /// Hands a publish to the writer and returns at once. `answered` is called exactly once: on
-    /// the writer's thread when the disk and the log have it, or here and now with a refusal.
+    /// the teller's thread when the disk and the log have it, or here and now with a refusal.
     pub fn submit(&self, publish: Publish, answered: Answered<Receipt>) {
         let answer = Answer::new(answered);
         if publish.drafts.is_empty() || publish.drafts.len() > EVENTS_PER_ROW {
@@ -323,7 +326,7 @@ impl Store {
     }
 
     /// Hands a command for the ledger to the writer and returns at once. `heard` is called exactly
-    /// once: on the writer's thread when the disk and the log have what was decided, or here and now
+    /// once: on the teller's thread when the disk and the log have what was decided, or here and now
     /// with a refusal.
     pub fn rule(&self, petition: Petition, heard: Heard) {
         let weight = petition.weight();
@@ -404,7 +407,7 @@ impl Store {
 
     /// Checks the whole file. Takes as long as reading it takes.
     pub fn verify(&self) -> Result<Verdict, Failure> {
-        verify::verify(&mut schema::connect_reader(&self.database)?)
+        verify::verify(&Database::Sqlite(schema::connect_reader(&self.database)?))
     }
 
     /// Takes nothing more in, writes and answers what waits, and returns when it is done. Pages
@@ -437,13 +440,15 @@ impl Store {
         self.end();
         let clean = !self.threads().panicked;
         self.with_control(|control| {
-            self.checkpointer.finish(control)?;
+            if let Some(file) = control.file() {
+                self.checkpointer.finish(file)?;
+            }
             if clean {
                 carried::end(control)?;
             }
             // The mark is safe in the side file. As the last one, this connection copies it when it
             // is let go of; if that fails, the side file stays, and the next start copies it.
-            schema::copy_at_the_end(control)
+            control.file().map_or(Ok(()), schema::copy_at_the_end)
         })?;
         // The file and the directory's lock are let go of here, whoever still holds the store.
         self.control().take();
@@ -467,9 +472,9 @@ impl Store {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with_control<T>(&self, act: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
+    fn with_control<T>(&self, act: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
         match self.control().as_ref() {
-            Some(control) => act(&control.connection),
+            Some(control) => act(&control.db),
             None => Err(Failure::Closed),
         }
     }

@@ -9,15 +9,17 @@ use deskbell_core::event::{Entry, Frames};
 use deskbell_core::ids::{AppId, ChannelName};
 use deskbell_core::log::{Bounds, ResetReason};
 use deskbell_core::position::{Position, ledger};
-use rusqlite::{Connection, OptionalExtension as _};
 
 use super::codec::{self, Seen};
+use super::database::{Database, Next};
 use super::failure::Failure;
 use super::tables::head;
 use super::tail::Tail;
 
 /// Events of a page whatever the reader asks for.
 const PAGE: usize = 10_000;
+/// The events of one row.
+const EVENTS: &str = "SELECT events FROM changes WHERE app = ?1 AND position = ?2";
 
 /// What a reader asks for.
 #[derive(Debug, Clone)]
@@ -61,30 +63,32 @@ pub struct LedgerPage {
 }
 
 /// Reads one page, all of it from one moment of the file.
-pub(super) fn page(connection: &mut Connection, read: &LedgerRead) -> Result<LedgerPage, Failure> {
-    let transaction = connection.transaction()?;
-    let end = ledger::end(head(&transaction, read.app)?.row);
-    let until = read.until.min(end);
-    let mut page = LedgerPage { entries: Vec::new(), resets: Vec::new(), at_ledger: until, complete: true };
-    let found = find(&transaction, read, end, &mut page)?;
-    load(&transaction, read, found, &mut page)?;
-    Ok(page)
+pub(super) fn page(db: &Database, read: &LedgerRead) -> Result<LedgerPage, Failure> {
+    db.at_once(|db| {
+        let end = ledger::end(head(db, read.app)?.row);
+        let until = read.until.min(end);
+        let mut page =
+            LedgerPage { entries: Vec::new(), resets: Vec::new(), at_ledger: until, complete: true };
+        let found = find(db, read, end, &mut page)?;
+        load(db, read, found, &mut page)?;
+        Ok(page)
+    })
 }
 
 /// The coordinates of the page, and one more where there is more.
 pub(super) fn find(
-    connection: &Connection,
+    db: &Database,
     read: &LedgerRead,
     end: u64,
     page: &mut LedgerPage,
 ) -> Result<BTreeSet<u64>, Failure> {
     let most = read.bounds.events.clamp(1, PAGE) + 1;
     let until = page.at_ledger;
-    let diverged = has_diverged(connection, read)?;
-    let tail = Tail::scan(connection, read)?;
+    let diverged = has_diverged(db, read)?;
+    let tail = Tail::scan(db, read)?;
     let mut found = BTreeSet::new();
     for want in &read.wants {
-        let (channel, floor) = channel(connection, read.app, &want.channel)?;
+        let (channel, floor) = channel(db, read.app, &want.channel)?;
         if let Some(reason) = reset(want, diverged, end, floor) {
             page.resets.push((want.channel.clone(), reason));
             continue;
@@ -93,8 +97,8 @@ pub(super) fn find(
         let before = if found.len() < most { until } else { found.last().map_or(until, |last| last - 1) };
         let here = want.after.saturating_add(1)..=before;
         if let Some(channel) = channel {
-            let place = Place { app: read.app.0.cast_signed(), channel, here: here.clone(), most };
-            place.find(connection, want, &tail, &mut found)?;
+            let place = Place { app: read.app, channel, here: here.clone(), most };
+            place.find(db, want, &tail, &mut found)?;
         }
         let name = want.channel.as_str();
         let behind = if want.latest { tail.newest(name) } else { tail.all(name) };
@@ -108,7 +112,7 @@ pub(super) fn find(
 
 /// Where in the index something is looked for, and how much of it is wanted.
 struct Place {
-    app: i64,
+    app: AppId,
     channel: i64,
     here: RangeInclusive<u64>,
     most: usize,
@@ -118,7 +122,7 @@ impl Place {
     /// Adds what the index knows, but what the rows behind it have made stale.
     fn find(
         &self,
-        connection: &Connection,
+        db: &Database,
         want: &LedgerWant,
         tail: &Tail,
         found: &mut BTreeSet<u64>,
@@ -130,52 +134,41 @@ impl Place {
             "SELECT coordinate, '' FROM feed WHERE app = ?1 AND channel = ?2
              AND coordinate > ?3 AND coordinate <= ?4 ORDER BY coordinate"
         };
-        let mut statement = connection.prepare_cached(statement)?;
-        let (after, before) = (want.after.cast_signed(), self.here.end().cast_signed());
-        let mut rows = statement.query((self.app, self.channel, after, before))?;
+        let here = [self.app.into(), self.channel.into(), want.after.into(), (*self.here.end()).into()];
         let mut left = self.most;
-        while left > 0
-            && let Some(row) = rows.next()?
-        {
-            let key = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-            if want.latest && tail.has_newer(want.channel.as_str(), key) {
-                continue;
+        db.each(statement, &here, |row| {
+            if want.latest && tail.has_newer(want.channel.as_str(), row.text(1)?) {
+                return Ok(Next::Go);
             }
-            found.insert(row.get::<_, i64>(0)?.cast_unsigned());
+            found.insert(row.unsigned(0)?);
             left -= 1;
-        }
-        Ok(())
+            Ok(if left > 0 { Next::Go } else { Next::Stop })
+        })
     }
 }
 
 /// The channel's id where it has one, and its floor.
-fn channel(connection: &Connection, app: AppId, name: &ChannelName) -> Result<(Option<i64>, u64), Failure> {
-    let app = app.0.cast_signed();
-    let found: Option<(i64, i64)> = connection
-        .prepare_cached("SELECT id, floor FROM channels WHERE app = ?1 AND name = ?2")?
-        .query_row((app, name.as_str()), |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+fn channel(db: &Database, app: AppId, name: &ChannelName) -> Result<(Option<i64>, u64), Failure> {
+    let question = "SELECT id, floor FROM channels WHERE app = ?1 AND name = ?2";
+    let found =
+        db.first(question, &[app.into(), name.as_str().into()], |row| Ok((row.int(0)?, row.unsigned(1)?)))?;
     if let Some((id, floor)) = found {
-        return Ok((Some(id), floor.cast_unsigned()));
+        return Ok((Some(id), floor));
     }
-    let forgotten: Option<i64> = connection
-        .prepare_cached("SELECT forgotten FROM apps WHERE app = ?1")?
-        .query_row([app], |row| row.get(0))
-        .optional()?;
-    Ok((None, forgotten.unwrap_or(0).cast_unsigned()))
+    let forgotten =
+        db.first("SELECT forgotten FROM apps WHERE app = ?1", &[app.into()], |row| row.unsigned(0))?;
+    Ok((None, forgotten.unwrap_or(0)))
 }
 
 /// Does the reader know another row at its place than the one that stands there?
-fn has_diverged(connection: &Connection, read: &LedgerRead) -> Result<bool, Failure> {
+fn has_diverged(db: &Database, read: &LedgerRead) -> Result<bool, Failure> {
     if read.at.ledger_check == 0 {
         return Ok(false);
     }
-    let events: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT events FROM changes WHERE app = ?1 AND position = ?2")?
-        .query_row((read.app.0.cast_signed(), ledger::row(read.at.ledger).cast_signed()), |row| row.get(0))
-        .optional()?;
-    let Some(events) = events else { return Ok(false) };
-    let check = codec::row_check(&codec::look(&events)?)?;
+    let check = db.first(EVENTS, &[read.app.into(), ledger::row(read.at.ledger).into()], |row| {
+        codec::row_check(&codec::look(row.bytes(0)?)?)
+    })?;
+    let check = check.unwrap_or(0);
     Ok(check != 0 && check != read.at.ledger_check)
 }
 
@@ -195,7 +188,7 @@ fn reset(want: &LedgerWant, diverged: bool, end: u64, floor: u64) -> Option<Rese
 
 /// Loads the events at the coordinates until a bound is reached.
 fn load(
-    connection: &Connection,
+    db: &Database,
     read: &LedgerRead,
     found: BTreeSet<u64>,
     page: &mut LedgerPage,
@@ -203,7 +196,7 @@ fn load(
     let mut bytes = 0;
     let mut coordinates = found.into_iter().peekable();
     while let Some(number) = coordinates.peek().map(|first| ledger::row(*first)) {
-        let row = load_row(connection, read.app, number)?;
+        let row = load_row(db, read.app, number)?;
         let seen = codec::look(&row)?;
         while let Some(coordinate) = coordinates.next_if(|next| ledger::row(*next) == number) {
             let entry = entry(&row, &seen, coordinate, &read.at)?;
@@ -220,12 +213,10 @@ fn load(
     Ok(())
 }
 
-fn load_row(connection: &Connection, app: AppId, number: u64) -> Result<Bytes, Failure> {
-    let row: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT events FROM changes WHERE app = ?1 AND position = ?2")?
-        .query_row((app.0.cast_signed(), number.cast_signed()), |row| row.get(0))
-        .optional()?;
-    row.map(Bytes::from).ok_or_else(|| Failure::Damaged(format!("row {number} of app {app} is missing")))
+fn load_row(db: &Database, app: AppId, number: u64) -> Result<Bytes, Failure> {
+    let row =
+        db.first(EVENTS, &[app.into(), number.into()], |row| Ok(Bytes::copy_from_slice(row.bytes(0)?)))?;
+    row.ok_or_else(|| Failure::Damaged(format!("row {number} of app {app} is missing")))
 }
 
 /// One event of a row, with the position of a reader who otherwise stands at `at`.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use deskbell_core::ids::AppId;
-use rusqlite::Connection;
 
+use super::database::Database;
 use super::failure::Failure;
 use super::lane::{Lane, Patience, Taken};
 use super::look::look;
@@ -21,15 +21,15 @@ pub(super) enum Reading {
 }
 
 /// Works until the lane is closed and empty.
-pub(super) fn run(mut connection: Connection, lane: &Arc<Lane<Reading>>) {
+pub(super) fn run(db: Database, lane: &Arc<Lane<Reading>>) {
     let mut readings = Vec::with_capacity(1);
     // One at a time: what waits stays in the lane, where it is counted.
     while lane.take(1, usize::MAX, Patience::Endless, &mut readings) != Taken::Closed {
         for reading in readings.drain(..) {
             match reading {
-                Reading::Page(read, answer) => give(answer, page(&mut connection, &read)),
-                Reading::Look(app, wanted, answer) => give(answer, look(&mut connection, app, &wanted)),
-                Reading::Notes(question, answer) => give(answer, notes::answer(&mut connection, &question)),
+                Reading::Page(read, answer) => give(answer, page(&db, &read)),
+                Reading::Look(app, wanted, answer) => give(answer, look(&db, app, &wanted)),
+                Reading::Notes(question, answer) => give(answer, notes::answer(&db, &question)),
             }
         }
     }

@@ -39,7 +39,7 @@ pub struct Ruled {
 /// What became of a command. A store that cannot write refuses with `unavailable`.
 pub type Ruling = Result<Ruled, Box<Refused>>;
 
-/// Who waits for a ruling. It runs on the writer's thread, so it hands the ruling on and returns.
+/// Who waits for a ruling. It runs on the teller's thread, so it hands the ruling on and returns.
 pub type Heard = Box<dyn FnOnce(Ruling) + Send>;
 
 /// A ruling that is owed: given exactly once, also when its bearer is dropped by a panic.

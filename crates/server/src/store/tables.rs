@@ -7,15 +7,17 @@ use deskbell_core::ids::{AppId, EventId};
 use deskbell_core::limits::{self, Millis};
 use deskbell_core::log::Once;
 use deskbell_core::refusal::Refusal;
-use rusqlite::{Connection, OptionalExtension as _};
+use deskbell_core::reservation::Unsaved;
 
 use super::codec;
+use super::database::Database;
 use super::failure::Failure;
+use super::sqlite::save;
 use super::submission::Publish;
 
 /// The connection that alone writes `changes` and what hangs on it, with what it knows by heart.
 pub(super) struct Tables {
-    pub(super) connection: Connection,
+    pub(super) db: Database,
     /// The last row of every app. Nobody else writes, so it stays true.
     pub(super) heads: HashMap<AppId, Head>,
     /// How far the index of every app is, in the same way.
@@ -77,8 +79,8 @@ pub(super) enum Earlier {
 }
 
 impl Tables {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, heads: HashMap::new(), marks: HashMap::new() }
+    pub(super) fn new(db: Database) -> Self {
+        Self { db, heads: HashMap::new(), marks: HashMap::new() }
     }
 
     /// Runs `work` as one transaction: all of it is on the disk afterwards, or nothing.
@@ -86,27 +88,21 @@ impl Tables {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let done = self.run("BEGIN IMMEDIATE").and_then(|()| work(self));
-        let done = done.and_then(|value| self.run("COMMIT").map(|()| value));
+        let done = self.db.begin().and_then(|()| work(self));
+        let done = done.and_then(|value| self.db.commit().map(|()| value));
         if done.is_err() {
-            self.undo();
+            // What was known by heart may be what never happened.
+            self.heads.clear();
+            self.marks.clear();
+            self.db.undo();
         }
         done
     }
 
-    fn run(&self, statement: &str) -> Result<(), Failure> {
-        self.connection.prepare_cached(statement)?.execute([])?;
-        Ok(())
-    }
-
-    /// After a failed transaction what was known by heart may be what never happened.
-    fn undo(&mut self) {
-        self.heads.clear();
-        self.marks.clear();
-        if !self.connection.is_autocommit()
-            && let Err(error) = self.run("ROLLBACK")
-        {
-            tracing::error!(%error, "a failed transaction could not be rolled back");
+    /// Writes the difference between what the tables have and what was decided.
+    pub(super) fn save(&self, app: AppId, unsaved: &Unsaved) -> Result<(), Failure> {
+        match &self.db {
+            Database::Sqlite(connection) => save::save(connection, app, unsaved),
         }
     }
 
@@ -132,20 +128,20 @@ impl Tables {
         let at = new.at.max(before.at);
         let head = Head { row: before.row + 1, check: codec::drafts_check(new.drafts), at };
         let key_hash = new.once.map(|once| once.key.to_be_bytes());
-        self.connection
-            .prepare_cached(
-                "INSERT INTO changes (app, position, at, key_hash, reply, events, touched)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute((
-                new.app.0.cast_signed(),
-                head.row.cast_signed(),
-                at.cast_signed(),
-                key_hash,
-                &new.reply,
-                codec::encode(new.drafts),
-                &new.touched,
-            ))?;
+        let events = codec::encode(new.drafts);
+        self.db.execute(
+            "INSERT INTO changes (app, position, at, key_hash, reply, events, touched)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            &[
+                new.app.into(),
+                head.row.into(),
+                at.into(),
+                key_hash.as_ref().map(<[u8; 16]>::as_slice).into(),
+                new.reply.as_deref().into(),
+                events.as_slice().into(),
+                new.touched.as_deref().into(),
+            ],
+        )?;
         if let Some(once) = new.once {
             self.remember(new.app, once, head)?;
         }
@@ -155,55 +151,50 @@ impl Tables {
 
     fn remember(&self, app: AppId, once: Once, head: Head) -> Result<(), Failure> {
         // An expired key that was not purged yet is replaced.
-        self.connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO keys (app, key_hash, body_hash, position, at) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute((
-                app.0.cast_signed(),
-                once.key.to_be_bytes(),
-                once.body.cast_signed(),
-                head.row.cast_signed(),
-                head.at.cast_signed(),
-            ))?;
+        let key = once.key.to_be_bytes();
+        self.db.execute(
+            "INSERT INTO keys (app, key_hash, body_hash, position, at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (app, key_hash) DO UPDATE SET body_hash = excluded.body_hash,
+                 position = excluded.position, at = excluded.at",
+            &[app.into(), (&key).into(), once.body.into(), head.row.into(), head.at.into()],
+        )?;
         Ok(())
     }
 
     /// Was this taken before?
     pub(super) fn earlier(&self, app: AppId, once: Once, now: Millis) -> Result<Option<Earlier>, Failure> {
-        let found: Option<(i64, i64, i64)> = self
-            .connection
-            .prepare_cached("SELECT body_hash, position, at FROM keys WHERE app = ?1 AND key_hash = ?2")?
-            .query_row((app.0.cast_signed(), once.key.to_be_bytes()), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
-            .optional()?;
+        let key = once.key.to_be_bytes();
+        let found = self.db.first(
+            "SELECT body_hash, position, at FROM keys WHERE app = ?1 AND key_hash = ?2",
+            &[app.into(), (&key).into()],
+            |row| Ok((row.unsigned(0)?, row.unsigned(1)?, row.unsigned(2)?)),
+        )?;
         let Some((body, position, at)) = found else { return Ok(None) };
-        if at.cast_unsigned().saturating_add(limits::IDEMPOTENCY) <= now {
+        if at.saturating_add(limits::IDEMPOTENCY) <= now {
             return Ok(None);
         }
-        let same = body.cast_unsigned() == once.body;
-        Ok(Some(if same { Earlier::Row(position.cast_unsigned()) } else { Earlier::Other }))
+        Ok(Some(if body == once.body { Earlier::Row(position) } else { Earlier::Other }))
     }
 
     /// What a publish was answered with.
     fn repeated(&self, app: AppId, row: u64) -> Result<Outcome, Failure> {
-        let events: Vec<u8> = self
-            .connection
-            .prepare_cached("SELECT events FROM changes WHERE app = ?1 AND position = ?2")?
-            .query_row((app.0.cast_signed(), row.cast_signed()), |row| row.get(0))?;
-        let seen = codec::look(&events)?;
-        let ids = seen.iter().map(codec::Seen::id).collect::<Result<_, _>>()?;
-        Ok(Outcome::Repeated { row, check: codec::row_check(&seen)?, ids })
+        let question = "SELECT events FROM changes WHERE app = ?1 AND position = ?2";
+        let found = self.db.first(question, &[app.into(), row.into()], |found| {
+            let seen = codec::look(found.bytes(0)?)?;
+            let ids = seen.iter().map(codec::Seen::id).collect::<Result<_, _>>()?;
+            Ok(Outcome::Repeated { row, check: codec::row_check(&seen)?, ids })
+        })?;
+        found.ok_or_else(|| missing(app, row))
     }
 
     /// What a command was answered with, and its row's check value.
     pub(super) fn reply(&self, app: AppId, row: u64) -> Result<(Option<Vec<u8>>, u32), Failure> {
-        let (reply, events): (Option<Vec<u8>>, Vec<u8>) = self
-            .connection
-            .prepare_cached("SELECT reply, events FROM changes WHERE app = ?1 AND position = ?2")?
-            .query_row((app.0.cast_signed(), row.cast_signed()), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok((reply, codec::row_check(&codec::look(&events)?)?))
+        let question = "SELECT reply, events FROM changes WHERE app = ?1 AND position = ?2";
+        let found = self.db.first(question, &[app.into(), row.into()], |row| {
+            let reply = row.maybe_bytes(0)?.map(<[u8]>::to_vec);
+            Ok((reply, codec::row_check(&codec::look(row.bytes(1)?)?)?))
+        })?;
+        found.ok_or_else(|| missing(app, row))
     }
 
     /// The last row of an app.
@@ -211,31 +202,31 @@ impl Tables {
         if let Some(head) = self.heads.get(&app) {
             return Ok(*head);
         }
-        self.connection
-            .prepare_cached("INSERT OR IGNORE INTO apps (app) VALUES (?1)")?
-            .execute([app.0.cast_signed()])?;
-        let head = head(&self.connection, app)?;
+        self.db.execute("INSERT INTO apps (app) VALUES (?1) ON CONFLICT (app) DO NOTHING", &[app.into()])?;
+        let head = head(&self.db, app)?;
         self.heads.insert(app, head);
         Ok(head)
     }
 }
 
-/// The last row of an app, or zeros.
-pub(super) fn head(connection: &Connection, app: AppId) -> Result<Head, Failure> {
-    let found: Option<(i64, i64, Vec<u8>)> = connection
-        .prepare_cached(
-            "SELECT position, at, events FROM changes WHERE app = ?1 ORDER BY position DESC LIMIT 1",
-        )?
-        .query_row([app.0.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let Some((position, at, events)) = found else { return Ok(Head::default()) };
-    let check = codec::row_check(&codec::look(&events)?)?;
-    Ok(Head { row: position.cast_unsigned(), check, at: at.cast_unsigned() })
+fn missing(app: AppId, row: u64) -> Failure {
+    Failure::Damaged(format!("row {row} of app {app} is missing"))
 }
 
-/// Every app that the file knows.
-pub(super) fn apps(connection: &Connection) -> Result<Vec<AppId>, Failure> {
-    let mut statement = connection.prepare_cached("SELECT app FROM apps ORDER BY app")?;
-    let apps = statement.query_map([], |row| row.get::<_, i64>(0))?;
-    Ok(apps.map(|app| app.map(|app| AppId(app.cast_unsigned()))).collect::<Result<_, _>>()?)
+/// The last row of an app, or zeros.
+pub(super) fn head(db: &Database, app: AppId) -> Result<Head, Failure> {
+    let found = db.first(
+        "SELECT position, at, events FROM changes WHERE app = ?1 ORDER BY position DESC LIMIT 1",
+        &[app.into()],
+        |row| {
+            let check = codec::row_check(&codec::look(row.bytes(2)?)?)?;
+            Ok(Head { row: row.unsigned(0)?, check, at: row.unsigned(1)? })
+        },
+    )?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Every app that the store knows.
+pub(super) fn apps(db: &Database) -> Result<Vec<AppId>, Failure> {
+    db.all("SELECT app FROM apps ORDER BY app", &[], |row| Ok(AppId(row.unsigned(0)?)))
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use deskbell_core::class::is_ledger_fed;
 use deskbell_core::position::ledger;
-use rusqlite::Connection;
 
 use super::codec;
+use super::database::{Database, Next};
 use super::failure::Failure;
 use super::index::mark;
 use super::page::LedgerRead;
@@ -28,22 +28,19 @@ struct OfChannel {
 
 impl Tail {
     /// Looks through the rows behind the index, of which there is a bounded number.
-    pub(super) fn scan(connection: &Connection, read: &LedgerRead) -> Result<Self, Failure> {
+    pub(super) fn scan(db: &Database, read: &LedgerRead) -> Result<Self, Failure> {
         let mut tail = Self::default();
         // What lies before every want's place matters to nobody.
         let Some(after) = read.wants.iter().map(|want| want.after).min() else { return Ok(tail) };
         let names = read.wants.iter().map(|want| (want.channel.as_str().to_owned(), OfChannel::default()));
         tail.channels.extend(names);
-        let from = mark(connection, read.app)?.max(ledger::row(after).saturating_sub(1));
+        let from = mark(db, read.app)?.max(ledger::row(after).saturating_sub(1));
         // Also beyond the page's end: a value there makes an older one stale.
-        let mut statement = connection.prepare_cached(
-            "SELECT position, events FROM changes WHERE app = ?1 AND position > ?2 ORDER BY position",
-        )?;
-        let mut rows = statement.query((read.app.0.cast_signed(), from.cast_signed()))?;
-        while let Some(row) = rows.next()? {
-            let position = row.get::<_, i64>(0)?.cast_unsigned();
-            let events = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-            for (place, event) in codec::look(events)?.iter().enumerate() {
+        let question =
+            "SELECT position, events FROM changes WHERE app = ?1 AND position > ?2 ORDER BY position";
+        db.each(question, &[read.app.into(), from.into()], |row| {
+            let position = row.unsigned(0)?;
+            for (place, event) in codec::look(row.bytes(1)?)?.iter().enumerate() {
                 let Some(of_channel) = tail.channels.get_mut(event.channel) else { continue };
                 let coordinate = ledger::event(position, place);
                 of_channel.all.push(coordinate);
@@ -51,7 +48,8 @@ impl Tail {
                     of_channel.newest.insert(event.key_or_name().to_owned(), coordinate);
                 }
             }
-        }
+            Ok(Next::Go)
+        })?;
         Ok(tail)
     }
 

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use deskbell_core::class::is_ledger_fed;
 use deskbell_core::position::ledger;
-use rusqlite::{Connection, OptionalExtension as _};
 
 use super::audit;
 use super::codec::{self, Seen};
+use super::database::{Database, Next};
 use super::failure::Failure;
 use super::files::Paths;
-use super::schema::{self, Place};
+use super::sqlite::schema::{self, Place};
 
 /// Problems that are told one by one; more of them say nothing more.
 const TOLD: usize = 50;
@@ -51,35 +51,36 @@ pub fn inspect(data: &Path) -> Result<Verdict, Failure> {
     if !file.exists() {
         return Err(Failure::Missing(file));
     }
-    verify(&mut schema::connect_current(&Place { file, disk: None })?)
+    verify(&Database::Sqlite(schema::connect_current(&Place { file, disk: None })?))
 }
 
 /// Checks the file from one moment of it.
-pub(super) fn verify(connection: &mut Connection) -> Result<Verdict, Failure> {
-    let transaction = connection.transaction()?;
-    let mut verdict = Verdict::default();
-    integrity(&transaction, &mut verdict)?;
-    let apps: Vec<(i64, i64, i64)> = transaction
-        .prepare("SELECT app, floor, indexed FROM apps ORDER BY app")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<Result<_, _>>()?;
-    for (app, floor, indexed) in apps {
-        verify_app(&transaction, app, floor, indexed, &mut verdict)?;
-        audit::audit(&transaction, app, &mut verdict)?;
-    }
-    stray(&transaction, &mut verdict)?;
-    Ok(verdict)
+pub(super) fn verify(db: &Database) -> Result<Verdict, Failure> {
+    db.at_once(|db| {
+        let mut verdict = Verdict::default();
+        if db.file().is_some() {
+            integrity(db, &mut verdict)?;
+        }
+        let apps = db.all("SELECT app, floor, indexed FROM apps ORDER BY app", &[], |row| {
+            Ok((row.int(0)?, row.int(1)?, row.int(2)?))
+        })?;
+        for (app, floor, indexed) in apps {
+            verify_app(db, app, floor, indexed, &mut verdict)?;
+            audit::audit(db, app, &mut verdict)?;
+        }
+        stray(db, &mut verdict)?;
+        Ok(verdict)
+    })
 }
 
-fn integrity(connection: &Connection, verdict: &mut Verdict) -> Result<(), Failure> {
-    let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
-    for line in statement.query_map([], |row| row.get::<_, String>(0))? {
-        let line = line?;
+fn integrity(db: &Database, verdict: &mut Verdict) -> Result<(), Failure> {
+    db.each("PRAGMA integrity_check(20)", &[], |row| {
+        let line = row.text(0)?;
         if line != "ok" {
             verdict.problem(|| format!("the file's structure is damaged: {line}"));
         }
-    }
-    Ok(())
+        Ok(Next::Go)
+    })
 }
 
 /// What is counted over one app, to be compared with its index tables.
@@ -94,14 +95,12 @@ struct Counted {
 const CHANNELS: usize = 100_000;
 
 impl Counted {
-    fn channel(&mut self, connection: &Connection, app: i64, name: &str) -> Result<Option<i64>, Failure> {
+    fn channel(&mut self, db: &Database, app: i64, name: &str) -> Result<Option<i64>, Failure> {
         if let Some(channel) = self.channels.get(name) {
             return Ok(*channel);
         }
-        let channel = connection
-            .prepare_cached("SELECT id FROM channels WHERE app = ?1 AND name = ?2")?
-            .query_row((app, name), |row| row.get(0))
-            .optional()?;
+        let question = "SELECT id FROM channels WHERE app = ?1 AND name = ?2";
+        let channel = db.first(question, &[app.into(), name.into()], |row| row.int(0))?;
         if self.channels.len() >= CHANNELS {
             self.channels.clear();
         }
@@ -112,7 +111,7 @@ impl Counted {
 
 /// Rows up to `indexed` stand in the index, and no others.
 fn verify_app(
-    connection: &Connection,
+    db: &Database,
     app: i64,
     floor: i64,
     indexed: i64,
@@ -120,11 +119,9 @@ fn verify_app(
 ) -> Result<(), Failure> {
     let mut counted = Counted::default();
     let (mut last, mut time) = (floor, 0);
-    let mut statement =
-        connection.prepare("SELECT position, events, at FROM changes WHERE app = ?1 ORDER BY position")?;
-    let mut rows = statement.query([app])?;
-    while let Some(row) = rows.next()? {
-        let (position, events, at): (i64, Vec<u8>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let question = "SELECT position, events, at FROM changes WHERE app = ?1 ORDER BY position";
+    db.each(question, &[app.into()], |row| {
+        let (position, events, at) = (row.int(0)?, row.bytes(1)?, row.int(2)?);
         if at < time {
             verdict.problem(|| format!("app {app}: row {position} is older than the one before it"));
         }
@@ -134,21 +131,22 @@ fn verify_app(
         }
         last = position;
         verdict.rows += 1;
-        let Ok(seen) = codec::look(&events) else {
+        let Ok(seen) = codec::look(events) else {
             verdict.problem(|| format!("app {app}: row {position} has no readable events"));
-            continue;
+            return Ok(Next::Go);
         };
         if position > indexed {
             verdict.events += seen.len() as u64;
-            continue;
+            return Ok(Next::Go);
         }
         for (place, event) in seen.iter().enumerate() {
             let coordinate = ledger::event(position.cast_unsigned(), place).cast_signed();
-            if let Some(problem) = verify_event(connection, app, coordinate, event, &mut counted)? {
+            if let Some(problem) = verify_event(db, app, coordinate, event, &mut counted)? {
                 verdict.problem(|| format!("app {app}: event {place} of row {position} {problem}"));
             }
         }
-    }
+        Ok(Next::Go)
+    })?;
     verdict.events += counted.events;
     if indexed < floor || indexed > last {
         verdict.problem(|| {
@@ -158,10 +156,7 @@ fn verify_app(
         });
     }
     for (table, expected) in [("feed", counted.events), ("latest", counted.newest)] {
-        let found: i64 =
-            connection.query_row(&format!("SELECT count(*) FROM {table} WHERE app = ?1"), [app], |row| {
-                row.get(0)
-            })?;
+        let found = db.number(&format!("SELECT count(*) FROM {table} WHERE app = ?1"), &[app.into()])?;
         if found.cast_unsigned() != expected {
             verdict.problem(|| format!("app {app}: `{table}` has {found} rows where {expected} belong"));
         }
@@ -171,25 +166,27 @@ fn verify_app(
 
 /// Looks for one event in the index tables. Says what is wrong with it.
 fn verify_event(
-    connection: &Connection,
+    db: &Database,
     app: i64,
     coordinate: i64,
     event: &Seen<'_>,
     counted: &mut Counted,
 ) -> Result<Option<&'static str>, Failure> {
     counted.events += 1;
-    let channel = counted.channel(connection, app, event.channel)?;
+    let channel = counted.channel(db, app, event.channel)?;
     let Some(channel) = channel else { return Ok(Some("is on a channel that has no row")) };
-    let listed = connection
-        .prepare_cached("SELECT 1 FROM feed WHERE app = ?1 AND channel = ?2 AND coordinate = ?3")?
-        .exists((app, channel, coordinate))?;
+    let listed = db.exists(
+        "SELECT 1 FROM feed WHERE app = ?1 AND channel = ?2 AND coordinate = ?3",
+        &[app.into(), channel.into(), coordinate.into()],
+    )?;
     if is_ledger_fed(event.channel) {
         return Ok((!listed).then_some("is missing in its channel's `feed`"));
     }
-    let newest: Option<i64> = connection
-        .prepare_cached("SELECT coordinate FROM latest WHERE app = ?1 AND channel = ?2 AND key = ?3")?
-        .query_row((app, channel, event.key_or_name()), |row| row.get(0))
-        .optional()?;
+    let newest = db.first(
+        "SELECT coordinate FROM latest WHERE app = ?1 AND channel = ?2 AND key = ?3",
+        &[app.into(), channel.into(), event.key_or_name().into()],
+        |row| row.int(0),
+    )?;
     counted.newest += u64::from(newest == Some(coordinate));
     Ok(match newest {
         _ if !listed => Some("is missing in its channel's `feed`"),
@@ -200,7 +197,7 @@ fn verify_event(
 }
 
 /// Rows that hang on nothing.
-fn stray(connection: &Connection, verdict: &mut Verdict) -> Result<(), Failure> {
+fn stray(db: &Database, verdict: &mut Verdict) -> Result<(), Failure> {
     let questions = [
         (
             "rows of `changes` have no app",
@@ -208,7 +205,8 @@ fn stray(connection: &Connection, verdict: &mut Verdict) -> Result<(), Failure> 
         ),
         (
             "idempotency keys point to a row that is not theirs",
-            "SELECT count(*) FROM keys LEFT JOIN changes USING (app, position) WHERE changes.key_hash IS NOT keys.key_hash",
+            "SELECT count(*) FROM keys LEFT JOIN changes USING (app, position)
+             WHERE changes.key_hash IS NULL OR changes.key_hash <> keys.key_hash",
         ),
         (
             "channels have no event",
@@ -217,7 +215,7 @@ fn stray(connection: &Connection, verdict: &mut Verdict) -> Result<(), Failure> 
         ),
     ];
     for (what, question) in questions {
-        let found: i64 = connection.query_row(question, [], |row| row.get(0))?;
+        let found = db.number(question, &[])?;
         if found > 0 {
             verdict.problem(|| format!("{found} {what}"));
         }

@@ -1,29 +1,22 @@
-//! The one thread that writes: gathers what came in, commits it at once, then feeds and answers.
+//! The one thread that writes: gathers what came in and commits it at once.
 //!
-//! Nobody hears of a row before the disk has it: first the commit, then the log, then the answers.
+//! Nobody hears of a row before the disk has it: first the commit, then the [`Teller`].
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
-use deskbell_core::ids::AppId;
 use deskbell_core::limits::Millis;
-use deskbell_core::log::Row;
-use deskbell_core::position::{Epoch, Position, ledger};
-use deskbell_core::refusal::Refusal;
 
-use super::checkpoint::Checkpointer;
 use super::expiry::Expiry;
 use super::lane::{Lane, Patience, Taken};
-use super::ledger::{Decided, Done, Ledger};
+use super::ledger::Ledger;
 use super::notes::{self, Note};
-use super::ruling::{Hearing, Petition, Ruled};
+use super::ruling::{Hearing, Petition};
+use super::sqlite::checkpoint::Checkpointer;
 use super::submission::{Answer, Publish, Receipt, broken};
-use super::tables::Outcome;
-
-/// Takes committed rows into the log, and says where a reader stands after each of them.
-pub type Feed = Box<dyn FnMut(AppId, Vec<Row>) -> Vec<Position> + Send>;
+use super::teller::{Committed, Teller};
 
 /// Tells the server's time.
 pub type Clock = Box<dyn FnMut() -> Millis + Send>;
@@ -50,7 +43,6 @@ pub(super) enum Task {
 pub(super) struct Writer {
     pub(super) ledger: Ledger,
     pub(super) lane: Arc<Lane<Task>>,
-    pub(super) feed: Feed,
     pub(super) clock: Clock,
     pub(super) checkpointer: Arc<Checkpointer>,
     pub(super) durable_age: Millis,
@@ -65,7 +57,7 @@ thread_local! {
     static SIDE_FILE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Closes the lane however the writer ends, so that nobody waits for an answer that cannot come.
+/// Closes the lane however the writer or the teller ends, so that nobody waits for an answer that cannot come.
 struct Ending(Arc<Lane<Task>>);
 
 impl Drop for Ending {
@@ -76,12 +68,36 @@ impl Drop for Ending {
 }
 
 impl Writer {
-    pub(super) fn run(mut self) {
+    /// Works until the lane is closed, with the teller on a thread of its own: what was committed is told
+    /// while the next batch is decided and written.
+    pub(super) fn run(self, teller: Teller) {
         let _ending = Ending(self.lane.clone());
-        self.ledger.tables.connection.wal_hook(Some(|_, pages| {
-            SIDE_FILE.set(pages.unsigned_abs());
-            Ok(())
-        }));
+        let telling_ends = Ending(self.lane.clone());
+        // One batch waits at most, so that the log is never further behind the disk than that.
+        let (tell, told) = sync_channel(1);
+        std::thread::scope(|threads| {
+            let telling = std::thread::Builder::new().name("deskbell-teller".to_owned()).spawn_scoped(
+                threads,
+                move || {
+                    let _ending = telling_ends;
+                    teller.run(&told);
+                },
+            );
+            match telling {
+                Ok(_) => self.write(&tell),
+                Err(error) => tracing::error!(%error, "the store has no thread to tell what it wrote"),
+            }
+            drop(tell);
+        });
+    }
+
+    fn write(mut self, tell: &SyncSender<Committed>) {
+        if let Some(file) = self.ledger.tables.db.file() {
+            file.wal_hook(Some(|_, pages| {
+                SIDE_FILE.set(pages.unsigned_abs());
+                Ok(())
+            }));
+        }
         let mut tasks = Vec::new();
         loop {
             let wait = self.patience();
@@ -90,12 +106,22 @@ impl Writer {
                 // Who waits for an answer hears that the store is unavailable.
                 return;
             }
-            match taken {
+            let told = match taken {
                 Taken::Closed => return,
-                Taken::Nothing if self.is_something_due() => self.work(&mut tasks),
-                Taken::Nothing if self.expiry.is_some() => self.expire(),
-                Taken::Nothing => self.ledger.index(),
-                Taken::Some => self.work(&mut tasks),
+                Taken::Nothing if self.is_something_due() => self.work(&mut tasks, tell),
+                Taken::Nothing if self.expiry.is_some() => {
+                    self.expire();
+                    true
+                }
+                Taken::Nothing => {
+                    self.ledger.index();
+                    true
+                }
+                Taken::Some => self.work(&mut tasks, tell),
+            };
+            if !told {
+                // The teller has panicked, and nothing more is written. Its panic becomes this thread's.
+                return;
             }
             self.checkpointer.grown(SIDE_FILE.get());
         }
@@ -119,7 +145,8 @@ impl Writer {
         self.ledger.next().is_some_and(|at| at <= (self.clock)())
     }
 
-    fn work(&mut self, tasks: &mut Vec<Task>) {
+    /// Commits what was asked for and passes it on to be told. Says whether there is somebody to tell it.
+    fn work(&mut self, tasks: &mut Vec<Task>, tell: &SyncSender<Committed>) -> bool {
         let (mut petitions, mut hearings) = (Vec::new(), Vec::new());
         let (mut publishes, mut answers) = (Vec::new(), Vec::new());
         let mut notes = Vec::new();
@@ -135,27 +162,25 @@ impl Writer {
                 }
                 Task::Note(note, answer) => notes.push((note, answer)),
                 Task::Expire(now) => self.expiry = Some(Expiry::new(now, self.durable_age)),
-                Task::Settle => self.checkpointer.settle(&self.ledger.tables.connection),
+                Task::Settle => {
+                    if let Some(file) = self.ledger.tables.db.file() {
+                        self.checkpointer.settle(file);
+                    }
+                }
             }
         }
         if self.checkpointer.is_halted() {
-            return;
+            return true;
         }
         let now = (self.clock)();
-        let mut done = self.ledger.batch(now, &petitions, &publishes);
-        let positions = self.feed(std::mem::take(&mut done.rows));
-        let Done { rulings, outcomes, .. } = done;
-        for (hearing, ruling) in hearings.into_iter().zip(rulings) {
-            hearing.give(ruling.map(|decided| ruled(decided, &positions)));
-        }
-        for ((publish, answer), outcome) in publishes.into_iter().zip(answers).zip(outcomes) {
-            answer.give(receipt(&publish, outcome, &positions));
-        }
+        let done = self.ledger.batch(now, &petitions, &publishes);
+        let told = tell.send(Committed { done, petitions, hearings, publishes, answers }).is_ok();
         self.note(notes);
         self.batches += 1;
         if self.expiry.is_some() && self.batches >= BATCHES_PER_SLICE {
             self.expire();
         }
+        told
     }
 
     /// Writes notes down, behind the commands that came with them, all of them in one transaction.
@@ -163,8 +188,8 @@ impl Writer {
         if notes.is_empty() {
             return;
         }
-        let written = self.ledger.tables.transact(|tables| {
-            let write = |(note, _): &(Note, _)| notes::write(&tables.connection, note);
+        let written = self.ledger.tables.db.write(|db| {
+            let write = |(note, _): &(Note, _)| notes::write(db, note);
             notes.iter().map(write).collect::<Result<Vec<_>, _>>()
         });
         let said = match written {
@@ -179,24 +204,6 @@ impl Writer {
         }
     }
 
-    /// The rows are on the disk: the log takes them in.
-    fn feed(&mut self, rows: Vec<(AppId, Row)>) -> Positions {
-        let mut by_app: Vec<(AppId, Vec<Row>)> = Vec::new();
-        for (app, row) in rows {
-            match by_app.iter_mut().find(|(of, _)| *of == app) {
-                Some((_, rows)) => rows.push(row),
-                None => by_app.push((app, vec![row])),
-            }
-        }
-        let mut positions = HashMap::new();
-        for (app, rows) in by_app {
-            let numbers: Vec<u64> = rows.iter().map(|row| row.row).collect();
-            let after = (self.feed)(app, rows);
-            positions.extend(numbers.into_iter().map(|row| (app, row)).zip(after));
-        }
-        Positions(positions)
-    }
-
     /// One slice of expiry in a transaction of its own.
     fn expire(&mut self) {
         self.batches = 0;
@@ -208,32 +215,4 @@ impl Writer {
             Err(failure) => tracing::warn!(%failure, "old rows could not be deleted"),
         }
     }
-}
-
-/// Where a reader stands after each new row.
-struct Positions(HashMap<(AppId, u64), Position>);
-
-impl Positions {
-    /// Of a row of an earlier commit only the ledger half is known any more.
-    fn after(&self, app: AppId, row: u64, check: u32) -> Position {
-        let known = self.0.get(&(app, row)).copied();
-        known.unwrap_or_else(|| Position::start(Epoch(0), ledger::end(row), check))
-    }
-}
-
-fn ruled(decided: Decided, positions: &Positions) -> Ruled {
-    let Decided { app, reply, row, check, repeated } = decided;
-    Ruled { reply, at: positions.after(app, row, check), repeated }
-}
-
-fn receipt(publish: &Publish, outcome: Outcome, positions: &Positions) -> Result<Receipt, Refusal> {
-    let (row, check, ids, repeated) = match outcome {
-        Outcome::New { row, check } => {
-            let ids = publish.drafts.iter().map(|draft| draft.event.id.clone()).collect();
-            (row, check, ids, false)
-        }
-        Outcome::Repeated { row, check, ids } => (row, check, ids, true),
-        Outcome::Refused(refusal) => return Err(refusal),
-    };
-    Ok(Receipt { ids, at: positions.after(publish.app, row, check), repeated })
 }

@@ -143,7 +143,8 @@ impl Endpoint {
             return;
         }
         self.wait_until = 0;
-        if std::mem::take(&mut self.letters) {
+        if self.letters && self.queue.room() > 0 {
+            self.letters = false;
             self.read_letters().await;
         }
         while self.queue.off().is_none()
@@ -207,11 +208,12 @@ impl Endpoint {
             self.wait_until = clock::now_ms() + AGAIN;
             return;
         };
-        let delivered = &self.delivered;
-        let new: Vec<Letter> = letters
-            .into_iter()
-            .filter(|letter| !self.queue.has(Place::Letter(letter.at)) && !delivered.contains(&letter.at))
-            .collect();
+        // Behind a full page there may be others, for which whoever lands makes room.
+        self.letters = letters.len() >= self.hook.terms.window;
+        // What landed since the last note is marked in the store as it was before.
+        let landed = |at: u64| self.delivered.contains(&at) || self.died.iter().any(|dead| dead.at == at);
+        let is_new = |letter: &Letter| !self.queue.has(Place::Letter(letter.at)) && !landed(letter.at);
+        let new: Vec<Letter> = letters.into_iter().filter(is_new).collect();
         for letter in new {
             if self.queue.room() == 0 || self.hold.bytes() >= limits::WEBHOOK_BYTES {
                 // Whoever lands makes room.

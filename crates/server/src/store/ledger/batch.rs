@@ -8,13 +8,12 @@ use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::reservation::{
     Announcement, Change, Command, Decision, Due, Key, Moment, Refused, Reply, Touched, decide, next_due,
 };
-use rusqlite::Connection;
 
 use super::book::Book;
 use super::load::load;
 use super::recount::recount;
-use super::save::save;
 use super::{Decided, Ledger};
+use crate::store::database::Database;
 use crate::store::failure::Failure;
 use crate::store::ruling::{Petition, plainly};
 use crate::store::submission::Publish;
@@ -74,8 +73,8 @@ impl Ledger {
                 });
             }
             for book in books.values().filter(|book| !book.slice.unsaved().is_empty()) {
-                save(&tables.connection, book.app, book.slice.unsaved())?;
-                recount(&tables.connection, book.app, now, &book.slice)?;
+                tables.save(book.app, book.slice.unsaved())?;
+                recount(&tables.db, book.app, now, &book.slice)?;
             }
             Ok(fruits)
         });
@@ -190,7 +189,7 @@ impl Desk<'_> {
     fn rule(&mut self, command: &Command, once: Option<Once>) -> Result<Written, Failure> {
         let position = self.tables.head(self.book.app)?.row + 1;
         let moment = Moment { now: self.now, position, seed: self.seed };
-        match decision(&self.tables.connection, self.book, moment, command)? {
+        match decision(&self.tables.db, self.book, moment, command)? {
             Decision::Change(change) => self.write(*change, once),
             Decision::Same(reply) => Ok(Written::Same(*reply)),
             Decision::Refused(refused) => Ok(Written::Refused(refused)),
@@ -259,17 +258,12 @@ impl Desk<'_> {
         if self.book.slice.knows(&key) {
             return Ok(());
         }
-        load(&self.tables.connection, self.book, &[key])
+        load(&self.tables.db, self.book, &[key])
     }
 }
 
 /// Decides, and loads what the decision asks for, a bounded number of times.
-fn decision(
-    connection: &Connection,
-    book: &mut Book,
-    moment: Moment,
-    command: &Command,
-) -> Result<Decision, Failure> {
+fn decision(db: &Database, book: &mut Book, moment: Moment, command: &Command) -> Result<Decision, Failure> {
     let mut asks = 0;
     loop {
         let decision = decide(&book.slice, moment, command);
@@ -278,7 +272,7 @@ fn decision(
         if asks > limits::LEDGER_ASKS {
             return Ok(decision);
         }
-        load(connection, book, keys)?;
+        load(db, book, keys)?;
     }
 }
 

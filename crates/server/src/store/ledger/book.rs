@@ -3,10 +3,10 @@
 use deskbell_core::ids::{AppId, ReservationId};
 use deskbell_core::limits::{self, Millis, SECOND};
 use deskbell_core::reservation::{Owed, Slice, State, Touched, next_due};
-use rusqlite::Connection;
 
 use super::load;
 use super::timers::{Holds, Timers};
+use crate::store::database::Database;
 use crate::store::failure::Failure;
 
 /// Things that a slice keeps from one batch to the next, about half a kilobyte each. Beyond it, it is
@@ -52,14 +52,9 @@ impl Book {
 
     /// What the tables say at a start. Costs as much as there are holds and things with a time,
     /// whatever there has been.
-    pub(super) fn open(
-        connection: &Connection,
-        app: AppId,
-        head_at: Millis,
-        now: Millis,
-    ) -> Result<Self, Failure> {
+    pub(super) fn open(db: &Database, app: AppId, head_at: Millis, now: Millis) -> Result<Self, Failure> {
         let mut book = Self::empty(app);
-        for reservation in load::standing(connection, app)? {
+        for reservation in load::standing(db, app)? {
             book.timers.set(&reservation.id, next_due(&reservation));
             if reservation.state == State::Held {
                 book.holds.add(&reservation.holder, &reservation.id);
@@ -69,7 +64,7 @@ impl Book {
             }
         }
         // It is absolute, so it does no harm to tell it twice.
-        for touched in load::untold(connection, app, head_at.saturating_sub(UNTOLD))? {
+        for touched in load::untold(db, app, head_at.saturating_sub(UNTOLD))? {
             book.owed.add(touched);
         }
         Ok(book)

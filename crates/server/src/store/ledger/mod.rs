@@ -6,19 +6,18 @@
 //! | `batch` | what a commit consists of, in which order, and what becomes of each part |
 //! | `book` | what the loop knows of one app between two batches |
 //! | `timers` | when something happens by itself, and who holds what |
-//! | `load`, `save` | parts of the ledger from the tables, the difference back into them |
+//! | `load` | parts of the ledger from the tables; the difference goes back through [`Tables::save`] |
 //! | `recount` | the second look before the commit |
 //! | `rows` | values as columns |
 //!
-//! The rule itself is `deskbell_core::reservation::decide`. Of this folder only `load`, `save`,
-//! `recount` and `rows` know SQL.
+//! The rule itself is `deskbell_core::reservation::decide`. Of this folder only `load`, `recount`
+//! and `rows` know SQL.
 
 mod batch;
 mod book;
 pub(super) mod load;
 mod recount;
 pub(super) mod rows;
-mod save;
 mod timers;
 
 use std::collections::BTreeMap;
@@ -28,8 +27,8 @@ use deskbell_core::ids::{AppId, ReservationId};
 use deskbell_core::limits::{Millis, SECOND};
 use deskbell_core::log::Row;
 use deskbell_core::reservation::{Due, Refused, Reply};
-use rusqlite::Connection;
 
+use super::database::Database;
 use super::expiry::Expiry;
 use super::failure::Failure;
 use super::index::{BEHIND, CHUNK};
@@ -105,17 +104,17 @@ pub struct Decided {
 
 impl Ledger {
     /// Reads what happens by itself from the tables.
-    pub(super) fn open(connection: Connection, now: Millis, seeds: Seeds) -> Result<Self, Failure> {
+    pub(super) fn open(db: Database, now: Millis, seeds: Seeds) -> Result<Self, Failure> {
         let mut books = BTreeMap::new();
         let mut time = now;
-        for app in tables::apps(&connection)? {
-            time = time.max(tables::head(&connection, app)?.at);
+        for app in tables::apps(&db)? {
+            time = time.max(tables::head(&db, app)?.at);
         }
-        for app in tables::apps(&connection)? {
-            let head = tables::head(&connection, app)?;
-            books.insert(app, Book::open(&connection, app, head.at, time)?);
+        for app in tables::apps(&db)? {
+            let head = tables::head(&db, app)?;
+            books.insert(app, Book::open(&db, app, head.at, time)?);
         }
-        Ok(Self { tables: Tables::new(connection), books, seeds, time, failing: false, lock: None })
+        Ok(Self { tables: Tables::new(db), books, seeds, time, failing: false, lock: None })
     }
 
     /// Holds the directory's lock as long as it lives.
@@ -198,17 +197,17 @@ impl Ledger {
 
     /// Checks the whole file.
     pub fn verify(&mut self) -> Result<Verdict, Failure> {
-        verify(&mut self.tables.connection)
+        verify(&self.tables.db)
     }
 
     /// Looks at what is committed.
     pub fn look(&mut self, app: AppId, wanted: &Look) -> Result<Sighting, Failure> {
-        look(&mut self.tables.connection, app, wanted)
+        look(&self.tables.db, app, wanted)
     }
 
     /// Reads a page of the durable channels.
     pub fn read(&mut self, read: &LedgerRead) -> Result<LedgerPage, Failure> {
-        page(&mut self.tables.connection, read)
+        page(&self.tables.db, read)
     }
 
     /// When something is to be done although nobody asks; at once, if that is past.

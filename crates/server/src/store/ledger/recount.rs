@@ -8,21 +8,16 @@ use std::collections::BTreeMap;
 use deskbell_core::ids::{AppId, ResourceId};
 use deskbell_core::limits::Millis;
 use deskbell_core::reservation::{By, Piece, Reservation, Slice, Span, peak};
-use rusqlite::Connection;
 
-use super::{load, rows};
+use super::rows;
+use crate::store::database::Database;
 use crate::store::failure::Failure;
 
 /// Fails if a claim that was granted in this batch lies where more is claimed than there is.
 ///
 /// What may go beyond the capacity is not counted: blocks, and what was granted by force. Where the
 /// resource itself was changed in the batch, nothing can be said.
-pub(super) fn recount(
-    connection: &Connection,
-    app: AppId,
-    now: Millis,
-    slice: &Slice,
-) -> Result<(), Failure> {
+pub(super) fn recount(db: &Database, app: AppId, now: Millis, slice: &Slice) -> Result<(), Failure> {
     let mut granted: BTreeMap<(ResourceId, u64), Vec<Span>> = BTreeMap::new();
     for (old, new) in slice.unsaved().reservations.values() {
         if new.forced || new.block.is_some() {
@@ -39,7 +34,7 @@ pub(super) fn recount(
     for ((resource, day), spans) in granted {
         let Some(capacity) = slice.resource(&resource).map(|resource| resource.capacity) else { continue };
         let Some(hull) = spans.iter().copied().reduce(Span::hull) else { continue };
-        let pieces = counted(connection, app, &resource, day, hull, now)?;
+        let pieces = counted(db, app, &resource, day, hull, now)?;
         for span in spans {
             let used = peak(pieces.iter(), span);
             if used > u64::from(capacity) {
@@ -62,7 +57,7 @@ fn is_new(old: Option<&Reservation>, resource: &ResourceId, piece: &Piece, now: 
 }
 
 fn counted(
-    connection: &Connection,
+    db: &Database,
     app: AppId,
     resource: &ResourceId,
     day: u64,
@@ -71,18 +66,11 @@ fn counted(
 ) -> Result<Vec<Piece>, Failure> {
     let question = format!(
         "SELECT {} FROM claims WHERE app = ?1 AND resource = ?2 AND day = ?3 AND start < ?4 AND \"end\" > ?5
-         AND by <> {} AND NOT forced AND (until IS NULL OR until > ?6)",
+         AND by <> {} AND forced = 0 AND (until IS NULL OR until > ?6)",
         rows::PIECE,
         rows::by_number(By::Block)
     );
-    let mut statement = connection.prepare_cached(&question)?;
-    let found = statement.query((
-        app.0.cast_signed(),
-        resource.as_str(),
-        day.cast_signed(),
-        span.end.cast_signed(),
-        span.start.cast_signed(),
-        now.cast_signed(),
-    ))?;
-    load::all(found, rows::piece)
+    let values =
+        [app.into(), resource.as_str().into(), day.into(), span.end.into(), span.start.into(), now.into()];
+    db.all(&question, &values, rows::piece)
 }

@@ -2,11 +2,10 @@
 
 use deskbell_core::ids::ReservationId;
 use deskbell_core::reservation::{By, Piece, Reservation, Span, State, WaitState};
-use rusqlite::Row;
-use rusqlite::types::ValueRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::store::database::Row;
 use crate::store::failure::Failure;
 
 /// A state's number in the file. Numbers are never used for anything else later.
@@ -61,39 +60,26 @@ fn by(number: i64) -> Option<By> {
 pub(in crate::store) const PIECE: &str = "start, \"end\", reservation, nth, units, by, until";
 
 /// A row of `claims` whose columns begin with [`PIECE`].
-pub(in crate::store) fn piece(row: &Row<'_>) -> Result<Piece, Failure> {
-    let span = Span { start: unsigned(row, 0)?, end: unsigned(row, 1)? };
+pub(in crate::store) fn piece(row: Row<'_>) -> Result<Piece, Failure> {
+    let span = Span { start: row.unsigned(0)?, end: row.unsigned(1)? };
     let reservation = reservation_id(row, 2)?;
-    let until: Option<i64> = row.get(6)?;
-    let by = by(row.get(5)?)
+    let until = row.maybe_int(6)?;
+    let by = by(row.int(5)?)
         .ok_or_else(|| Failure::Damaged(format!("a claim of {reservation} is of no known kind")))?;
-    let (nth, units) = (row.get(3)?, row.get(4)?);
+    let (nth, units) = (row.small(3)?, row.small(4)?);
     Ok(Piece { span, reservation, nth, units, by, until: until.map(i64::cast_unsigned) })
 }
 
-/// A number that is none below zero.
-pub(in crate::store) fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, Failure> {
-    Ok(row.get::<_, i64>(column)?.cast_unsigned())
-}
-
 /// A reservation's id.
-pub(in crate::store) fn reservation_id(row: &Row<'_>, column: usize) -> Result<ReservationId, Failure> {
-    let text = text(row, column)?;
+pub(in crate::store) fn reservation_id(row: Row<'_>, column: usize) -> Result<ReservationId, Failure> {
+    let text = row.text(column)?;
     ReservationId::parse(text).map_err(|_| Failure::Damaged(format!("{text:?} is no reservation's id")))
 }
 
-fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Failure> {
-    match row.get_ref(column)? {
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes)
-            .map_err(|_| Failure::Damaged("a text in the file is no text".to_owned())),
-        _ => Err(Failure::Damaged("a column that holds texts holds something else".to_owned())),
-    }
-}
-
 /// A body that this program wrote.
-pub(in crate::store) fn body<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, Failure> {
-    let text = text(row, column)?;
-    serde_json::from_str(text).map_err(|error| Failure::Damaged(format!("a body cannot be read ({error})")))
+pub(in crate::store) fn body<T: DeserializeOwned>(row: Row<'_>, column: usize) -> Result<T, Failure> {
+    serde_json::from_str(row.text(column)?)
+        .map_err(|error| Failure::Damaged(format!("a body cannot be read ({error})")))
 }
 
 /// A body for the file.

@@ -7,11 +7,10 @@ use deskbell_core::log::ResetReason;
 use rusqlite::Connection;
 
 use super::*;
-use crate::store::checkpoint::Checkpointer;
 use crate::store::expiry::Expiry;
 use crate::store::index::CHUNK;
 use crate::store::page::page;
-use crate::store::schema;
+use crate::store::sqlite::checkpoint::Checkpointer;
 use crate::store::tables::Tables;
 use crate::store::verify::verify;
 
@@ -115,7 +114,7 @@ fn a_short_age_never_takes_a_row_from_its_key() {
     let store = scratch.start();
     submit_and_wait(&store, once(1, 1, vec![draft("a", "1")])).unwrap();
     put(&store, "a", "2");
-    let mut tables = Tables::new(schema::connect(&scratch.place()).unwrap());
+    let mut tables = Tables::new(scratch.connect());
     let pass = |tables: &mut Tables, now| {
         let mut expiry = Expiry::new(now, 1);
         while tables.transact(|tables| expiry.slice(tables)).unwrap() {}
@@ -250,27 +249,27 @@ fn what_is_written_reaches_the_data_file_without_the_writer() {
 fn nothing_goes_before_it_is_in_the_index() {
     let scratch = Scratch::new();
     drop(scratch.open());
-    let mut tables = Tables::new(schema::connect(&scratch.place()).unwrap());
+    let mut tables = Tables::new(scratch.connect());
     // More than one slice of expiry takes into the index.
     for n in 1..=CHUNK + 9 {
         let old = publish(vec![draft(if n == 2 { "rare" } else { "busy" }, &n.to_string())]);
         tables.transact(|tables| tables.apply(&old)).unwrap();
     }
-    let mut reader = schema::connect_reader(&scratch.place()).unwrap();
+    let reader = scratch.connect_reader();
     let mut expiry = Expiry::new(NOW + 2 * DURABLE_AGE, DURABLE_AGE);
     while tables.transact(|tables| expiry.slice(tables)).unwrap() {
-        assert_eq!(verify(&mut reader).unwrap().problems, Vec::<String>::new());
+        assert_eq!(verify(&reader).unwrap().problems, Vec::<String>::new());
     }
-    assert_eq!(verify(&mut reader).unwrap().rows, 1, "the newest stays");
+    assert_eq!(verify(&reader).unwrap().rows, 1, "the newest stays");
     let rare = reading(&[("rare", ledger::event(1, 0), false)], u64::MAX >> 1);
-    assert_eq!(page(&mut reader, &rare).unwrap().resets, [(channel("rare"), ResetReason::Expired)]);
+    assert_eq!(page(&reader, &rare).unwrap().resets, [(channel("rare"), ResetReason::Expired)]);
 }
 
 #[test]
 fn a_tail_that_a_crash_left_is_indexed_by_the_next_run() {
     let scratch = Scratch::new();
     drop(scratch.open());
-    let mut tables = Tables::new(schema::connect(&scratch.place()).unwrap());
+    let mut tables = Tables::new(scratch.connect());
     for n in 1..=40 {
         let row = publish(vec![keyed("values", &n.to_string(), &format!("k{}", n % 4))]);
         tables.transact(|tables| tables.apply(&row)).unwrap();

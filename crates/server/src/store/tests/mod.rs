@@ -24,7 +24,8 @@ use deskbell_core::log::{Bounds, Log, Once};
 use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::refusal::Refusal;
 
-use super::schema::Place;
+use super::database::Database;
+use super::sqlite::schema::{self, Place};
 use super::{
     Feed, LedgerPage, LedgerRead, LedgerWant, Opened, Options, Publish, QUIET, Receipt, Seed, Seeds, Store,
     World,
@@ -53,6 +54,14 @@ impl Scratch {
 
     pub(super) fn place(&self) -> Place {
         Place { file: self.data().join("deskbell.db"), disk: None }
+    }
+
+    pub(super) fn connect(&self) -> Database {
+        Database::Sqlite(schema::connect(&self.place()).unwrap())
+    }
+
+    pub(super) fn connect_reader(&self) -> Database {
+        Database::Sqlite(schema::connect_reader(&self.place()).unwrap())
     }
 
     pub(super) fn open(&self) -> Opened {

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::page::{find, page};
-use crate::store::schema;
 use crate::store::tables::Tables;
 use crate::store::verify::verify;
 
@@ -39,15 +38,15 @@ fn a_reader_sees_no_uncommitted_row() {
     let scratch = Scratch::new();
     let store = scratch.start();
     put(&store, "a", "1");
-    let mut tables = Tables::new(schema::connect(&scratch.place()).unwrap());
-    let mut reader = schema::connect_reader(&scratch.place()).unwrap();
+    let mut tables = Tables::new(scratch.connect());
+    let reader = scratch.connect_reader();
     let question = reading(&[("a", START, false)], FAR);
-    tables.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    tables.db.file().unwrap().execute_batch("BEGIN IMMEDIATE").unwrap();
     tables.apply(&publish(vec![draft("a", "2")])).unwrap();
-    let before = page(&mut reader, &question).unwrap();
+    let before = page(&reader, &question).unwrap();
     assert_eq!((ids(&before), before.at_ledger), (vec!["1".to_owned()], ledger::end(1)));
-    tables.connection.execute_batch("COMMIT").unwrap();
-    let after = page(&mut reader, &question).unwrap();
+    tables.db.file().unwrap().execute_batch("COMMIT").unwrap();
+    let after = page(&reader, &question).unwrap();
     assert_eq!((ids(&after), after.at_ledger), (vec!["1".to_owned(), "2".to_owned()], ledger::end(2)));
 }
 
@@ -125,10 +124,10 @@ fn what_is_looked_up_for_a_page_is_bounded_whatever_is_wanted() {
     let names: Vec<_> = (0..10).map(|n| format!("c{n}")).collect();
     let wants: Vec<_> = names.iter().map(|name| (name.as_str(), START, false)).collect();
     let read = LedgerRead { bounds: Bounds { events: 4, bytes: 1 << 20 }, ..reading(&wants, FAR) };
-    let mut page = page(&mut schema::connect_reader(&scratch.place()).unwrap(), &read).unwrap();
+    let mut page = page(&scratch.connect_reader(), &read).unwrap();
     assert_eq!(ids(&page), ["0", "1", "2", "3"]);
     page.at_ledger = FAR;
-    let connection = schema::connect_reader(&scratch.place()).unwrap();
+    let connection = scratch.connect_reader();
     let found = find(&connection, &read, ledger::end(40), &mut page).unwrap();
     assert_eq!(found.len(), 5, "the page and one more, which says that there is more");
 }
@@ -186,8 +185,8 @@ proptest! {
     ) {
         let scratch = Scratch::new();
         drop(scratch.open());
-        let mut tables = Tables::new(schema::connect(&scratch.place()).unwrap());
-        let mut reader = schema::connect_reader(&scratch.place()).unwrap();
+        let mut tables = Tables::new(scratch.connect());
+        let reader = scratch.connect_reader();
         for (row, made) in (1..).zip(&rows) {
             tables.transact(|tables| tables.apply(&publish(drafts(row, made)))).unwrap();
         }
@@ -209,7 +208,7 @@ proptest! {
             let names: Vec<_> = wants.iter().map(|want| (format!("c{}", want.0), want.1.max(at), want.2)).collect();
             let names: Vec<_> = names.iter().map(|(name, after, latest)| (name.as_str(), *after, *latest)).collect();
             let question = LedgerRead { bounds: Bounds { events, bytes }, ..reading(&names, until) };
-            let page = page(&mut reader, &question).unwrap();
+            let page = page(&reader, &question).unwrap();
             tables.transact(|tables| tables.index(APP, more)).unwrap();
             prop_assert!(page.resets.is_empty());
             prop_assert!(page.entries.len() <= events);
@@ -222,6 +221,6 @@ proptest! {
             at = page.at_ledger;
         }
         prop_assert_eq!(got, expected);
-        prop_assert_eq!(verify(&mut reader).unwrap().problems, Vec::<String>::new());
+        prop_assert_eq!(verify(&reader).unwrap().problems, Vec::<String>::new());
     }
 }

@@ -45,9 +45,9 @@ fn a_hold_that_ends_in_its_own_commit_claims_nothing_in_the_file() {
 fn a_hold_is_four_rows_and_a_release_three() {
     let mut stand = Stand::with_room();
     let written = |stand: &mut Stand, petition: Petition| {
-        let before = stand.ledger().tables.connection.total_changes();
+        let before = stand.ledger().tables.db.file().unwrap().total_changes();
         let granted = stand.grant(petition);
-        (granted, stand.ledger().tables.connection.total_changes() - before)
+        (granted, stand.ledger().tables.db.file().unwrap().total_changes() - before)
     };
     let (held, rows) = written(&mut stand, keyed(1, 1, hold(TEN, "ann")));
     assert_eq!(rows, 4, "the change, its key, the reservation, its claim");

@@ -135,12 +135,12 @@ impl Stand {
             "CREATE TEMP TRIGGER planted BEFORE INSERT ON main.keys WHEN NEW.key_hash = x'{hash}'
              BEGIN SELECT RAISE(FAIL, 'planted by the test'); END"
         );
-        self.ledger().tables.connection.execute_batch(&trigger).unwrap();
+        self.ledger().tables.db.file().unwrap().execute_batch(&trigger).unwrap();
     }
 
     /// A number out of the file.
     pub(super) fn count(&mut self, question: &str) -> i64 {
-        self.ledger().tables.connection.query_row(question, [], |row| row.get(0)).unwrap()
+        self.ledger().tables.db.file().unwrap().query_row(question, [], |row| row.get(0)).unwrap()
     }
 }
 

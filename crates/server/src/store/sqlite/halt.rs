@@ -15,14 +15,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::failure::Failure;
+use crate::store::failure::Failure;
 
 /// Hears, once, why the store has stopped for good. It runs on a thread of the store.
 pub type Alarm = Box<dyn FnOnce(&Failure) + Send>;
 
 /// The only door to a checkpoint of a store at work.
 #[derive(Default)]
-pub(super) struct Halt {
+pub(in crate::store) struct Halt {
     state: Mutex<State>,
 }
 
@@ -43,17 +43,17 @@ impl Halt {
     }
 
     /// Nothing may be written any more.
-    pub(super) fn is_halted(&self) -> bool {
+    pub(in crate::store) fn is_halted(&self) -> bool {
         self.state().why.is_some()
     }
 
     /// Why nothing may be written any more, if so.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    pub(in crate::store) fn check(&self) -> Result<(), Failure> {
         self.state().why.clone().map_or(Ok(()), |why| Err(Failure::Halted(why)))
     }
 
     /// Calls the alarm when the store stops for good, or now if it has.
-    pub(super) fn tell(&self, alarm: Alarm) {
+    pub(in crate::store) fn tell(&self, alarm: Alarm) {
         let mut state = self.state();
         match state.why.clone() {
             Some(why) => {
@@ -66,7 +66,7 @@ impl Halt {
 
     /// Copies pages of the side file into the data file. Does nothing where another connection
     /// does the same just now, and never again after the disk has failed one of them.
-    pub(super) fn copy(&self, connection: &Connection, how: &str) -> Result<(), Failure> {
+    pub(in crate::store) fn copy(&self, connection: &Connection, how: &str) -> Result<(), Failure> {
         {
             let mut state = self.state();
             if let Some(why) = state.why.clone() {
@@ -104,7 +104,7 @@ fn is_of_the_disk(error: &rusqlite::Error) -> bool {
 
 /// Runs a checkpoint. Says how many pages the side file has and how many of them were copied; both
 /// are less than nothing where the file has no write-ahead log.
-pub(super) fn checkpoint(connection: &Connection, how: &str) -> rusqlite::Result<(i64, i64)> {
+pub(in crate::store) fn checkpoint(connection: &Connection, how: &str) -> rusqlite::Result<(i64, i64)> {
     connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| Ok((row.get(1)?, row.get(2)?)))
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::failure::Failure;
 use super::halt::checkpoint;
+use crate::store::failure::Failure;
 
 /// Every step forward, with the version that the file has after it.
 const MIGRATIONS: [(i64, &str); 3] = [
@@ -28,13 +28,13 @@ const STATEMENTS: usize = 96;
 
 /// Where the database stands: a file, on the system's own disk or on one that SQLite knows by name.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) file: PathBuf,
-    pub(super) disk: Option<String>,
+pub(in crate::store) struct Place {
+    pub(in crate::store) file: PathBuf,
+    pub(in crate::store) disk: Option<String>,
 }
 
 /// Opens a connection that acknowledges a commit only when the disk has it.
-pub(super) fn connect(place: &Place) -> Result<Connection, Failure> {
+pub(in crate::store) fn connect(place: &Place) -> Result<Connection, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let file = &place.file;
     let connection = match place.disk.as_deref() {
@@ -61,7 +61,7 @@ pub(super) fn connect(place: &Place) -> Result<Connection, Failure> {
 }
 
 /// Opens a connection that can only read, to a file that is of this program's version already.
-pub(super) fn connect_current(place: &Place) -> Result<Connection, Failure> {
+pub(in crate::store) fn connect_current(place: &Place) -> Result<Connection, Failure> {
     let connection = connect_reader(place)?;
     match version(&connection)? {
         found if found < KNOWN => Err(Failure::Older { file: place.file.clone(), found }),
@@ -78,13 +78,13 @@ fn log_ahead(connection: &Connection, file: &Path) -> Result<(), Failure> {
 }
 
 /// Lets the connection copy what the side file has, and delete it, if it is the last to be closed.
-pub(super) fn copy_at_the_end(connection: &Connection) -> Result<(), Failure> {
+pub(in crate::store) fn copy_at_the_end(connection: &Connection) -> Result<(), Failure> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(())
 }
 
 /// Opens a connection that can only read.
-pub(super) fn connect_reader(place: &Place) -> Result<Connection, Failure> {
+pub(in crate::store) fn connect_reader(place: &Place) -> Result<Connection, Failure> {
     let connection = connect(place)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
@@ -119,7 +119,7 @@ fn is_no_database(error: &rusqlite::Error) -> bool {
 
 /// Brings the file to this program's schema. Each step is one transaction with its version, so a
 /// crash between two steps leaves a file that the next start goes on from.
-pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), Failure> {
+pub(in crate::store) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), Failure> {
     let found = check(connection, file)?;
     for (version, step) in MIGRATIONS.into_iter().filter(|(version, _)| *version > found) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -138,7 +138,7 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), Fa
 /// into it is synced, before anybody is answered.
 ///
 /// An error of the disk here needs no halt: nothing runs yet, and this process ends.
-pub(super) fn secure(connection: &Connection, file: &Path) -> Result<(), Failure> {
+pub(in crate::store) fn secure(connection: &Connection, file: &Path) -> Result<(), Failure> {
     let (pages, _) = checkpoint(connection, "TRUNCATE")?;
     if pages < 0 {
         // The last word on it: the answer to the change is given before it is done.

@@ -6,11 +6,11 @@ use deskbell_core::ids::{AppId, ResourceId};
 use deskbell_core::reservation::{Piece, Reservation, Unsaved, Wait, WaitState, next_due};
 use rusqlite::Connection;
 
-use super::rows;
 use crate::store::failure::Failure;
+use crate::store::ledger::rows;
 
 /// Writes the difference between what the tables have and what was decided.
-pub(super) fn save(connection: &Connection, app: AppId, unsaved: &Unsaved) -> Result<(), Failure> {
+pub(in crate::store) fn save(connection: &Connection, app: AppId, unsaved: &Unsaved) -> Result<(), Failure> {
     let table = Table { connection, app: app.0.cast_signed() };
     for resource in unsaved.resources.values() {
         table.put_resource(resource.id.as_str(), &rows::json(&**resource)?)?;

@@ -8,13 +8,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-use super::failure::Failure;
 use super::halt::{Alarm, Halt};
-use super::lane::{Lane, Side};
-use super::writer::Task;
+use crate::store::failure::Failure;
+use crate::store::lane::{Lane, Side};
+use crate::store::writer::Task;
 
 #[derive(Debug)]
-pub(super) struct Checkpointer {
+pub(in crate::store) struct Checkpointer {
     /// Pages between two checkpoints.
     step: u32,
     /// Pages from which on the writer finishes a checkpoint.
@@ -41,7 +41,7 @@ impl Default for Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn new(step: u32, long: u32) -> Self {
+    pub(in crate::store) fn new(step: u32, long: u32) -> Self {
         Self { step, long, halt: Halt::default(), state: Mutex::default(), changed: Condvar::new() }
     }
 
@@ -55,7 +55,7 @@ impl Checkpointer {
     }
 
     /// The writer says how long the side file is after a commit.
-    pub(super) fn grown(&self, pages: u32) {
+    pub(in crate::store) fn grown(&self, pages: u32) {
         let mut state = self.state();
         if pages < state.pages {
             state.last = 0;
@@ -68,28 +68,28 @@ impl Checkpointer {
     }
 
     /// Ends the thread.
-    pub(super) fn end(&self) {
+    pub(in crate::store) fn end(&self) {
         self.state().ended = true;
         self.changed.notify_one();
     }
 
     /// A checkpoint has failed, and nothing may be written any more.
-    pub(super) fn is_halted(&self) -> bool {
+    pub(in crate::store) fn is_halted(&self) -> bool {
         self.halt.is_halted()
     }
 
     /// As [`Self::is_halted`], with the reason.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    pub(in crate::store) fn check(&self) -> Result<(), Failure> {
         self.halt.check()
     }
 
     /// Calls the alarm once, when a checkpoint fails or if one has.
-    pub(super) fn tell(&self, alarm: Alarm) {
+    pub(in crate::store) fn tell(&self, alarm: Alarm) {
         self.halt.tell(alarm);
     }
 
     /// Works until [`Self::end`], or until nothing may be written any more.
-    pub(super) fn run(&self, connection: &Connection, writer: &Arc<Lane<Task>>) {
+    pub(in crate::store) fn run(&self, connection: &Connection, writer: &Arc<Lane<Task>>) {
         while let Some(pages) = self.next() {
             self.settle(connection);
             if pages >= self.long {
@@ -122,7 +122,7 @@ impl Checkpointer {
     }
 
     /// Copies what can be copied without waiting for anybody.
-    pub(super) fn settle(&self, connection: &Connection) {
+    pub(in crate::store) fn settle(&self, connection: &Connection) {
         match self.halt.copy(connection, "PASSIVE") {
             // What there is to say of the second has been said.
             Ok(()) | Err(Failure::Halted(_)) => {}
@@ -134,7 +134,7 @@ impl Checkpointer {
     }
 
     /// Copies everything and cuts the side file to nothing. For the end, when nobody works any more.
-    pub(super) fn finish(&self, connection: &Connection) -> Result<(), Failure> {
+    pub(in crate::store) fn finish(&self, connection: &Connection) -> Result<(), Failure> {
         self.halt.copy(connection, "TRUNCATE")
     }
 }
