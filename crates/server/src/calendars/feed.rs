@@ -74,9 +74,9 @@ async fn round(
     if let Some(fresh) = fetch(feed, known).await? {
         *known = fresh;
     }
-    let resource = match look(hub, feed, Look::Resource(feed.resource.clone())).await? {
-        Seen::Resource(Some(resource)) => resource,
-        _ => return Err("its resource is not there yet; make it with PUT /v1/resources/ID".to_owned()),
+    let found = look(hub, feed, Look::Resource(feed.resource.clone())).await?;
+    let Seen::Resource(Some(resource)) = found else {
+        return Err("its resource is not there yet; make it with PUT /v1/resources/ID".to_owned());
     };
     let spans = times(&known.events, &resource.time_zone, asked_at).map_err(|no| no.message.into_owned())?;
     if blocked.is_none() {
