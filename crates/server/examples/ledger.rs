@@ -62,6 +62,7 @@ fn main() {
         );
     }
     week(&store);
+    one_slot(&store);
     store.close().unwrap();
     std::fs::remove_dir_all(&directory).unwrap();
 }
@@ -310,4 +311,24 @@ fn hold_in(start: Millis, holder: u64) -> Petition {
     let holder = Some(UserId::parse(&format!("week-{holder}")).unwrap());
     let wish = Wish { any_of: vec![vec![claim]], holder, email: None, meta: None };
     backend(Act::Hold { wish, ttl: Ttl::Usual, replace: None })
+}
+
+/// How long it takes until everybody is answered where a thousand want one slot at the same moment.
+fn one_slot(store: &Store) {
+    const WANTED_BY: u64 = 1_000;
+    let day = (clock::now_ms() / DAY + 500) * DAY;
+    let mut took = Vec::new();
+    for nth in 0..20 {
+        let (answer, answered) = mpsc::sync_channel(WANTED_BY as usize);
+        let begin = clock::monotonic_us();
+        for holder in 0..WANTED_BY {
+            let (petition, answer) = (hold(1, day + nth * HOUR, holder + nth * WANTED_BY), answer.clone());
+            store.rule(petition, Box::new(move |ruling| answer.send(ruling.is_ok()).unwrap_or(())));
+        }
+        let won = (0..WANTED_BY).filter(|_| answered.recv().unwrap()).count();
+        took.push(clock::monotonic_us() - begin);
+        assert_eq!(won, 1, "exactly one of them holds it");
+    }
+    took.sort_unstable();
+    println!("1,000 holds on one slot, all answered after  p50 {:>6} us  worst {:>6} us", took[10], took[19]);
 }

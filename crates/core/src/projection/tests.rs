@@ -111,6 +111,24 @@ fn rows_of_the_operator_come_behind_the_built_in_ones() {
 }
 
 #[test]
+fn the_name_of_a_frame_may_end_with_what_happened() {
+    let table =
+        Table::new(vec![text("x.{id}", "user:{id}", "booking.*", "appointment-$action", Value::Null)])
+            .unwrap();
+    let shown = table.project(&[0], &event("booking.cancelled", "{}"));
+    assert_eq!(shown[0].name.as_str(), "appointment-cancelled");
+}
+
+#[test]
+fn there_are_so_many_rows_and_not_one_more() {
+    let rows = |count| vec![text("a.{id}", "user:{id}", "x", "x", Value::Null); count];
+    assert!(Table::new(rows(limits::PROJECTIONS)).is_ok());
+    let no = Table::new(rows(limits::PROJECTIONS + 1)).unwrap_err();
+    assert_eq!(no.code, Code::LimitReached);
+    assert!(no.message.contains(&limits::PROJECTIONS.to_string()), "{no}");
+}
+
+#[test]
 fn wrong_rows_are_refused_with_their_number() {
     let deep = (0..20).fold(Value::Null, |inner, _| serde_json::json!([inner]));
     let many = Value::from(vec![0; 300]);
@@ -151,4 +169,15 @@ fn who_is_reached_over_two_channels_is_told_once() {
     assert!(told.is_first(&id("Ab3.1.3"), &name("booking_update")), "another thing that the change tells");
     assert!(told.is_first(&id("Xy9.0.1"), &name("booking_update")), "the next change");
     assert!(told.is_first(&id("plain"), &name("x")) && !told.is_first(&id("plain"), &name("x")));
+}
+
+#[test]
+fn who_was_told_of_many_changes_is_still_told_once_of_the_next() {
+    let mut told = Told::default();
+    let name = EventName::parse("booking_update").unwrap();
+    for change in 0..=limits::FRAMES_PER_CHANGE {
+        let id = |part: u8| EventId::parse(&format!("c{change}.0.{part}")).unwrap();
+        assert!(told.is_first(&id(1), &name), "change {change}");
+        assert!(!told.is_first(&id(2), &name), "change {change}");
+    }
 }

@@ -212,7 +212,7 @@ fn outward(values: &Values, errors: &mut Vec<ConfigError>) {
     }
 }
 
-/// Amounts that only make sense next to each other. One that nobody typed has followed already.
+/// Rows of projections that nothing could be made of.
 fn projections(values: &Values, errors: &mut Vec<ConfigError>) {
     for row in rows(values, "projections") {
         let data = row.cells.get("data");
@@ -234,6 +234,7 @@ fn projections(values: &Values, errors: &mut Vec<ConfigError>) {
     }
 }
 
+/// Amounts that only make sense next to each other. One that nobody typed has followed already.
 fn amounts(values: &Values, errors: &mut Vec<ConfigError>) {
     for (follower, leader, times, why) in FOLLOWERS {
         let held = values.held(follower);

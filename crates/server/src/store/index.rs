@@ -10,7 +10,7 @@ use deskbell_core::ids::AppId;
 use deskbell_core::position::ledger;
 
 use super::codec::{self, Seen};
-use super::database::{Database, Next};
+use super::database::{Database, Next, Value};
 use super::failure::Failure;
 use super::tables::{self, Tables};
 
@@ -98,11 +98,15 @@ fn file(db: &Database, app: AppId, filed: &[Filed<'_>]) -> Result<(), Failure> {
     let channel = channel(db, app, name, first.coordinate)?;
     let (many, rest) = filed.as_chunks::<8>();
     for many in many {
-        let [a, b, c, d, e, f, g, h] = many.each_ref().map(|event| event.coordinate.into());
+        let values: [Value<'_>; 10] = std::array::from_fn(|nth| match nth {
+            0 => app.into(),
+            1 => channel.into(),
+            nth => many[nth - 2].coordinate.into(),
+        });
         db.execute(
             "INSERT INTO feed (app, channel, coordinate) VALUES (?1, ?2, ?3), (?1, ?2, ?4), (?1, ?2, ?5),
              (?1, ?2, ?6), (?1, ?2, ?7), (?1, ?2, ?8), (?1, ?2, ?9), (?1, ?2, ?10)",
-            &[app.into(), channel.into(), a, b, c, d, e, f, g, h],
+            &values,
         )?;
     }
     for event in rest {

@@ -141,7 +141,8 @@ impl Ledger {
         }
         items.extend(petitions.iter().map(Item::Petition));
         items.extend(publishes.iter().map(Item::Publish));
-        items.extend(self.books.keys().copied().map(Item::Owed));
+        let is_owed = |book: &&Book| book.owed.next().is_some_and(|at| at <= self.time);
+        items.extend(self.books.values().filter(is_owed).map(|book| Item::Owed(book.app)));
         self.run(&items, &mut done);
         done
     }
@@ -231,12 +232,7 @@ impl Ledger {
     /// One commit for all of them; if it fails, one for each, so that one that cannot be written
     /// takes no other with it.
     fn run(&mut self, items: &[Item<'_>], done: &mut Done) {
-        let has_work = |item: &&Item<'_>| match item {
-            Item::Owed(app) => self.books.get(app).is_some_and(|book| book.owed.next().is_some()),
-            _ => true,
-        };
-        let work = items.iter().filter(has_work).count();
-        if work == 0 {
+        if items.is_empty() {
             return;
         }
         match self.commit(items) {
@@ -246,7 +242,7 @@ impl Ledger {
             }
             Err(failure) => {
                 self.note(&failure);
-                if work == 1 {
+                if items.len() == 1 {
                     items.iter().for_each(|item| self.give_up(item, done));
                 } else {
                     items.iter().for_each(|item| self.run(std::slice::from_ref(item), done));

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
 
-use super::{DEADLINE, SECRET, Server};
+use super::{DEADLINE, SECRET, Sees, Server};
 
 /// An HTTP answer.
 #[derive(Debug, Clone)]
@@ -95,7 +95,12 @@ pub fn try_request(
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes);
     // The answer to a HEAD says how long a body would be.
-    parse(&bytes).filter(|answer| method == "HEAD" || answer.is_whole())
+    let answer = parse(&bytes).filter(|answer| method == "HEAD" || answer.is_whole())?;
+    // The description has people of its own, who are nobody's.
+    if path != "/openapi.json" {
+        Sees::of(path, headers).check(&answer.text());
+    }
+    Some(answer)
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {

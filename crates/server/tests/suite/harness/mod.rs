@@ -6,6 +6,7 @@
 mod certificate;
 mod conn;
 mod http;
+mod privacy;
 mod proxy;
 mod publisher;
 mod reader;
@@ -20,6 +21,7 @@ mod ws;
 pub use certificate::Certificate;
 pub use conn::Conn;
 pub use http::{Answer, get, post, request, try_request};
+pub use privacy::{SERVES, Sees};
 pub use proxy::Proxy;
 pub use publisher::{Backend, Publisher, numbered};
 pub use reader::{Reader, Transport};
