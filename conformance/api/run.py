@@ -28,6 +28,12 @@ rate_per_identity = 0
 connections_per_address = 0
 connect_rate_per_address = 0
 poll_wait = "1s"
+
+[[webhooks]]
+name = "shop"
+# Nobody listens there.
+url = "http://127.0.0.1:9/hook"
+patience = "0"
 """
 DAY = 86_400_000
 
@@ -65,6 +71,7 @@ def furnish(address):
         "/v1/resources": ["dr-7", "room-2", "nowhere"],
         "/v1/holds": [*holds, "r_1"],
         "/v1/bookings": [one["reservation"]["id"] for one in [*books, *asked]] + ["r_1"],
+        "/v1/webhooks": ["shop", "nobody"],
         "/v1/waitlist": [one["wait"]["id"] for one in waits] + ["w_1"],
     }
 
@@ -74,7 +81,7 @@ def settings(ids):
     # Of methods that HTTP itself does not know the door says 501, which is no failure.
     text = '[phases.coverage]\nunexpected-methods = ["PATCH", "DELETE"]\n'
     for path, known in ids.items():
-        text += f'\n[[operations]]\ninclude-path-regex = "^{path}/"\nparameters = {{ "path.id" = {json.dumps(known)} }}\n'
+        text += f'\n[[operations]]\ninclude-path-regex = "^{path}/"\nparameters = {{ "path.id" = {json.dumps(known)}, "path.name" = {json.dumps(known)} }}\n'
     return text
 
 

@@ -6,6 +6,7 @@
 pub mod config;
 pub mod cursor;
 pub mod http_head;
+pub mod ics;
 pub mod native;
 pub mod post;
 pub mod publish;
@@ -20,6 +21,7 @@ pub const TARGETS: &[Target] = &[
     ("config", config::check),
     ("cursor", cursor::check),
     ("http_head", http_head::check),
+    ("ics", ics::check),
     ("native", native::check),
     ("post", post::check),
     ("publish", publish::check),

@@ -347,3 +347,54 @@ pub const MESSAGE_DATA: usize = 8 * 1024;
 pub const MESSAGES: u64 = 100_000;
 /// Age at which a message can no longer be read back.
 pub const MESSAGE_AGE: Millis = 730 * DAY;
+
+/// Webhook endpoints of one installation; each has a task and a note of its own.
+pub const WEBHOOKS: usize = 100;
+/// Patterns of channels, and of events, of one endpoint; each row asks all of them.
+pub const WEBHOOK_PATTERNS: usize = 50;
+/// Events of one endpoint that are looked at at once: what waits besides them waits in the ledger alone.
+pub const WEBHOOK_WINDOW: usize = 1_000;
+/// Bytes of bodies that one endpoint holds in memory; beyond it no further row is read.
+pub const WEBHOOK_BYTES: usize = 8 * 1024 * 1024;
+/// Rows that are read at once for one endpoint.
+pub const WEBHOOK_ROWS: usize = 256;
+/// Time between two notes of how far an endpoint is. After a crash so much is sent twice.
+pub const WEBHOOK_NOTE: Millis = SECOND;
+/// Deliveries of one endpoint under way at once, if nothing is said: enough to hide a slow network, few enough
+/// for a small site.
+pub const WEBHOOK_CONCURRENCY: usize = 4;
+/// The same at most; each is a connection.
+pub const WEBHOOK_CONCURRENCY_MOST: usize = 64;
+/// Time for an endpoint's answer: a site that does its work first needs some seconds.
+pub const WEBHOOK_TIMEOUT: Millis = 15 * SECOND;
+/// Time before the second attempt.
+pub const WEBHOOK_FIRST_WAIT: Millis = 5 * SECOND;
+/// Time between two attempts at most: who mends a receiver does not want to wait for longer.
+pub const WEBHOOK_LONGEST_WAIT: Millis = HOUR;
+/// Time from the first attempt to the last: a weekend during which nobody looks.
+pub const WEBHOOK_PATIENCE: Millis = 3 * DAY;
+/// Dead letters of one endpoint. Beyond it the oldest go, which is logged.
+pub const DEAD_LETTERS: usize = 10_000;
+
+/// Time between two fetches of a calendar, if nothing is said: what hosts of calendars ask for.
+pub const CALENDAR_EVERY: Millis = 15 * MINUTE;
+/// Time for a calendar's answer: large ones are made while one waits.
+pub const CALENDAR_TIMEOUT: Millis = 30 * SECOND;
+/// Calendars that are fetched; each has a task of its own.
+pub const CALENDARS: usize = 1_000;
+/// Bytes of a calendar that is read: ten thousand events fit.
+pub const CALENDAR_TEXT: usize = 4 * 1024 * 1024;
+/// Events of a calendar that is read, those included that are not busy.
+pub const CALENDAR_EVENTS: usize = 10_000;
+/// Bytes of one line of a calendar, unfolded: descriptions are long, and nobody reads them here.
+pub const CALENDAR_LINE: usize = 64 * 1024;
+/// Dates by which one series differs from its rule: a weekly one with some exception every week, for ten years.
+pub const CALENDAR_EXCEPTIONS: usize = 520;
+/// How far ahead a calendar blocks times. Beyond it few book, and rules without an end must end somewhere.
+pub const CALENDAR_AHEAD: Millis = 365 * DAY;
+/// How far back a calendar link shows.
+pub const FEED_BACK: Millis = 30 * DAY;
+/// How far ahead a calendar link shows.
+pub const FEED_AHEAD: Millis = 400 * DAY;
+/// Events of a calendar link: programs that read one load all of it every time.
+pub const FEED_EVENTS: usize = 2_000;

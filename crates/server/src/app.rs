@@ -10,6 +10,8 @@ use deskbell_core::limits::Millis;
 use deskbell_core::projection::Table;
 use deskbell_core::refusal::Refusal;
 
+use tokio::sync::watch;
+
 use crate::identity::Verifier;
 use crate::log::AppLog;
 use crate::store::Members;
@@ -35,6 +37,8 @@ pub struct App {
     pub members: Members,
     /// What clients of a dialect are shown under their own names.
     pub projections: ArcSwap<Table>,
+    /// The last row of its ledger, for whoever waits for the next one.
+    pub rows: Arc<watch::Sender<u64>>,
     /// Checks its users' tokens.
     pub verifier: Verifier,
 }

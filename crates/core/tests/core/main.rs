@@ -13,4 +13,5 @@ mod recover;
 mod replay;
 mod reservation;
 mod ring;
+mod webhook;
 mod world;

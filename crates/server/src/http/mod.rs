@@ -10,6 +10,8 @@
 //! | `stream`, `poll` | events out, over a shard |
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
 //! | `post` | inboxes and conversations |
+//! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
+//! | `webhooks` | how webhooks are, and what could not be delivered |
 //! | `health`, `start_page` | how the server is, for machines and for people |
 //! | `cors` | which web pages may call all this |
 //!
@@ -20,6 +22,8 @@
 mod answer;
 mod asked;
 mod auth;
+mod busy;
+mod calendars;
 mod channels;
 mod cors;
 mod health;
@@ -36,6 +40,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -67,7 +72,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 63] = [
+pub const ROUTES: [Route; 75] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
@@ -89,6 +94,11 @@ pub const ROUTES: [Route; 63] = [
     route("GET", "/v1/resources/{id}", || get(read::resource)),
     route("PUT", "/v1/resources/{id}", || put(commands::put_resource)),
     route("GET", "/v1/resources/{id}/availability", || get(free::free)),
+    route("GET", "/v1/resources/{id}/busy", || get(busy::get)),
+    route("PUT", "/v1/resources/{id}/busy", || put(busy::put)),
+    route("GET", "/v1/calendars", || get(calendars::link)),
+    route("POST", "/v1/calendars/rotate", || post(calendars::rotate)),
+    route("GET", "/v1/calendars/{file}", || get(calendars::read)),
     route("GET", "/v1/blocks/{source}", || get(read::blocks)),
     route("PUT", "/v1/blocks/{source}", || put(commands::put_blocks)),
     route("GET", "/v1/holds", || get(lists::holds)),
@@ -131,6 +141,13 @@ pub const ROUTES: [Route; 63] = [
     route("POST", "/v1/conversations/{id}/messages", || post(conversations::send)),
     route("POST", "/v1/conversations/{id}/read", || post(conversations::mark)),
     route("POST", "/v1/conversations/{id}/typing", || post(conversations::typing)),
+    route("GET", "/v1/webhooks", || get(webhooks::list)),
+    route("GET", "/v1/webhooks/{name}", || get(webhooks::read)),
+    route("GET", "/v1/webhooks/{name}/letters", || get(webhooks::letters)),
+    route("POST", "/v1/webhooks/{name}/resend", || post(webhooks::resend)),
+    route("POST", "/v1/webhooks/{name}/discard", || post(webhooks::discard)),
+    route("POST", "/v1/webhooks/{name}/enable", || post(webhooks::enable)),
+    route("POST", "/v1/webhooks/{name}/disable", || post(webhooks::disable)),
 ];
 
 /// All routes over a running server.

@@ -16,6 +16,7 @@
 //! | `page`, `tail`, `reader` | the durable half of the one read |
 //! | `look`, `listing` | what there is in the ledger, and what is free |
 //! | `expiry` | housekeeping that no commit waits for |
+//! | `notes` | what webhooks and calendars keep, and the rows that webhooks read |
 //! | `carried` | what a clean stop hands to the next start |
 //! | `verify`, `audit` | does the file still say one thing everywhere |
 //!
@@ -35,6 +36,7 @@ mod ledger;
 mod listing;
 mod look;
 mod members;
+mod notes;
 mod page;
 mod post;
 mod reader;
@@ -65,6 +67,7 @@ pub use failure::Failure;
 pub use installation::{Credentials, Installation, Seed};
 pub use ledger::{Asked, Decided, Done, Ledger, Seeds};
 pub use members::Members;
+pub use notes::{Fate, Found, Letter, Note, Question, Rows, Which};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
 pub use post::look::{MessagePage, NotificationPage, PostLook, PostSeen, ShownMessage, ShownNotification};
 pub use post::{Done as Ran, Errand, Settled};
@@ -299,6 +302,7 @@ fn refuse(refused: Refused<Reading>) {
     match reading {
         Reading::Page(_, answer) => answer.give(Err(refusal)),
         Reading::Look(_, _, answer) => answer.give(Err(refusal)),
+        Reading::Notes(_, answer) => answer.give(Err(refusal)),
     }
 }
 
@@ -355,6 +359,27 @@ impl Store {
     /// Looks at the ledger; `watched` as in [`Self::submit`].
     pub fn look(&self, app: AppId, look: Look, watched: Watched) {
         let reading = Reading::Look(app, look, Answer::new(watched));
+        if let Err(refused) = self.reads.offer(Side::First, reading, 0) {
+            refuse(refused);
+        }
+    }
+
+    /// Writes a note down; `answered` as in [`Self::submit`]. What it hears is what the note says.
+    pub fn note(&self, note: Note, answered: Answered<u64>) {
+        let task = Task::Note(note, Answer::new(answered));
+        let (task, refusal) = match self.writes.offer(Side::First, task, 1_024) {
+            Ok(()) => return,
+            Err(Refused::Full(task)) => (task, busy()),
+            Err(Refused::Closed(task)) => (task, self.closed()),
+        };
+        if let Task::Note(_, answer) = task {
+            answer.give(Err(refusal));
+        }
+    }
+
+    /// Reads what was noted, or rows as they were written; `answered` as in [`Self::submit`].
+    pub fn question(&self, question: Question, answered: Answered<Found>) {
+        let reading = Reading::Notes(question, Answer::new(answered));
         if let Err(refused) = self.reads.offer(Side::First, reading, 0) {
             refuse(refused);
         }

@@ -124,6 +124,13 @@ pub enum Look {
         /// How many.
         limit: usize,
     },
+    /// Reservations for a calendar, with the time of each one's last change.
+    Calendar {
+        /// Which.
+        filter: Filter,
+        /// How many.
+        limit: usize,
+    },
     /// Entries of waitlists that wait or have an offer, in the order in which they joined.
     Waits {
         /// Of this resource, or of all.
@@ -171,6 +178,8 @@ pub enum Seen {
     Availability(Option<(Arc<Resource>, Vec<Segment>)>),
     /// Reservations.
     Reservations(Vec<Arc<Reservation>>),
+    /// Reservations, each with the time of its last change.
+    Calendar(Vec<(Arc<Reservation>, Millis)>),
     /// Entries of waitlists.
     Waits(Vec<Arc<Wait>>),
     /// Something of inboxes and conversations.

@@ -14,10 +14,11 @@ use super::expiry::Expiry;
 use super::lane::{Lane, Patience, Taken};
 use super::ledger::{Asked, Ledger};
 use super::members::Members;
+use super::notes::{self, Note};
 use super::post::{self, Errand};
 use super::ruling::{Hearing, Petition, plainly};
 use super::sqlite::checkpoint::Checkpointer;
-use super::submission::{Answer, Publish, Receipt};
+use super::submission::{Answer, Publish, Receipt, broken};
 use super::teller::{Committed, Teller};
 
 /// Tells the server's time.
@@ -36,6 +37,7 @@ pub(super) enum Task {
     Rule(Petition, Hearing),
     Run(Errand, Answer<post::Done>),
     Publish(Publish, Answer<Receipt>),
+    Note(Note, Answer<u64>),
     /// Delete what is too old at this time, a slice now and then.
     Expire(Millis),
     /// Write the little that a checkpoint left behind, so that the side file starts anew.
@@ -50,6 +52,7 @@ impl Task {
             Self::Run(_, answer) => answer.give(Err(refusal)),
             Self::Publish(_, answer) => answer.give(Err(refusal)),
             // Nobody waits for housekeeping.
+            Self::Note(_, answer) => answer.give(Err(refusal)),
             Self::Expire(_) | Self::Settle => {}
         }
     }
@@ -167,6 +170,7 @@ impl Writer {
         let (mut petitions, mut hearings) = (Vec::new(), Vec::new());
         let (mut errands, mut returns) = (Vec::new(), Vec::new());
         let (mut publishes, mut answers) = (Vec::new(), Vec::new());
+        let mut notes = Vec::new();
         for task in tasks.drain(..) {
             match task {
                 Task::Rule(petition, hearing) => {
@@ -181,6 +185,7 @@ impl Writer {
                     publishes.push(publish);
                     answers.push(answer);
                 }
+                Task::Note(note, answer) => notes.push((note, answer)),
                 Task::Expire(now) => self.expiry = Some(Expiry::new(now, self.durable_age)),
                 Task::Settle => {
                     if let Some(file) = self.ledger.tables.db.file() {
@@ -198,11 +203,33 @@ impl Writer {
         // Before the log has the rows: whoever is no member any more is shown nothing that follows.
         self.members.take(std::mem::take(&mut done.moved));
         let told = tell.send(Committed { done, petitions, hearings, returns, publishes, answers }).is_ok();
+        self.note(notes);
         self.batches += 1;
         if self.expiry.is_some() && self.batches >= BATCHES_PER_SLICE {
             self.expire();
         }
         told
+    }
+
+    /// Writes notes down, behind the commands that came with them, all of them in one transaction.
+    fn note(&mut self, notes: Vec<(Note, Answer<u64>)>) {
+        if notes.is_empty() {
+            return;
+        }
+        let written = self.ledger.tables.db.write(|db| {
+            let write = |(note, _): &(Note, _)| notes::write(db, note);
+            notes.iter().map(write).collect::<Result<Vec<_>, _>>()
+        });
+        let said = match written {
+            Ok(said) => said.into_iter().map(Ok).collect(),
+            Err(failure) => {
+                tracing::error!(%failure, "notes of webhooks and calendars could not be written");
+                vec![Err(broken()); notes.len()]
+            }
+        };
+        for ((_, answer), said) in notes.into_iter().zip(said) {
+            answer.give(said);
+        }
     }
 
     /// One slice of expiry in a transaction of its own.

@@ -7,6 +7,7 @@ mod harness;
 
 mod bad_http;
 mod bad_input;
+mod calendars;
 mod crash;
 mod drain;
 mod durable;
@@ -32,3 +33,4 @@ mod sessions;
 mod slow;
 mod tls;
 mod transcripts;
+mod webhooks;

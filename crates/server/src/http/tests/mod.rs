@@ -55,6 +55,7 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         rules: ArcSwap::from_pointee(default_rules()),
         members: crate::store::Members::default(),
         projections: ArcSwap::default(),
+        rows: Arc::new(tokio::sync::watch::Sender::new(0)),
         verifier: Verifier::new(identity::Settings::default()).unwrap(),
     }
 }

@@ -5,6 +5,7 @@ mod commands;
 mod full;
 mod keeping;
 mod kill;
+mod notes;
 mod post;
 
 mod reading;

@@ -69,6 +69,11 @@ fn notifications_are_as_documented() {
 }
 
 #[test]
+fn calendars_are_as_documented() {
+    play("docs/calendars.md", 2);
+}
+
+#[test]
 fn the_api_is_as_documented() {
     play("docs/api.md", 4);
 }
