@@ -364,27 +364,6 @@ impl Store {
         }
     }
 
-    /// Writes a note down; `answered` as in [`Self::submit`]. What it hears is what the note says.
-    pub fn note(&self, note: Note, answered: Answered<u64>) {
-        let task = Task::Note(note, Answer::new(answered));
-        let (task, refusal) = match self.writes.offer(Side::First, task, 1_024) {
-            Ok(()) => return,
-            Err(Refused::Full(task)) => (task, busy()),
-            Err(Refused::Closed(task)) => (task, self.closed()),
-        };
-        if let Task::Note(_, answer) = task {
-            answer.give(Err(refusal));
-        }
-    }
-
-    /// Reads what was noted, or rows as they were written; `answered` as in [`Self::submit`].
-    pub fn question(&self, question: Question, answered: Answered<Found>) {
-        let reading = Reading::Notes(question, Answer::new(answered));
-        if let Err(refused) = self.reads.offer(Side::First, reading, 0) {
-            refuse(refused);
-        }
-    }
-
     /// Deletes, bit by bit and behind what is written, what is too old at `now`. For a timer.
     pub fn expire(&self, now: Millis) {
         // A full lane means a busy writer; the next tick asks again.

@@ -95,6 +95,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Where publishes cross over, and what every part can reach.
     ("selections", &["hub"]),
     ("ledger", &["app", "clock", "hub", "store"]),
+    ("post", &["app", "clock", "hub", "ledger", "store"]),
     (
         "hub",
         &[

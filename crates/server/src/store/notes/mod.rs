@@ -15,6 +15,15 @@ use deskbell_core::webhook::Kept;
 
 pub(super) use tables::{answer, write};
 
+use super::lane::Side;
+use super::reader::Reading;
+use super::submission::{Answer, Answered};
+use super::writer::Task;
+use super::{Store, refuse};
+
+/// Bytes that a note is charged with while it waits.
+const NOTE: usize = 1_024;
+
 /// Something to be written down.
 #[derive(Debug)]
 pub enum Note {
@@ -151,4 +160,19 @@ pub struct Rows {
     pub floor: u64,
     /// The last row.
     pub head: u64,
+}
+
+impl Store {
+    /// Writes a note down; `answered` as in [`Self::submit`]. What it hears is what the note says.
+    pub fn note(&self, note: Note, answered: Answered<u64>) {
+        self.hand_in(Side::First, Task::Note(note, Answer::new(answered)), NOTE);
+    }
+
+    /// Reads what was noted, or rows as they were written; `answered` as in [`Self::submit`].
+    pub fn question(&self, question: Question, answered: Answered<Found>) {
+        let reading = Reading::Notes(question, Answer::new(answered));
+        if let Err(refused) = self.reads.offer(Side::First, reading, 0) {
+            refuse(refused);
+        }
+    }
 }
