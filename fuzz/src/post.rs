@@ -12,13 +12,18 @@ const SENTENCE: usize = 1_000;
 
 /// Any bytes.
 pub fn check(data: &[u8]) {
-    let Some((word, text)) = std::str::from_utf8(data).ok().and_then(|text| text.split_once('\n')) else { return };
+    let Some((word, text)) = std::str::from_utf8(data).ok().and_then(|text| text.split_once('\n')) else {
+        return;
+    };
     let Some(kind) = kind(word) else { return };
     let of = UserId::parse("7").ok();
     match body(kind.clone(), of.clone(), text) {
         Ok(plea) => {
             bounded(&plea.act);
-            assert!(body(kind, of, text).is_ok_and(|again| again == plea), "one body was understood in two ways");
+            assert!(
+                body(kind, of, text).is_ok_and(|again| again == plea),
+                "one body was understood in two ways"
+            );
         }
         Err(refusal) => {
             assert!(Code::ALL.contains(&refusal.code) && refusal.code.http_status() < 500);
