@@ -68,7 +68,7 @@ def outcome(scenario, binaries, count):
 
 
 def trim(report):
-    return {**report, "options": {name: report["options"][name] for name in KEPT_OPTIONS}}
+    return {**report, "options": {name: report["options"].get(name) for name in KEPT_OPTIONS}}
 
 
 def number(value):
@@ -180,11 +180,15 @@ def main():
         binaries = servers.Binaries(options.profile, build=not options.no_build)
     except servers.Failed as error:
         sys.exit(str(error))
-    results = [outcome(scenario, binaries, count) for scenario in chosen]
-    show("")
+    results = []
     record = {"date": datetime.date.today().isoformat(), "command": " ".join(["bench/run.py", *sys.argv[1:]]),
               "commit": commit(), "profile": options.profile, "rounds": count,
               "machine": servers.describe_machine(), "scenarios": results}
+    for scenario in chosen:
+        results.append(outcome(scenario, binaries, count))
+        # What was measured is not lost if a later one is broken off.
+        write(servers.ROOT / "bench" / "out", record)
+    show("")
     print(table(results))
     busiest = max(result["busy_before"] for result in results)
     if busiest > QUIET:

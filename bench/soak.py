@@ -22,7 +22,7 @@ sys.path.insert(0, str(servers.ROOT / "conformance"))
 import tally  # noqa: E402
 
 # The tests that have full counts. One at a time: a herd of 18,000 takes all the open files that a process may have.
-COUNTED = ["crash::", "drain::", "herd::", "matrix::", "outside::", "slow::"]
+COUNTED = ["crash::", "drain::", "herd::", "ledger::acceptance", "ledger::slots", "matrix::", "outside::", "slow::"]
 
 PARTS = {
     "counts": ("Crashes, drains, herds, switches and slow readers with full counts",

@@ -28,6 +28,12 @@ rate_per_identity = 0
 connections_per_address = 0
 connect_rate_per_address = 0
 poll_wait = "1s"
+
+[[webhooks]]
+name = "shop"
+# Nobody listens there.
+url = "http://127.0.0.1:9/hook"
+patience = "0"
 """
 DAY = 86_400_000
 
@@ -55,10 +61,17 @@ def furnish(address):
     waits = [ask(address, "POST", "waitlist", {"claims": claims("room-2", 0), "holder": f"w{n}"}) for n in range(3)]
     ask(address, "PUT", "blocks/holidays",
         {"as_of": 1, "blocks": [{"resource": "dr-7", "start": begin + 9 * DAY, "end": begin + 10 * DAY}]})
+    for number in range(20):
+        ask(address, "POST", "notifications", {"users": ["7", "9"], "type": "t", "title": f"{number}", "data": [number]})
+    for talk in ["81", "82"]:
+        ask(address, "POST", "conversations", {"id": talk, "members": ["7", "9"], "title": "Talk", "data": {}})
+        ask(address, "POST", f"conversations/{talk}/messages?user=7", {"data": "hello"})
     return {
+        "/v1/conversations": ["81", "82", "nothing"],
         "/v1/resources": ["dr-7", "room-2", "nowhere"],
         "/v1/holds": [*holds, "r_1"],
         "/v1/bookings": [one["reservation"]["id"] for one in [*books, *asked]] + ["r_1"],
+        "/v1/webhooks": ["shop", "nobody"],
         "/v1/waitlist": [one["wait"]["id"] for one in waits] + ["w_1"],
     }
 
@@ -68,7 +81,7 @@ def settings(ids):
     # Of methods that HTTP itself does not know the door says 501, which is no failure.
     text = '[phases.coverage]\nunexpected-methods = ["PATCH", "DELETE"]\n'
     for path, known in ids.items():
-        text += f'\n[[operations]]\ninclude-path-regex = "^{path}/"\nparameters = {{ "path.id" = {json.dumps(known)} }}\n'
+        text += f'\n[[operations]]\ninclude-path-regex = "^{path}/"\nparameters = {{ "path.id" = {json.dumps(known)}, "path.name" = {json.dumps(known)} }}\n'
     return text
 
 

@@ -159,6 +159,14 @@ class Wsproto(Foreign):
         self.assertIsInstance(closed, wsproto.events.CloseConnection)
         self.assertEqual(closed.code, 1007)
 
+    def test_a_frame_without_a_mask_closes_with_1002(self):
+        # No client library sends one: a ping of the dialect, as a server would frame it.
+        text = b'{"type":"ping"}'
+        self.socket.sendall(bytes([0x81, len(text)]) + text)
+        closed = self.next()
+        self.assertIsInstance(closed, wsproto.events.CloseConnection)
+        self.assertEqual(closed.code, 1002)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -6,7 +6,9 @@
 pub mod config;
 pub mod cursor;
 pub mod http_head;
+pub mod ics;
 pub mod native;
+pub mod post;
 pub mod publish;
 pub mod query;
 pub mod websocket;
@@ -19,7 +21,9 @@ pub const TARGETS: &[Target] = &[
     ("config", config::check),
     ("cursor", cursor::check),
     ("http_head", http_head::check),
+    ("ics", ics::check),
     ("native", native::check),
+    ("post", post::check),
     ("publish", publish::check),
     ("query", query::check),
     ("websocket", websocket::check),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::ids::{ChannelName, Principal, UserId};
 use crate::limits::{self, Millis};
 use crate::pattern::Pattern;
+use crate::post::Memberships;
 use crate::refusal::{Code, Refusal};
 
 /// What somebody wants to do on a channel.
@@ -133,8 +134,17 @@ impl Identity {
 /// A "yes", and from where reading may start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
-    /// The cursor of the grant that allowed it, where it limits the past.
-    pub from: Option<String>,
+    /// What limits the past, where something does.
+    pub from: Option<From>,
+}
+
+/// Where reading starts for whoever may not see the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// At the cursor of the grant that allowed it.
+    Cursor(String),
+    /// Behind the ledger row that the membership names.
+    Row(u64),
 }
 
 /// The rules of an app.
@@ -184,9 +194,31 @@ impl Rules {
         let grant =
             identity.grants.iter().find(|g| g.allow.contains(&action) && g.pattern.matches(name, user));
         if let Some(grant) = grant {
-            return Ok(Allowed { from: grant.from.clone() });
+            return Ok(Allowed { from: grant.from.clone().map(From::Cursor) });
         }
         Err(denied(identity, action))
+    }
+
+    /// Decides with what the ledger knows of conversations: a member reads its conversation and hears who
+    /// types there, from its own beginning on. Rules, and grants that hide nothing, are stronger.
+    pub fn decide_with(
+        &self,
+        memberships: &Memberships,
+        identity: &Identity,
+        action: Action,
+        channel: &ChannelName,
+        now: Millis,
+    ) -> Result<Allowed, Refusal> {
+        let decided = self.decide(identity, action, channel, now);
+        if matches!(&decided, Ok(Allowed { from: None })) || identity.is_over(now) {
+            return decided;
+        }
+        let member = identity.user_id().filter(|_| matches!(action, Action::Subscribe | Action::Presence));
+        match member.and_then(|user| memberships.of_channel(channel.as_str(), user)) {
+            None => decided,
+            Some(0) => Ok(Allowed { from: None }),
+            Some(row) => Ok(Allowed { from: Some(From::Row(row)) }),
+        }
     }
 }
 
@@ -298,7 +330,7 @@ mod tests {
         };
         let identity = Identity { grants: vec![grant], ..user("7") };
         let allowed = Rules::default().decide(&identity, Action::Subscribe, &channel("conversation:5"), 0);
-        assert_eq!(allowed.unwrap().from.as_deref(), Some("cursor"));
+        assert_eq!(allowed.unwrap().from, Some(From::Cursor("cursor".into())));
         assert!(
             Rules::default().decide(&identity, Action::Subscribe, &channel("conversation:6"), 0).is_err()
         );
@@ -318,6 +350,51 @@ mod tests {
         assert!(closed.decide(&identity, Action::Subscribe, &own, 0).unwrap().from.is_some());
         assert_eq!(closed.decide(&identity, Action::Publish, &own, 0).unwrap_err().code, Code::Denied);
         assert!(closed.decide(&identity, Action::Subscribe, &channel("public-8"), 0).is_err());
+    }
+
+    #[test]
+    fn a_member_reads_from_its_own_beginning_and_says_nothing_past_the_ledger() {
+        let mut memberships = Memberships::default();
+        let membership = |user: &str, from_row| crate::post::Membership {
+            conversation: crate::ids::ConversationId::parse("5").unwrap(),
+            user: UserId::parse(user).unwrap(),
+            from_row,
+        };
+        memberships.take(membership("7", Some(9)));
+        memberships.take(membership("8", Some(0)));
+        let decide = |who: &Identity, action, name: &str| {
+            Rules::default()
+                .decide_with(&memberships, who, action, &channel(name), 0)
+                .map(|allowed| allowed.from)
+        };
+        assert_eq!(decide(&user("7"), Action::Subscribe, "conversation:5"), Ok(Some(From::Row(9))));
+        assert_eq!(decide(&user("8"), Action::Subscribe, "conversation:5"), Ok(None));
+        assert_eq!(decide(&user("8"), Action::Subscribe, "typing:5"), Ok(None));
+        for (who, action, name) in [
+            (user("7"), Action::Publish, "conversation:5"),
+            (user("7"), Action::Publish, "typing:5"),
+            (user("7"), Action::Manage, "conversation:5"),
+            (user("7"), Action::Subscribe, "conversation:6"),
+            (user("9"), Action::Subscribe, "conversation:5"),
+            (Identity::visitor(7), Action::Subscribe, "conversation:5"),
+        ] {
+            assert!(decide(&who, action, name).is_err(), "{who:?} {action:?} {name}");
+        }
+        let over = Identity { expires_at: Some(1), ..user("7") };
+        let late = limits::TOKEN_GRACE + 1;
+        let conversation = channel("conversation:5");
+        let decided =
+            Rules::default().decide_with(&memberships, &over, Action::Subscribe, &conversation, late);
+        assert_eq!(decided.unwrap_err().code, Code::TokenExpired);
+        let whole = Grant {
+            pattern: Pattern::parse("conversation:*").unwrap(),
+            allow: vec![Action::Subscribe],
+            from: None,
+        };
+        let some = Grant { from: Some("cursor".into()), ..whole.clone() };
+        let with = |grant: Grant| Identity { grants: vec![grant], ..user("7") };
+        assert_eq!(decide(&with(whole), Action::Subscribe, "conversation:5"), Ok(None));
+        assert_eq!(decide(&with(some), Action::Subscribe, "conversation:5"), Ok(Some(From::Row(9))));
     }
 
     #[test]

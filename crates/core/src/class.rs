@@ -8,7 +8,11 @@ use crate::position::fnv;
 
 /// What the names of the channels begin with that the ledger feeds. They are durable streams whatever
 /// the rules say, because what was promised over them must be there after a crash.
-pub const LEDGER_FED: [&str; 5] = ["slots:", "booking:", "user:", "provider:", "staff:"];
+pub const LEDGER_FED: [&str; 7] =
+    ["slots:", "booking:", "user:", "provider:", "staff:", "conversation:", "webhook:"];
+
+/// What the names of the channels begin with that say what somebody does at the moment. Nobody is owed it.
+const EPHEMERAL: [&str; 2] = ["selections:", "typing:"];
 
 /// Does the ledger feed this channel?
 ///
@@ -86,7 +90,7 @@ pub struct Classes {
 impl Classes {
     /// Rules in order, and the class of every channel that none of them names.
     ///
-    /// Before them stand those of the channels that the ledger feeds, and of selections. A rule with
+    /// Before them stand those of the channels that the ledger feeds, of selections and of typing. A rule with
     /// the very pattern of one of them says how much is kept of it, and who is present there.
     ///
     /// ```
@@ -135,8 +139,8 @@ impl Classes {
 
 /// Puts the rules before all others that are not for a configuration to change.
 fn with_our_own(mut rules: Vec<(Pattern, Class)>) -> Vec<(Pattern, Class)> {
-    let mut own = Vec::with_capacity(LEDGER_FED.len() + 1 + rules.len());
-    for prefix in LEDGER_FED.into_iter().chain(["selections:"]) {
+    let mut own = Vec::with_capacity(LEDGER_FED.len() + EPHEMERAL.len() + rules.len());
+    for prefix in LEDGER_FED.into_iter().chain(EPHEMERAL) {
         let text = format!("{prefix}*");
         let Ok(pattern) = Pattern::parse(&text) else { continue };
         let wished = rules.iter().position(|(pattern, _)| pattern.as_str() == text);

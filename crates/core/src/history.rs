@@ -80,6 +80,13 @@ impl History {
         }
     }
 
+    /// Drops everything up to a place.
+    pub fn drop_through(&mut self, place: u64) {
+        while self.oldest().is_some_and(|oldest| self.place(oldest) <= place) {
+            self.drop_oldest();
+        }
+    }
+
     fn oldest(&self) -> Option<&SharedEntry> {
         match &self.kept {
             Kept::Stream(entries) => entries.front(),

@@ -137,6 +137,39 @@ text_id!(
     check_external
 );
 
+text_id!(
+    /// A conversation: a name that the site chose, or one that the server made. Its grammar is that of
+    /// channels, so that `conversation:{id}` is one.
+    ConversationId,
+    check_conversation
+);
+text_id!(
+    /// What a notification is about, as the site sorts them: `booking`, `marketing.news`.
+    Topic,
+    check_topic
+);
+
+fn check_conversation(text: &str) -> Result<(), Refusal> {
+    if text.len() <= limits::CONVERSATION_ID && check_channel(text).is_ok() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::BadField,
+        "a conversation's id has 1 to 120 characters out of A-Z a-z 0-9 _ - = @ , . ; : #",
+    ))
+}
+
+fn check_topic(text: &str) -> Result<(), Refusal> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-.:".contains(&b);
+    if !text.is_empty() && text.len() <= limits::TOPIC && text.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::BadField,
+        "a notification's type has 1 to 64 characters out of A-Z a-z 0-9 _ - . :",
+    ))
+}
+
 fn check_resource(text: &str) -> Result<(), Refusal> {
     if text.len() <= limits::RESOURCE_ID && check_channel(text).is_ok() {
         return Ok(());
@@ -314,6 +347,7 @@ impl ReservationId {
 }
 
 made_id!(WaitId, "w_");
+made_id!(ConversationId, "c_");
 
 /// Who acts: a token's subject, or a visitor whose signed id all tabs of a browser share.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

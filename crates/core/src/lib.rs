@@ -15,12 +15,15 @@
 //! | [`log`] | the one total order of an app's events: append, the ring, the one read |
 //! | [`presence`] | who is here, with leases and grace |
 //! | [`reservation`] | who may claim what, when: the rule of the ledger |
+//! | [`post`] | what is written to people: inboxes and conversations |
 //! | [`selection`] | how many look at which time, for a moment |
 //! | [`projection`] | one event, every screen, each in its own words |
 //! | [`access`] | may this identity do this on that channel |
+//! | [`link`] | whose calendar somebody may read who has nothing but an address |
 //! | [`session`] | identity, subscriptions, resume key and generation of one tab |
 //! | [`vocabulary`] | what a client may ask and a server may say, in no dialect |
 //! | [`calendar`] | opening hours in local time, expanded to instants by one function |
+//! | [`webhook`] | what an endpoint is told, in which order, and when it is tried again |
 //! | [`mac`] | keyed hashes |
 //! | [`rate`] | token buckets with time as an argument |
 //!
@@ -35,10 +38,12 @@ pub mod event;
 pub mod history;
 pub mod ids;
 pub mod limits;
+pub mod link;
 pub mod log;
 pub mod mac;
 pub mod pattern;
 pub mod position;
+pub mod post;
 pub mod presence;
 pub mod projection;
 pub mod rate;
@@ -47,3 +52,4 @@ pub mod reservation;
 pub mod selection;
 pub mod session;
 pub mod vocabulary;
+pub mod webhook;

@@ -304,3 +304,97 @@ pub const RECURRENCE_COUNTED_DAYS: i32 = 36_525;
 pub const CALENDAR_WINDOW: Millis = 400 * DAY;
 /// End of the calendar, 9999-01-01 in UTC: dates have four digits, and what lies around a window too.
 pub const CALENDAR_END: Millis = 253_370_764_800_000;
+/// Bytes of the type of a notification, which preferences and pages name.
+pub const TOPIC: usize = 64;
+/// Users whom one request notifies. Each is told in an event or two of one ledger row.
+pub const NOTIFIED: usize = 1_000;
+/// Bytes of a notification's title: one line on a telephone.
+pub const NOTIFICATION_TITLE: usize = 300;
+/// Bytes of a notification's text.
+pub const NOTIFICATION_BODY: usize = 4 * 1024;
+/// Bytes of a notification's data: ids and a link, not a document.
+pub const NOTIFICATION_DATA: usize = 4 * 1024;
+/// Bytes that one request may tell all of its users together: as many as a body holds. They become one row.
+pub const NOTIFIED_BYTES: usize = BODY;
+/// Notifications of one inbox. Who gets more loses the oldest; nobody has ever read so far back.
+pub const INBOX: u64 = 100_000;
+/// Age at which a notification leaves its inbox.
+pub const NOTIFICATION_AGE: Millis = 180 * DAY;
+/// Notifications that one request reads or deletes one by one; `read_all` has no such bound.
+pub const NOTIFICATIONS_NAMED: usize = 100;
+/// How far behind the newest notification a reading may end that is not of all: what is newer is counted anew.
+pub const READ_BEHIND: u64 = 1_000;
+/// Rows that one page of an inbox looks through for those that fit its filter: some milliseconds.
+pub const PAGE_LOOKS: usize = 2_000;
+/// Types for which one user has preferences.
+pub const PREFERENCES: usize = 100;
+/// How far ahead the end of quiet hours is looked for. They leave some of each day, so it comes earlier.
+pub const QUIET_AHEAD: Millis = 2 * DAY;
+
+/// Bytes of a conversation's id, so that every channel that is named after one fits a channel's name.
+pub const CONVERSATION_ID: usize = 120;
+/// Members of one conversation: each is told of each message on a channel of its own as well.
+pub const MEMBERS: usize = 100;
+/// Conversations of one user; a list of them is sorted in memory.
+pub const CONVERSATIONS: usize = 1_000;
+/// Memberships of an app, about 100 bytes each: all of them are in memory, because access is decided there.
+pub const MEMBERSHIPS: usize = 500_000;
+/// Bytes of a conversation's title.
+pub const CONVERSATION_TITLE: usize = 300;
+/// Bytes of a message's data. With all members of a large conversation it still fits one ledger row.
+pub const MESSAGE_DATA: usize = 8 * 1024;
+/// Messages of one conversation that can be read back. Who says more loses the oldest.
+pub const MESSAGES: u64 = 100_000;
+/// Age at which a message can no longer be read back.
+pub const MESSAGE_AGE: Millis = 730 * DAY;
+
+/// Webhook endpoints of one installation; each has a task and a note of its own.
+pub const WEBHOOKS: usize = 100;
+/// Patterns of channels, and of events, of one endpoint; each row asks all of them.
+pub const WEBHOOK_PATTERNS: usize = 50;
+/// Events of one endpoint that are looked at at once: what waits besides them waits in the ledger alone.
+pub const WEBHOOK_WINDOW: usize = 1_000;
+/// Bytes of bodies that one endpoint holds in memory; beyond it no further row is read.
+pub const WEBHOOK_BYTES: usize = 8 * 1024 * 1024;
+/// Rows that are read at once for one endpoint.
+pub const WEBHOOK_ROWS: usize = 256;
+/// Time between two notes of how far an endpoint is. After a crash so much is sent twice.
+pub const WEBHOOK_NOTE: Millis = SECOND;
+/// Deliveries of one endpoint under way at once, if nothing is said: enough to hide a slow network, few enough
+/// for a small site.
+pub const WEBHOOK_CONCURRENCY: usize = 4;
+/// The same at most; each is a connection.
+pub const WEBHOOK_CONCURRENCY_MOST: usize = 64;
+/// Time for an endpoint's answer: a site that does its work first needs some seconds.
+pub const WEBHOOK_TIMEOUT: Millis = 15 * SECOND;
+/// Time before the second attempt.
+pub const WEBHOOK_FIRST_WAIT: Millis = 5 * SECOND;
+/// Time between two attempts at most: who mends a receiver does not want to wait for longer.
+pub const WEBHOOK_LONGEST_WAIT: Millis = HOUR;
+/// Time from the first attempt to the last: a weekend during which nobody looks.
+pub const WEBHOOK_PATIENCE: Millis = 3 * DAY;
+/// Dead letters of one endpoint. Beyond it the oldest go, which is logged.
+pub const DEAD_LETTERS: usize = 10_000;
+
+/// Time between two fetches of a calendar, if nothing is said: what hosts of calendars ask for.
+pub const CALENDAR_EVERY: Millis = 15 * MINUTE;
+/// Time for a calendar's answer: large ones are made while one waits.
+pub const CALENDAR_TIMEOUT: Millis = 30 * SECOND;
+/// Calendars that are fetched; each has a task of its own.
+pub const CALENDARS: usize = 1_000;
+/// Bytes of a calendar that is read: ten thousand events fit.
+pub const CALENDAR_TEXT: usize = 4 * 1024 * 1024;
+/// Events of a calendar that is read, those included that are not busy.
+pub const CALENDAR_EVENTS: usize = 10_000;
+/// Bytes of one line of a calendar, unfolded: descriptions are long, and nobody reads them here.
+pub const CALENDAR_LINE: usize = 64 * 1024;
+/// Dates by which one series differs from its rule: a weekly one with some exception every week, for ten years.
+pub const CALENDAR_EXCEPTIONS: usize = 520;
+/// How far ahead a calendar blocks times. Beyond it few book, and rules without an end must end somewhere.
+pub const CALENDAR_AHEAD: Millis = 365 * DAY;
+/// How far back a calendar link shows.
+pub const FEED_BACK: Millis = 30 * DAY;
+/// How far ahead a calendar link shows.
+pub const FEED_AHEAD: Millis = 400 * DAY;
+/// Events of a calendar link: programs that read one load all of it every time.
+pub const FEED_EVENTS: usize = 2_000;

@@ -6,9 +6,10 @@
 use bytes::Bytes;
 
 use crate::event::{Data, Entry};
-use crate::ids::{ChannelName, EventId, EventName, Key, PublicId, ResourceId};
+use crate::ids::{ChannelName, ConversationId, EventId, EventName, Key, PublicId, ResourceId, UserId};
 use crate::limits::Millis;
 use crate::log::ResetReason;
+use crate::post;
 use crate::presence::Presence;
 use crate::refusal::Refusal;
 use crate::reservation::{Plea, Refused, Span};
@@ -62,8 +63,25 @@ pub enum Command {
     Select(Slot),
     /// Say that nobody does any more.
     Deselect(Slot),
+    /// Ask something of inboxes and conversations.
+    Post(Box<post::Plea>),
+    /// Look at an inbox or a conversation.
+    Look(post::Look),
+    /// Say that somebody writes.
+    Typing(Typing),
     /// Are you there?
     Ping,
+}
+
+/// Somebody writes in a conversation, or has stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typing {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// Who, where that is not whoever says it.
+    pub of: Option<UserId>,
+    /// It writes.
+    pub typing: bool,
 }
 
 /// A question for what is free.

@@ -9,7 +9,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -22,13 +22,24 @@ use deskbell_core::log::Log;
 use deskbell_core::position::Epoch;
 use deskbell_core::reservation::{Act, Actor, Claim, Command, Policy, ResourceWish, Span, Ttl, Wish};
 use deskbell_server::clock;
-use deskbell_server::store::{Look, Opened, Options, Petition, QUIET, Ruled, Seed, Shared, Store, World};
+use deskbell_server::store::{
+    Ledger, Look, Opened, Options, Petition, QUIET, Ruled, Seed, Shared, Store, World,
+};
 use rusqlite::Connection;
+
+/// As in the program, for both sides of every comparison.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const APP: AppId = AppId(1);
 const RESOURCES: u64 = 64;
 
+/// The option `purge_delay`, as in the program.
+const PURGE_DELAY: i32 = 15;
+
 fn main() {
+    // SAFETY: sets a number that the allocator reads, before there is a second thread.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 0) };
     let mut arguments = std::env::args().skip(1);
     let seconds: f64 = arguments.next().map_or(2.0, |text| text.parse().unwrap());
     let past: u64 = arguments.next().map_or(0, |text| text.parse().unwrap());
@@ -39,8 +50,8 @@ fn main() {
         std::fs::create_dir_all(&place).unwrap();
         place
     };
-    let single = bare(&fresh("single"), 32, 1, time);
-    println!("bare INSERT, one per transaction    {single}");
+    let single = one_by_one(&fresh("one-by-one"), time);
+    println!("hold + release, one per transaction {single}");
     let store = open(&fresh("store"), past, None);
     for clients in [32, 256] {
         let insert = bare(&fresh(&format!("bare-{clients}")), clients, 512, time);
@@ -54,6 +65,7 @@ fn main() {
         );
     }
     week(&store);
+    one_slot(&store);
     store.close().unwrap();
     if let Ok(url) = std::env::var("DESKBELL_LEDGER") {
         shared(&fresh("shared"), url, time);
@@ -154,10 +166,51 @@ fn bare(directory: &Path, clients: u64, most: usize, time: Duration) -> Measured
     measured
 }
 
+/// What a server does that commits each command by itself: the same rules and tables, and one command after the
+/// other. Nobody copies the side file back meanwhile, so nothing but the commits takes time.
+fn one_by_one(directory: &Path, time: Duration) -> Measured {
+    let ledger = Mutex::new(opened(directory, 1_000, None));
+    let today = clock::now_ms() / DAY;
+    measure(32, time, |client, took| {
+        let ask = |petition: Petition| {
+            let mut ledger = ledger.lock().unwrap();
+            let done = ledger.batch(clock::now_ms(), &[petition], &[]);
+            done.rulings.into_iter().next().unwrap().ok()
+        };
+        let begin = clock::monotonic_us();
+        let Some(held) = ask(anywhere(today, client)) else { return };
+        took.push(clock::monotonic_us() - begin);
+        let begin = clock::monotonic_us();
+        ask(release(held.reply)).unwrap();
+        took.push(clock::monotonic_us() - begin);
+    })
+}
+
 /// A store with resources and a past, and a log behind it as in the server.
 fn open(directory: &Path, past: u64, shared: Option<Shared>) -> Store {
-    let options = |data: PathBuf| Options {
-        data,
+    drop(opened(directory, past, shared.clone()));
+    let opened = Opened::open(&options(directory, shared)).unwrap();
+    let (row, check) = opened.head(APP).unwrap();
+    let mut log = Log::new(Epoch(1), row, check, Classes::default());
+    let feed = Box::new(move |_, rows: Vec<_>| {
+        let take = |row| {
+            log.append_if(vec![row], clock::now_ms()).unwrap();
+            log.head()
+        };
+        rows.into_iter().map(take).collect()
+    });
+    let world = World {
+        feed,
+        clock: Box::new(clock::now_ms),
+        seeds: Box::new(clock::random_bytes::<16>),
+        quiet: QUIET,
+    };
+    opened.start(world).unwrap()
+}
+
+fn options(directory: &Path, shared: Option<Shared>) -> Options {
+    Options {
+        data: directory.to_owned(),
         seed: Seed {
             secret: clock::random_bytes(),
             app_key: clock::random_bytes(),
@@ -165,9 +218,13 @@ fn open(directory: &Path, past: u64, shared: Option<Shared>) -> Store {
         },
         durable_age: DURABLE_AGE,
         disk: None,
-        shared: shared.clone(),
-    };
-    let opened = Opened::open(&options(directory.to_owned())).unwrap();
+        shared,
+    }
+}
+
+/// A ledger without a thread, with resources and a past.
+fn opened(directory: &Path, past: u64, shared: Option<Shared>) -> Ledger {
+    let opened = Opened::open(&options(directory, shared)).unwrap();
     let now = clock::now_ms();
     let mut ledger = opened.ledger(now - 2 * DAY, Box::new(clock::random_bytes::<16>)).unwrap();
     let resources: Vec<Petition> = (0..RESOURCES).map(put).collect();
@@ -181,25 +238,7 @@ fn open(directory: &Path, past: u64, shared: Option<Shared>) -> Store {
         let releases = held.rulings.into_iter().map(|ruling| release(ruling.unwrap().reply));
         ledger.batch(time, &releases.collect::<Vec<_>>(), &[]);
     }
-    drop(ledger);
-    let opened = Opened::open(&options(directory.to_owned())).unwrap();
-    let (row, check) = opened.head(APP).unwrap();
-    let mut log = Log::new(Epoch(1), row, check, Classes::default());
-    let feed = Box::new(move |_, rows: Vec<_>| {
-        let take = |row| {
-            log.append_if(vec![row], clock::now_ms()).unwrap();
-            log.head()
-        };
-        rows.into_iter().map(take).collect()
-    });
-    opened
-        .start(World {
-            feed,
-            clock: Box::new(clock::now_ms),
-            seeds: Box::new(clock::random_bytes::<16>),
-            quiet: QUIET,
-        })
-        .unwrap()
+    ledger
 }
 
 fn resource(number: u64) -> ResourceId {
@@ -230,6 +269,13 @@ fn hold(room: u64, start: Millis, holder: u64) -> Petition {
     backend(Act::Hold { wish, ttl: Ttl::Usual, replace: None })
 }
 
+/// A hold of any half hour of a year, of which there are so many that hardly any is wanted twice.
+fn anywhere(today: u64, client: u64) -> Petition {
+    let slot = clock::random_below(RESOURCES * 365 * 48);
+    let (room, place) = (slot % RESOURCES, slot / RESOURCES);
+    hold(room, (today + 1 + place / 48) * DAY + place % 48 * HOUR / 2, client)
+}
+
 fn release(of: deskbell_core::reservation::Reply) -> Petition {
     let hold = of.reservation.unwrap();
     backend(Act::Release { id: hold.id.clone(), fence: Some(hold.fence) })
@@ -245,11 +291,8 @@ fn commands(store: &Store, clients: u64, time: Duration) -> Measured {
     let taken = AtomicU64::new(0);
     let today = clock::now_ms() / DAY;
     let measured = measure(clients, time, |client, took| {
-        let slot = clock::random_below(RESOURCES * 365 * 48);
-        let (room, place) = (slot % RESOURCES, slot / RESOURCES);
-        let start = (today + 1 + place / 48) * DAY + place % 48 * HOUR / 2;
         let begin = clock::monotonic_us();
-        let Some(held) = ask(store, hold(room, start, client)) else {
+        let Some(held) = ask(store, anywhere(today, client)) else {
             taken.fetch_add(1, Ordering::Relaxed);
             return;
         };
@@ -288,4 +331,24 @@ fn hold_in(start: Millis, holder: u64) -> Petition {
     let holder = Some(UserId::parse(&format!("week-{holder}")).unwrap());
     let wish = Wish { any_of: vec![vec![claim]], holder, email: None, meta: None };
     backend(Act::Hold { wish, ttl: Ttl::Usual, replace: None })
+}
+
+/// How long it takes until everybody is answered where a thousand want one slot at the same moment.
+fn one_slot(store: &Store) {
+    const WANTED_BY: u64 = 1_000;
+    let day = (clock::now_ms() / DAY + 500) * DAY;
+    let mut took = Vec::new();
+    for nth in 0..20 {
+        let (answer, answered) = mpsc::sync_channel(WANTED_BY as usize);
+        let begin = clock::monotonic_us();
+        for holder in 0..WANTED_BY {
+            let (petition, answer) = (hold(1, day + nth * HOUR, holder + nth * WANTED_BY), answer.clone());
+            store.rule(petition, Box::new(move |ruling| answer.send(ruling.is_ok()).unwrap_or(())));
+        }
+        let won = (0..WANTED_BY).filter(|_| answered.recv().unwrap()).count();
+        took.push(clock::monotonic_us() - begin);
+        assert_eq!(won, 1, "exactly one of them holds it");
+    }
+    took.sort_unstable();
+    println!("1,000 holds on one slot, all answered after  p50 {:>6} us  worst {:>6} us", took[10], took[19]);
 }

@@ -10,8 +10,11 @@ use deskbell_core::limits::Millis;
 use deskbell_core::projection::Table;
 use deskbell_core::refusal::Refusal;
 
+use tokio::sync::watch;
+
 use crate::identity::Verifier;
 use crate::log::AppLog;
+use crate::store::Members;
 
 /// An app that is open for business.
 #[derive(Debug)]
@@ -30,8 +33,12 @@ pub struct App {
     pub cursors: CursorKey,
     /// Who may do what.
     pub rules: ArcSwap<Rules>,
+    /// Who is in which conversation.
+    pub members: Members,
     /// What clients of a dialect are shown under their own names.
     pub projections: ArcSwap<Table>,
+    /// The last row of its ledger, for whoever waits for the next one.
+    pub rows: Arc<watch::Sender<u64>>,
     /// Checks its users' tokens.
     pub verifier: Verifier,
 }
@@ -45,7 +52,8 @@ impl App {
         channel: &ChannelName,
         now: Millis,
     ) -> Result<Allowed, Refusal> {
-        self.rules.load().decide(identity, action, channel, now)
+        let rules = self.rules.load();
+        self.members.with(self.id, |members| rules.decide_with(members, identity, action, channel, now))
     }
 
     /// Seals a position for a client.

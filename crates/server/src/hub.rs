@@ -8,6 +8,7 @@ use deskbell_core::access::Identity;
 use deskbell_core::event::{Data, Draft, Event, Kind};
 use deskbell_core::ids::{EventId, Key};
 use deskbell_core::limits::Millis;
+use deskbell_core::link::LinkKey;
 use deskbell_core::log::Once;
 use deskbell_core::mac;
 use deskbell_core::position::{Position, fnv};
@@ -18,6 +19,7 @@ use tokio::runtime::Handle;
 
 use crate::app::App;
 use crate::attendance::Attendance;
+use crate::calendars::Calendars;
 use crate::clock;
 use crate::door::Front;
 use crate::limiter::Limiter;
@@ -25,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::selections::Watched;
 use crate::shard::{Directory, Mailbox, Tuning};
 use crate::store::{self, Receipt, Store};
+use crate::webhooks::Webhooks;
 
 /// What all parts of the running server share.
 #[derive(Debug)]
@@ -47,6 +50,12 @@ pub struct Hub {
     pub attendance: Attendance,
     /// Who looks at what.
     pub watched: Watched,
+    /// Other people's servers that are told what happens.
+    pub webhooks: Webhooks,
+    /// Calendars that are fetched.
+    pub calendars: Calendars,
+    /// Seals calendar links.
+    pub links: LinkKey,
     /// Rates of addresses and identities.
     pub limiter: Limiter,
     /// Counters.

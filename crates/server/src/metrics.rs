@@ -25,6 +25,22 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WebhookLabel {
+    webhook: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CalendarLabel {
+    calendar: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabel {
+    webhook: String,
+    outcome: &'static str,
+}
+
 /// Seconds from publish to the write to the socket, once for each cohort that hears it.
 const DELIVERY_BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 10.0];
 
@@ -61,6 +77,9 @@ pub struct Metrics {
     pub publish_to_delivered: Histogram,
     refusals: Family<CodeLabel, Counter>,
     resets: Family<ReasonLabel, Counter>,
+    webhooks: Family<AttemptLabel, Counter>,
+    webhooks_behind: Family<WebhookLabel, Gauge>,
+    calendars: Family<CalendarLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -83,6 +102,9 @@ impl Default for Metrics {
             publish_to_delivered: Histogram::new(DELIVERY_BUCKETS),
             refusals: Family::default(),
             resets: Family::default(),
+            webhooks: Family::default(),
+            webhooks_behind: Family::default(),
+            calendars: Family::default(),
         };
         metrics.register();
         metrics
@@ -116,6 +138,11 @@ impl Metrics {
         );
         registry.register("refusals", "Refusals by code", self.refusals.clone());
         registry.register("resets", "Resets by reason", self.resets.clone());
+        registry.register("webhooks", "Attempts of webhooks by what became of them", self.webhooks.clone());
+        let behind = "Rows and events that have not reached a webhook";
+        registry.register("webhooks_behind", behind, self.webhooks_behind.clone());
+        let good = "When a calendar was last fetched and understood, in seconds since 1970";
+        registry.register("calendar_fetched_timestamp_seconds", good, self.calendars.clone());
     }
 
     /// Counts a refusal.
@@ -126,6 +153,23 @@ impl Metrics {
     /// Counts a reset.
     pub fn reset(&self, reason: ResetReason) {
         self.resets.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
+    }
+
+    /// Counts what became of an attempt of a webhook.
+    pub fn webhook(&self, webhook: &str, outcome: &'static str) {
+        self.webhooks.get_or_create(&AttemptLabel { webhook: webhook.to_owned(), outcome }).inc();
+    }
+
+    /// Notes how far a webhook is behind.
+    pub fn webhook_state(&self, webhook: &str, behind: u64) {
+        let label = WebhookLabel { webhook: webhook.to_owned() };
+        self.webhooks_behind.get_or_create(&label).set(behind.cast_signed());
+    }
+
+    /// Notes when a calendar was fetched and understood.
+    pub fn calendar(&self, calendar: &str, at: u64) {
+        let label = CalendarLabel { calendar: calendar.to_owned() };
+        self.calendars.get_or_create(&label).set((at / 1_000).cast_signed());
     }
 
     /// The Prometheus text.

@@ -40,7 +40,7 @@ impl Checker {
     /// What the clock wanted comes first.
     fn by_itself(&mut self, calls: &[Call], done: &Done, rows: &mut VecDeque<RowSeen>) -> Checked {
         let published: BTreeSet<u64> = done.outcomes.iter().filter_map(new_row).collect();
-        self.unsure = false;
+        self.unsure = None;
         let first = done.rulings.iter().enumerate().find_map(|(nth, ruling)| {
             let decided = ruling.as_ref().ok().filter(|decided| !decided.repeated)?;
             Some((nth, decided.row))
@@ -50,8 +50,7 @@ impl Checker {
                 break;
             }
             if let Some((nth, at)) = first
-                && (row.row > at
-                    || (row.row == at && self.is_of(&calls[nth].command, row, calls.len() - nth)))
+                && (row.row > at || (row.row == at && self.is_of(calls, nth, row)))
             {
                 break;
             }
@@ -64,18 +63,25 @@ impl Checker {
     /// Is it the row of the first command that was answered with it, or did the clock want it, and the command
     /// found it done? Letting go of a hold that is over tells the same as its timer.
     ///
-    /// Every command takes random bytes, and so does what is owed to watchers, at the end. Whatever took its own
-    /// earlier than that is no command. Where a disk failed, some took theirs twice.
-    fn is_of(&mut self, command: &Command, row: &RowSeen, later: usize) -> bool {
-        if !self.explains(command, row) {
+    /// Every command takes random bytes, and at the end so does what is owed to watchers, where something is.
+    /// Whatever took its own earlier than that is no command. Whether something was owed cannot always be seen, and
+    /// where a disk failed, some took theirs twice.
+    fn is_of(&mut self, calls: &[Call], nth: usize, row: &RowSeen) -> bool {
+        if !self.explains(&calls[nth].command, row) {
             return false;
         }
-        if self.failed_at.is_some() {
-            self.unsure = by_time(row).is_some_and(|command| self.explains(&command, row));
-            return true;
+        let own = self.moment(row).map_or(0, |moment| u64::from_le_bytes(count_of(moment.seed)));
+        let (since, commands) = (self.learned - own, (calls.len() - nth) as u64);
+        let is_sure = match self.failed_at {
+            Some(_) => false,
+            None if since > commands + 1 => return false,
+            // What came right before the first command was the clock's.
+            None => since <= commands || nth > 0,
+        };
+        if !is_sure && by_time(row).is_some_and(|command| self.explains(&command, row)) {
+            self.unsure = Some(row.row);
         }
-        let nth = self.moment(row).map_or(0, |moment| u64::from_le_bytes(count_of(moment.seed)));
-        self.learned - nth <= later as u64 + 1
+        true
     }
 
     /// Would the reference tell this row of this command?

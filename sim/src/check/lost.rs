@@ -27,7 +27,7 @@ impl Checker {
 
     /// A new process found these rows behind those that were known, each with its key.
     pub fn found(&mut self, rows: Vec<(RowSeen, Option<Once>)>) -> Checked {
-        self.unsure = false;
+        self.unsure = None;
         for (row, key) in rows {
             self.lost(&row, key).map_err(|why| format!("after a crash: {why}"))?;
         }

@@ -111,8 +111,8 @@ pub struct Checker {
     /// Random bytes that were handed out, by the change id that is made of them.
     seeds: BTreeMap<String, [u8; 16]>,
     learned: u64,
-    /// A row of this batch may be a command's, or its own time's.
-    unsure: bool,
+    /// This row of the batch may be a command's, or its own time's.
+    unsure: Option<u64>,
     /// The latest time that it ever was. A restart may go back behind what stands in no row.
     latest: Millis,
     /// When the last row was written.
@@ -171,7 +171,8 @@ impl Checker {
 
     fn keep(&mut self, once: Option<Once>, row: &RowSeen, at: Millis, what: Remembered) {
         if let Some(once) = once {
-            self.keys.insert(once.key, Kept { body: once.body, at, row: row.row, what, unsure: self.unsure });
+            let unsure = self.unsure == Some(row.row);
+            self.keys.insert(once.key, Kept { body: once.body, at, row: row.row, what, unsure });
         }
     }
 

@@ -127,7 +127,8 @@ impl World {
             self.fault = None;
         }
         match self.dice.below(100) {
-            0..50 => self.ask(End::Answered),
+            0..46 => self.ask(End::Answered),
+            46..50 => self.index(),
             50..61 => {
                 let time = 1 + self.dice.below(3 * SECOND);
                 self.pass(time)
@@ -294,12 +295,47 @@ impl World {
         self.restart(loss)
     }
 
+    /// Nobody asks for anything for a moment, so the index of events comes nearer to the commits. Whoever reads
+    /// the file in between is told the same.
+    fn index(&mut self) -> Checked {
+        if self.dice.one_in(3) {
+            self.plan_a_fault();
+        }
+        let pages = [0, 1, 2, UNREST];
+        let (before, after) = (pages[self.dice.below(4) as usize], pages[self.dice.below(4) as usize]);
+        self.come_by(before)?;
+        if let Some(process) = self.process.as_mut()
+            && process.ledger.is_behind()
+        {
+            process.ledger.index();
+        }
+        if !self.site.disk.crashed() {
+            self.come_by(after)?;
+        }
+        if !self.site.disk.crashed() {
+            return Ok(());
+        }
+        let loss = self.loss();
+        self.restart(loss)
+    }
+
+    /// Somebody reads so many pages of the file.
+    fn come_by(&mut self, pages: usize) -> Checked {
+        let Some(process) = self.process.as_mut() else { return Ok(()) };
+        match self.watch.come_by(&mut process.ledger, &self.checker.told, pages) {
+            Ok(told) => told,
+            Err(_) if self.fault.is_some() => Ok(()),
+            Err(why) => Err(why),
+        }
+    }
+
     /// What is too old goes, when everybody has read it, and nothing else.
     fn housekeeping(&mut self) -> Checked {
         if self.fault.is_some() {
             return Ok(());
         }
         self.follow()?;
+        self.come_by(UNREST)?;
         let now = self.now;
         let Some(process) = self.process.as_mut() else { return Ok(()) };
         let done = process.ledger.expire(now, deskbell_core::limits::IDEMPOTENCY);
@@ -341,7 +377,8 @@ impl World {
             return Err("a follower at the head was not told everything".to_owned());
         }
         let Some(process) = self.process.as_mut() else { return Ok(()) };
-        self.watch.compare(&mut process.ledger, self.now)
+        self.watch.compare(&mut process.ledger, self.now)?;
+        self.come_by(UNREST)
     }
 
     fn end(mut self) -> Checked<Report> {

@@ -1,7 +1,8 @@
 //! The log behind the ledger, and somebody who follows it over every crash.
 //!
 //! The log is fed as the store's writer feeds it, and is lost with its process. The follower keeps nothing but
-//! its position, and what it was told must be what happened: each event once, in ledger order.
+//! its position, and what it was told must be what happened: each event once, in ledger order. Somebody else reads
+//! the file alone, which is what whoever was away for long does.
 
 use deskbell_core::calendar::Span;
 use deskbell_core::class::{Class, Classes, Shape};
@@ -12,7 +13,7 @@ use deskbell_core::log::{Bounds, Log, Row, Want};
 use deskbell_core::pattern::Pattern;
 use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::reservation::Segment;
-use deskbell_server::store::{Ledger, LedgerRead, LedgerWant, Look, Seen};
+use deskbell_server::store::{Ledger, LedgerPage, LedgerRead, LedgerWant, Look, Seen};
 use serde_json::Value;
 
 use super::program::{NEWS, RESOURCES, midnight, resource};
@@ -26,7 +27,15 @@ pub struct Watch {
     at: Position,
     /// Everything that the follower was told.
     pub seen: Vec<Told>,
+    late: Late,
     shown: Vec<Shown>,
+}
+
+/// Somebody who comes by now and then, and reads what it missed from the file alone.
+struct Late {
+    at: Position,
+    /// Events that it was told.
+    told: usize,
 }
 
 /// A screen with the free times of one resource: a snapshot, and every delta since.
@@ -68,7 +77,8 @@ impl Watch {
             row: 0,
             stale: true,
         });
-        Self { log, epoch: 1, at, seen: Vec::new(), shown: shown.collect() }
+        let late = Late { at, told: 0 };
+        Self { log, epoch: 1, at, seen: Vec::new(), late, shown: shown.collect() }
     }
 
     /// A new process has a new log; the follower stands where it stood.
@@ -107,24 +117,59 @@ impl Watch {
     }
 
     fn read_ledger(&mut self, ledger: &mut Ledger, wants: Vec<(ChannelName, u64)>) -> Checked {
+        let page = self.page(ledger, self.at, wants).map_err(|why| format!("a follower: {why}"))?;
+        for entry in &page.entries {
+            self.take(&entry.event, entry.ledger);
+        }
+        pass(&mut self.at, &page);
+        Ok(())
+    }
+
+    /// One page of the file, as far as the log has got.
+    fn page(&self, ledger: &mut Ledger, at: Position, wants: Vec<(ChannelName, u64)>) -> Checked<LedgerPage> {
         let wants = wants.into_iter().map(|(channel, after)| LedgerWant { channel, after, latest: false });
         let read = LedgerRead {
             app: APP,
-            at: self.at,
+            at,
             wants: wants.collect(),
             until: self.log.head().ledger,
             bounds: Bounds { events: 7, bytes: 1 << 20 },
         };
         let page = ledger.read(&read).map_err(|failure| format!("a page cannot be read: {failure}"))?;
-        if let Some(reset) = page.resets.first() {
-            return Err(format!("a follower is reset by the ledger: {reset:?}"));
+        match page.resets.first() {
+            Some(reset) => Err(format!("there is a reset: {reset:?}")),
+            None => Ok(page),
         }
-        for entry in &page.entries {
-            self.take(&entry.event, entry.ledger);
-            self.at.advance(&entry.after);
+    }
+
+    /// Whoever comes by now and then reads some pages: each event that was told, once and in order. `Err` stands for
+    /// a page that cannot be read now.
+    pub fn come_by(&mut self, ledger: &mut Ledger, told: &[Told], pages: usize) -> Checked<Checked> {
+        for _ in 0..pages {
+            let wants = channels().into_iter().map(|channel| (channel, self.late.at.ledger)).collect();
+            let page =
+                self.page(ledger, self.late.at, wants).map_err(|why| format!("who comes by: {why}"))?;
+            for entry in &page.entries {
+                let expected = told.get(self.late.told);
+                if expected
+                    .is_none_or(|told| told.place != entry.ledger || told.id != *entry.event.id.as_str())
+                {
+                    let found = (&entry.event.id, entry.ledger);
+                    return Ok(Err(format!("who comes by is told {found:?} for {expected:?}")));
+                }
+                self.late.told += 1;
+            }
+            pass(&mut self.late.at, &page);
+            if page.complete {
+                let all = self.late.told == told.len();
+                return Ok(if all {
+                    Ok(())
+                } else {
+                    Err(format!("who comes by is not told {:?}", told.last()))
+                });
+            }
         }
-        self.at.advance(&Position { ledger: page.at_ledger, ledger_check: 0, ..self.at });
-        Ok(())
+        Ok(Ok(()))
     }
 
     fn take(&mut self, event: &Event, place: u64) {
@@ -167,6 +212,14 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// A reader has read a page.
+fn pass(at: &mut Position, page: &LedgerPage) {
+    for entry in &page.entries {
+        at.advance(&entry.after);
+    }
+    at.advance(&Position { ledger: page.at_ledger, ledger_check: 0, ..*at });
 }
 
 impl Shown {

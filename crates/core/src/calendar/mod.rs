@@ -10,6 +10,7 @@
 //! | [`Hours`] | weekly rules, dated exceptions, recurring openings and blocks, a range of validity |
 //! | [`Window`] | a stretch of UTC time, checked once |
 //! | [`expand`] | the function; [`open`] and [`covers`] are its two short forms |
+//! | [`busy`] | the same for events of somebody's calendar |
 //! | [`Openings::slots`] | starts to show, aligned to the local opening time |
 //!
 //! # What holds
@@ -38,6 +39,7 @@
 //! # Ok::<(), deskbell_core::refusal::Refusal>(())
 //! ```
 
+mod busy;
 mod expand;
 mod hours;
 mod json;
@@ -48,6 +50,7 @@ mod slots;
 mod window;
 mod zone;
 
+pub use busy::{BusyEvent, Length, Moment, busy, day_of, time_of_day};
 pub use expand::{Openings, covers, expand, open};
 pub use hours::Hours;
 pub use slots::Slots;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZoneDatabase;
+use jiff::tz::{Offset, TimeZoneDatabase};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::window::Window;
@@ -69,6 +69,15 @@ impl TimeZone {
     /// ```
     pub fn offset(&self, at: Millis) -> i32 {
         self.0.to_offset(timestamp(i64::try_from(at).unwrap_or(i64::MAX))).seconds()
+    }
+
+    /// The instant of a local time, in milliseconds since 1970 on the wall. Of two it is the first; in a gap the
+    /// offset before it counts.
+    pub(super) fn instant(&self, local: i64) -> i64 {
+        let wall = Offset::UTC.to_datetime(timestamp(local));
+        let at = self.0.to_ambiguous_timestamp(wall).compatible();
+        // Only beyond the years that the database can name is there no instant.
+        at.map_or(local, Timestamp::as_millisecond)
     }
 
     /// The wall clock around a window.

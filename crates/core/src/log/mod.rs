@@ -35,6 +35,10 @@ use once::Remembered;
 use record::Record;
 use ring::Ring;
 
+/// Channels that every channel without a record before pays the sweep of. With two there are never many more
+/// records than channels that have something to keep, however fast new ones come.
+const SWEPT_FOR_NEW: usize = 2;
+
 /// The log of one app.
 #[derive(Debug)]
 pub struct Log {
@@ -214,10 +218,28 @@ impl Log {
             frames: Frames::default(),
         });
         if !ephemeral {
+            let known = self.records.len();
             self.record(&entry.event.channel, class).push(entry.clone(), now);
+            if self.records.len() > known {
+                self.sweep_records(SWEPT_FOR_NEW, now);
+            }
         }
         self.ring.push(entry.clone());
+        while let Some(oldest) = self.ring.overflow() {
+            self.leave_to_the_ledger(&oldest);
+        }
         entry
+    }
+
+    /// Memory keeps no more of a durable channel than the ring does: the ledger has it all, and there is no
+    /// bound on how many channels a busy ledger writes to.
+    fn leave_to_the_ledger(&mut self, oldest: &SharedEntry) {
+        if oldest.ledger > 0
+            && let Some(record) = self.records.get_mut(oldest.event.channel.as_str())
+            && record.class.durable
+        {
+            record.history.drop_through(oldest.ledger);
+        }
     }
 
     fn record(&mut self, channel: &ChannelName, class: Arc<Class>) -> &mut Record {
@@ -225,16 +247,19 @@ impl Log {
     }
 
     fn record_above(&mut self, channel: &ChannelName, class: Arc<Class>, floors: Floors) -> &mut Record {
-        if !self.records.contains_key(channel.as_str()) {
-            self.records.insert(channel.clone(), Record::new(class, &floors));
+        self.records.entry(channel.clone()).or_insert_with(|| {
             self.sweep.push_back(channel.clone());
-        }
-        self.records.get_mut(channel.as_str()).expect("the record was made in the line above")
+            Record::new(class, &floors)
+        })
     }
 
     /// Looks at up to `budget` channels: drops what is too old, and the records of silent ones.
     pub fn sweep(&mut self, budget: usize, now: Millis) {
         self.remembered.expire(now);
+        self.sweep_records(budget, now);
+    }
+
+    fn sweep_records(&mut self, budget: usize, now: Millis) {
         for _ in 0..budget.min(self.sweep.len()) {
             let Some(channel) = self.sweep.pop_front() else { return };
             let Some(record) = self.records.get_mut(channel.as_str()) else { continue };

@@ -27,11 +27,17 @@ impl Ring {
     pub(super) fn push(&mut self, entry: SharedEntry) {
         self.bytes += entry.weight();
         self.entries.push_back(entry);
-        while self.entries.len() > limits::RING_EVENTS || self.bytes > limits::RING_BYTES {
-            let Some(oldest) = self.entries.pop_front() else { break };
-            self.bytes -= oldest.weight();
-            self.first += 1;
+    }
+
+    /// Gives the oldest entry up, while there are more than may be.
+    pub(super) fn overflow(&mut self) -> Option<SharedEntry> {
+        if self.entries.len() <= limits::RING_EVENTS && self.bytes <= limits::RING_BYTES {
+            return None;
         }
+        let oldest = self.entries.pop_front()?;
+        self.bytes -= oldest.weight();
+        self.first += 1;
+        Some(oldest)
     }
 
     pub(super) fn end(&self) -> u64 {

@@ -84,6 +84,61 @@ fn one_booking_reaches_every_screen_in_its_own_words() {
     assert!(table.resolve(Dialect::Native, "user:7").is_empty(), "our own clients get events as they are");
 }
 
+/// What a dialect's channel shows of an event of a log channel: names and data.
+fn shown(dialect: Dialect, channel: &str, from: &str, name: &str, data: &str) -> Vec<(String, Value)> {
+    let table = Table::with_seeds(Vec::new()).unwrap();
+    let sources = table.resolve(dialect, channel);
+    let source = sources.iter().find(|source| source.channel.as_str() == from).unwrap();
+    let event = Event { channel: ChannelName::parse(from).unwrap(), ..event(name, data) };
+    let shown = table.project(&source.rows, &event).into_iter();
+    shown.map(|shown| (shown.name.to_string(), serde_json::from_slice(&shown.data).unwrap())).collect()
+}
+
+#[test]
+fn one_notification_reaches_every_screen_in_its_own_words() {
+    let data = r#"{"number":3,"user":"7","id":"n-1","type":"reminder","title":"Soon","body":"At ten",
+        "data":{"action_url":"/a/1"},"unread":2}"#;
+    let of = |dialect, channel: &str, name: &str| shown(dialect, channel, "user:7", name, data);
+    let bell = of(Dialect::SocketIo, "user_7", "notification.created");
+    let expected = serde_json::json!({
+        "type": "notification", "action": "new_notification", "timestamp": "2026-01-31T09:00:00.000Z",
+        "data": {"id": "n-1", "type": "reminder", "title": "Soon", "message": "At ten", "data": {"action_url": "/a/1"}}
+    });
+    assert_eq!(bell, [("notification".to_owned(), expected)]);
+    let bell = of(Dialect::Pusher, "private-notifications.7", "notification.created");
+    let expected = serde_json::json!({
+        "id": "n-1", "user_id": "7", "type": "reminder", "title": "Soon", "message": "At ten",
+        "data": {"action_url": "/a/1"}, "action_url": "/a/1", "is_read": false, "created_at": "2026-01-31T09:00:00.000Z"
+    });
+    assert_eq!(bell, [("general-notification".to_owned(), expected.clone())]);
+    let bell = of(Dialect::Pusher, "private-user.7.notifications", "notification.created");
+    assert_eq!(bell, [("notification.created".to_owned(), expected)]);
+    let bell = of(Dialect::Pusher, "private-App.Models.User.7", "notification.created");
+    assert_eq!(bell[0].0, r"Illuminate\Notifications\Events\BroadcastNotificationCreated");
+    for (dialect, channel) in [(Dialect::SocketIo, "user_7"), (Dialect::Pusher, "private-notifications.7")] {
+        assert!(of(dialect, channel, "notification.kept").is_empty(), "in quiet hours nothing rings");
+    }
+}
+
+#[test]
+fn a_conversation_is_heard_in_the_words_of_its_screens() {
+    let said = r#"{"conversation_id":"5","number":1,"from":"7","id":"m-1","data":{"text":"hello"}}"#;
+    let of = |channel: &str, from: &str, name: &str, data| shown(Dialect::Pusher, channel, from, name, data);
+    let expected = serde_json::json!({
+        "conversation_id": "5", "type": "sent", "data": {"text": "hello"}, "timestamp": "2026-01-31T09:00:00.000Z"
+    });
+    let heard = of("private-conversation.5", "conversation:5", "message.sent", said);
+    assert_eq!(heard, [("message-sent".to_owned(), expected.clone())]);
+    assert_eq!(of("private-user.9", "user:9", "message.sent", said), [("message-sent".to_owned(), expected)]);
+    let heard = of("private-chat.5", "conversation:5", "message.sent", said);
+    assert_eq!((heard[0].0.as_str(), &heard[0].1["sender_id"]), ("pesan-chat-sent", &Value::from("7")));
+    let typing = r#"{"conversation_id":"5","user":"7","typing":true}"#;
+    let heard = of("private-conversation.5", "typing:5", "typing.changed", typing);
+    let expected = serde_json::json!({"user_id": "7", "is_typing": true});
+    assert_eq!((heard[0].0.as_str(), &heard[0].1["data"]), ("message-typing", &expected));
+    assert!(of("private-conversation.5", "conversation:5", "member.added", "{}").is_empty());
+}
+
 #[test]
 fn a_name_shows_only_what_its_row_says() {
     let table = Table::with_seeds(Vec::new()).unwrap();
@@ -108,6 +163,24 @@ fn rows_of_the_operator_come_behind_the_built_in_ones() {
     let shown = table.project(&sources[0].rows, &event("booking.confirmed", "{}"));
     let names: Vec<_> = shown.iter().map(|shown| shown.name.as_str()).collect();
     assert_eq!(names, ["appointment-updated", "appointment-confirmed", "hooray"]);
+}
+
+#[test]
+fn the_name_of_a_frame_may_end_with_what_happened() {
+    let table =
+        Table::new(vec![text("x.{id}", "user:{id}", "booking.*", "appointment-$action", Value::Null)])
+            .unwrap();
+    let shown = table.project(&[0], &event("booking.cancelled", "{}"));
+    assert_eq!(shown[0].name.as_str(), "appointment-cancelled");
+}
+
+#[test]
+fn there_are_so_many_rows_and_not_one_more() {
+    let rows = |count| vec![text("a.{id}", "user:{id}", "x", "x", Value::Null); count];
+    assert!(Table::new(rows(limits::PROJECTIONS)).is_ok());
+    let no = Table::new(rows(limits::PROJECTIONS + 1)).unwrap_err();
+    assert_eq!(no.code, Code::LimitReached);
+    assert!(no.message.contains(&limits::PROJECTIONS.to_string()), "{no}");
 }
 
 #[test]
@@ -151,4 +224,15 @@ fn who_is_reached_over_two_channels_is_told_once() {
     assert!(told.is_first(&id("Ab3.1.3"), &name("booking_update")), "another thing that the change tells");
     assert!(told.is_first(&id("Xy9.0.1"), &name("booking_update")), "the next change");
     assert!(told.is_first(&id("plain"), &name("x")) && !told.is_first(&id("plain"), &name("x")));
+}
+
+#[test]
+fn who_was_told_of_many_changes_is_still_told_once_of_the_next() {
+    let mut told = Told::default();
+    let name = EventName::parse("booking_update").unwrap();
+    for change in 0..=limits::FRAMES_PER_CHANGE {
+        let id = |part: u8| EventId::parse(&format!("c{change}.0.{part}")).unwrap();
+        assert!(told.is_first(&id(1), &name), "change {change}");
+        assert!(!told.is_first(&id(2), &name), "change {change}");
+    }
 }

@@ -164,6 +164,11 @@ impl Announcement {
         self.drafts
     }
 
+    /// What is told from here on is about something else than what was told before.
+    pub(crate) fn begin(&mut self) {
+        self.about += 1;
+    }
+
     /// Tells what a change says of reservations, waits and resources.
     pub fn tell(&mut self, change: &Change, slice: &Slice) {
         for told in &change.told {
@@ -237,7 +242,7 @@ impl Announcement {
     }
 
     /// One event. A name that is no channel's (a user id with a blank) has no listeners either.
-    fn push(&mut self, channel: &str, name: &str, data: &impl Serialize) {
+    pub(crate) fn push(&mut self, channel: &str, name: &str, data: &impl Serialize) {
         let Ok(channel) = ChannelName::parse(channel) else { return };
         let (Ok(name), Ok(bytes)) = (EventName::parse(name), serde_json::to_vec(data)) else { return };
         let id = format!("{}.{}.{}", self.change, self.about, self.drafts.len());

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+
 use super::model::{Piece, Reservation, Resource, State, Strikes, Wait, WaitState};
 use super::outcome::{Change, Stop};
 use crate::calendar::Span;
@@ -42,19 +44,25 @@ pub struct Belongings {
     pub waits: BTreeSet<WaitId>,
 }
 
+/// Every command looks up a dozen things, by ids that this server made or a backend named, so the hash is a
+/// quick one.
+type Map<K, V> = HashMap<K, V, FixedState>;
+
 /// What is known of a ledger.
 #[derive(Debug, Default)]
 pub struct Slice {
-    resources: HashMap<ResourceId, Option<Arc<Resource>>>,
-    reservations: HashMap<ReservationId, Option<Arc<Reservation>>>,
-    days: HashMap<ResourceId, HashMap<u64, Vec<Piece>>>,
+    resources: Map<ResourceId, Option<Arc<Resource>>>,
+    reservations: Map<ReservationId, Option<Arc<Reservation>>>,
+    days: Map<ResourceId, Map<u64, Vec<Piece>>>,
     /// Resources of which every day is known: one that is not there has no claims.
-    whole: HashSet<ResourceId>,
-    principals: HashMap<Principal, Belongings>,
-    strikes: HashMap<(Principal, ResourceId), Strikes>,
-    waits: HashMap<WaitId, Option<Arc<Wait>>>,
-    waiting: HashMap<ResourceId, BTreeMap<u64, Arc<Wait>>>,
+    whole: HashSet<ResourceId, FixedState>,
+    principals: Map<Principal, Belongings>,
+    strikes: Map<(Principal, ResourceId), Strikes>,
+    waits: Map<WaitId, Option<Arc<Wait>>>,
+    waiting: Map<ResourceId, BTreeMap<u64, Arc<Wait>>>,
     unsaved: Unsaved,
+    /// Which of the unsaved reservations may have claims on a resource: a batch asks for it with each command.
+    unsaved_on: Map<ResourceId, BTreeSet<ReservationId>>,
     entries: usize,
 }
 
@@ -142,7 +150,7 @@ impl Slice {
     pub fn put_days(&mut self, resource: &ResourceId, days: impl IntoIterator<Item = (u64, Piece)>) {
         let stored =
             days.into_iter().filter(|(_, piece)| !self.unsaved.reservations.contains_key(&piece.reservation));
-        let mut all: HashMap<u64, Vec<Piece>> = HashMap::new();
+        let mut all: Map<u64, Vec<Piece>> = Map::default();
         for (day, piece) in stored.chain(self.unsaved_pieces(resource)) {
             all.entry(day).or_default().push(piece);
         }
@@ -153,7 +161,8 @@ impl Slice {
 
     /// The live claims that the store does not have yet, by UTC day.
     fn unsaved_pieces(&self, resource: &ResourceId) -> impl Iterator<Item = (u64, Piece)> {
-        let newest = self.unsaved.reservations.values().flat_map(|(_, new)| new.pieces());
+        let ids = self.unsaved_on.get(resource).into_iter().flatten();
+        let newest = ids.filter_map(|id| self.unsaved.reservations.get(id)).flat_map(|(_, new)| new.pieces());
         newest.filter(move |(of, ..)| of == resource).map(|(_, day, piece)| (day, piece))
     }
 
@@ -243,6 +252,7 @@ impl Slice {
     /// The store has written it.
     pub fn saved(&mut self) {
         self.unsaved = Unsaved::default();
+        self.unsaved_on.clear();
     }
 
     /// A reservation or an entry of a waitlist that was over is not known any more: the store has deleted it.
@@ -286,6 +296,9 @@ impl Slice {
         }
         let unsaved = self.unsaved.reservations.entry(new.id.clone());
         unsaved.or_insert_with(|| (old.clone(), new.clone())).1 = new.clone();
+        for granted in &new.claims {
+            self.unsaved_on.entry(granted.claim.resource.clone()).or_default().insert(new.id.clone());
+        }
         for (resource, day, piece) in old.iter().flat_map(|old| old.pieces()) {
             if let Some(pieces) = self.days.get_mut(&resource).and_then(|days| days.get_mut(&day)) {
                 pieces.retain(|there| there.reservation != piece.reservation);

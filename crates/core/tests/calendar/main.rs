@@ -1,6 +1,7 @@
 //! Opening hours: the one expansion against a slow reference, famous dates, recurrences and the JSON form.
 #![allow(clippy::unwrap_used, reason = "a test that meets what cannot be has failed")]
 
+mod busy;
 mod famous;
 mod form;
 mod plan;

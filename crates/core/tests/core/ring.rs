@@ -2,9 +2,12 @@
 
 use std::sync::Weak;
 
-use deskbell_core::event::Entry;
+use deskbell_core::class::Classes;
+use deskbell_core::event::{Data, Draft, Entry, Event};
+use deskbell_core::ids::{ChannelName, EventId, EventName};
 use deskbell_core::limits;
-use deskbell_core::log::Pull;
+use deskbell_core::log::{Log, Pull, Row};
+use deskbell_core::position::Epoch;
 use proptest::prelude::*;
 
 use crate::world::World;
@@ -76,4 +79,26 @@ proptest! {
         got.extend(pull(&world, place, usize::MAX).1);
         prop_assert_eq!(got, (1..=world.log.head().seq).collect::<Vec<_>>());
     }
+}
+
+/// The ledger writes to a channel of its own for each booking, so a bound for each channel is none.
+#[test]
+fn of_durable_channels_memory_keeps_what_the_ring_keeps() {
+    let mut log = Log::new(Epoch(1), 0, 0, Classes::default());
+    let rows = limits::RING_EVENTS as u64 + 1_000;
+    for row in 1..=rows {
+        let event = Event {
+            id: EventId::parse(&format!("e{row}")).unwrap(),
+            channel: ChannelName::parse(&format!("booking:{row}")).unwrap(),
+            name: EventName::parse("hold.granted").unwrap(),
+            data: Data::json("1"),
+            at: row,
+        };
+        log.append_if(vec![Row { row, check: 1, drafts: vec![Draft::message(event)] }], row).unwrap();
+    }
+    let kept: usize = log.channels().map(|(_, kept)| kept).sum();
+    assert_eq!(kept, limits::RING_EVENTS);
+    // Records of channels that keep nothing are swept by those that come new.
+    assert!(log.channels().count() <= limits::RING_EVENTS + 2_000);
+    assert_eq!((log.kept("booking:1000"), log.kept("booking:1001")), (0, 1));
 }

@@ -16,6 +16,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod token;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -56,6 +57,8 @@ enum Command {
     Sessions(inspect::InspectArgs),
     /// Print what is held on a running server, one a line, or end a hold
     Holds(holds::HoldsArgs),
+    /// Print how webhooks are, one a line, or deal with what they could not deliver
+    Webhooks(webhooks::WebhooksArgs),
     /// Ask a running server whether it is well; the exit code says it
     Health(inspect::HealthArgs),
     /// Measure a server: many connections, publishes at a rate or flat out, losses counted
@@ -150,6 +153,7 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Cl
         Command::Status(args) => inspect::status(args, out),
         Command::Sessions(args) => inspect::sessions(args, out),
         Command::Holds(args) => holds::run(args, out),
+        Command::Webhooks(args) => webhooks::run(args, out),
         Command::Health(args) => inspect::health(args, out),
         Command::Bench(options) => bench(*options, out),
         Command::Doctor(args) => doctor::run(args, crate::clock::now_ms(), out),

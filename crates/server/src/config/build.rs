@@ -8,9 +8,9 @@ use deskbell_core::projection;
 use super::error::Secret;
 use super::forms;
 use super::settings::{
-    AccessRuleText, AcmeSettings, AppSettings, AuthSettings, ChannelClass, ChannelRule, HistorySettings,
-    HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings, Settings,
-    TlsSettings, WebSocketSettings,
+    AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CalendarSettings, ChannelClass, ChannelRule,
+    HistorySettings, HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings,
+    Settings, TlsSettings, WebSocketSettings, WebhookSettings,
 };
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
@@ -122,6 +122,8 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         auth: auth(&values),
         channels: values.rows("channels").iter().map(|row| channel(row, history)).collect(),
         access: values.rows("access").iter().map(access).collect(),
+        webhooks: values.rows("webhooks").iter().map(webhook).collect(),
+        calendars: values.rows("calendars").iter().map(calendar).collect(),
         projections: values.rows("projections").iter().filter_map(projection).collect(),
         cors_origins: values.texts("cors.origins"),
         websocket: WebSocketSettings {
@@ -277,6 +279,38 @@ pub(super) fn projection(row: &Row) -> Option<projection::Text> {
 fn access(row: &Row) -> AccessRuleText {
     let cells = &row.cells;
     AccessRuleText { pattern: cells.word("pattern"), allow: cells.texts("allow"), to: cells.word("to") }
+}
+
+fn webhook(row: &Row) -> WebhookSettings {
+    let cells = &row.cells;
+    WebhookSettings {
+        name: cells.word("name"),
+        url: cells.word("url"),
+        app: cells.amount("app"),
+        secret: cells.secret("secret"),
+        previous_secret: cells.secret("previous_secret"),
+        channels: cells.texts("channels"),
+        events: cells.texts("events"),
+        timeout_ms: cells.number("timeout"),
+        concurrency: cells.count("concurrency"),
+        first_wait_ms: cells.number("first_wait"),
+        longest_wait_ms: cells.number("longest_wait"),
+        patience_ms: cells.number("patience"),
+        ca_file: cells.path("ca_file"),
+    }
+}
+
+fn calendar(row: &Row) -> CalendarSettings {
+    let cells = &row.cells;
+    CalendarSettings {
+        resource: cells.word("resource"),
+        url: cells.word("url"),
+        source: cells.word("source"),
+        app: cells.amount("app"),
+        every_ms: cells.number("every"),
+        timeout_ms: cells.number("timeout"),
+        ca_file: cells.path("ca_file"),
+    }
 }
 
 fn limits(values: &Values) -> LimitSettings {

@@ -11,6 +11,9 @@ const LONGEST_TEXT: usize = 1_000;
 /// The longest channel name; a pattern can be no longer.
 const LONGEST_PATTERN: usize = 200;
 
+/// The longest name of a webhook or a calendar: it stands in paths, metrics and sources.
+const LONGEST_NAME: usize = 40;
+
 /// Checks a text against its form. The error is a sentence that never holds a secret.
 pub fn check(form: Form, text: &str) -> Result<String, String> {
     if form == Form::Secret {
@@ -24,6 +27,7 @@ pub fn check(form: Form, text: &str) -> Result<String, String> {
     }
     match form {
         Form::Any | Form::Path | Form::Secret => Ok(text.to_owned()),
+        Form::Name => name(text),
         Form::OneOf(words) => one_of(words, text),
         Form::Address => address(text),
         Form::Network => network(text).map(|net| net.to_string()),
@@ -58,6 +62,14 @@ fn secret(text: &str) -> Result<String, String> {
         return Err(format!("must be one line of at most {LONGEST_TEXT} bytes"));
     }
     Ok(text.to_owned())
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if text.len() <= LONGEST_NAME && text.chars().all(fits) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("\"{text}\" is no name; write at most {LONGEST_NAME} letters, digits, - and _"))
 }
 
 fn one_of(words: &[&str], text: &str) -> Result<String, String> {

@@ -6,6 +6,7 @@ mod error;
 mod forms;
 mod limit_table;
 mod options;
+mod outward_table;
 pub mod pages;
 mod raw;
 mod read;
@@ -23,9 +24,9 @@ pub use error::{ConfigError, ConfigErrors, Secret, Source};
 pub use options::{Group, Kind, Opt, all, find};
 pub use reload::Difference;
 pub use settings::{
-    AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CREDENTIALS_FILE, ChannelClass, ChannelRule,
-    DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings,
-    Settings, TlsSettings, WebSocketSettings,
+    AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CREDENTIALS_FILE, CalendarSettings,
+    ChannelClass, ChannelRule, DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings,
+    MetricsSettings, SessionSettings, Settings, TlsSettings, WebSocketSettings, WebhookSettings,
 };
 pub use sources::{SetFlag, Sources};
 pub use value::{MASK, parse_time};

@@ -106,6 +106,8 @@ pub enum Form {
     Any,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// A short name of letters, digits, - and _.
+    Name,
     /// A file or directory; relative ones count from the working directory.
     Path,
     /// A secret: never shown, never quoted in an error.

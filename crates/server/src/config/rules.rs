@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use deskbell_core::limits;
 use deskbell_core::projection::Table;
 
 use super::error::{ConfigError, Source};
@@ -23,6 +24,7 @@ pub fn check(values: &Values, errors: &mut Vec<ConfigError>) {
     channels(values, errors);
     access(values, errors);
     projections(values, errors);
+    outward(values, errors);
     amounts(values, errors);
     files(values, errors);
 }
@@ -175,7 +177,42 @@ fn access(values: &Values, errors: &mut Vec<ConfigError>) {
     }
 }
 
-/// Amounts that only make sense next to each other. One that nobody typed has followed already.
+/// What Deskbell calls by itself is known by its name, within its app, so no name may be there twice.
+fn outward(values: &Values, errors: &mut Vec<ConfigError>) {
+    let lists = [
+        ("webhooks", ["name", "name"], limits::WEBHOOKS),
+        ("calendars", ["resource", "source"], limits::CALENDARS),
+    ];
+    for (table, names, most) in lists {
+        let mut seen = BTreeSet::new();
+        for row in rows(values, table) {
+            let app = row.cells.get("app").and_then(amount);
+            let known = seen.len();
+            if let Some(cell) = row.cells.get(names[1])
+                && !seen.insert((app, text(row, names[0]), text(row, names[1])))
+            {
+                let sentence = "stands above already; give each its own";
+                refuse(errors, cell, &format!("{table}.{}", names[1]), sentence);
+            }
+            if let Some(cell) = row.cells.get("url").filter(|_| known == most) {
+                refuse(errors, cell, table, format!("are more than {most}; take some out"));
+            }
+        }
+    }
+    for row in rows(values, "webhooks") {
+        for key in ["channels", "events"] {
+            let Some(cell) = row.cells.get(key) else { continue };
+            let count = if let Value::Texts(texts) = &cell.value { texts.len() } else { 0 };
+            if count == 0 || count > limits::WEBHOOK_PATTERNS {
+                let sentence =
+                    format!("has {count} patterns; write 1 to {}, such as *", limits::WEBHOOK_PATTERNS);
+                refuse(errors, cell, &format!("webhooks.{key}"), sentence);
+            }
+        }
+    }
+}
+
+/// Rows of projections that nothing could be made of.
 fn projections(values: &Values, errors: &mut Vec<ConfigError>) {
     for row in rows(values, "projections") {
         let data = row.cells.get("data");
@@ -197,6 +234,7 @@ fn projections(values: &Values, errors: &mut Vec<ConfigError>) {
     }
 }
 
+/// Amounts that only make sense next to each other. One that nobody typed has followed already.
 fn amounts(values: &Values, errors: &mut Vec<ConfigError>) {
     for (follower, leader, times, why) in FOLLOWERS {
         let held = values.held(follower);

@@ -50,6 +50,10 @@ pub struct Settings {
     pub channels: Vec<ChannelRule>,
     /// Access rules as text, for `core::access`.
     pub access: Vec<AccessRuleText>,
+    /// Servers that are told what happened.
+    pub webhooks: Vec<WebhookSettings>,
+    /// Calendars that block resources.
+    pub calendars: Vec<CalendarSettings>,
     /// What clients of a dialect are shown under their own names, beside what is built in.
     pub projections: Vec<deskbell_core::projection::Text>,
     /// Web origins that may call the HTTP API; `*` is any.
@@ -208,6 +212,56 @@ pub struct AccessRuleText {
     pub allow: Vec<String>,
     /// everyone, user or `role:NAME`.
     pub to: String,
+}
+
+/// A server that is told what happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookSettings {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub url: String,
+    /// The app; `None`: the first.
+    pub app: Option<u64>,
+    /// What signs; `None`: it follows from the app's secret.
+    pub secret: Option<Secret>,
+    /// The secret before that one.
+    pub previous_secret: Option<Secret>,
+    /// Patterns of channels.
+    pub channels: Vec<String>,
+    /// Patterns of names of events.
+    pub events: Vec<String>,
+    /// Time for an answer.
+    pub timeout_ms: u64,
+    /// Requests under way at once.
+    pub concurrency: usize,
+    /// Time before the second attempt.
+    pub first_wait_ms: u64,
+    /// Time between two attempts at most.
+    pub longest_wait_ms: u64,
+    /// Time from the first attempt to the last.
+    pub patience_ms: u64,
+    /// The root of a private authority.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A calendar that blocks a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalendarSettings {
+    /// The resource's id, not yet checked.
+    pub resource: String,
+    /// Its address.
+    pub url: String,
+    /// Its name among the calendars of the resource.
+    pub source: String,
+    /// The app; `None`: the first.
+    pub app: Option<u64>,
+    /// How often it is fetched.
+    pub every_ms: u64,
+    /// Time for an answer.
+    pub timeout_ms: u64,
+    /// The root of a private authority.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// WebSockets.

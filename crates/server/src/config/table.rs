@@ -4,6 +4,7 @@ use deskbell_core::limits;
 
 use super::limit_table::{LIMITS, MEMORY};
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
+use super::outward_table::{CALENDARS, WEBHOOKS};
 
 pub(super) const SECOND: u64 = 1_000;
 pub(super) const MINUTE: u64 = 60 * SECOND;
@@ -75,6 +76,18 @@ pub static SECTIONS: &[Section] = &[
         title: "Limits",
         intro: "Every bound a client can run into. Where 0 is allowed it turns the limit off.",
         options: LIMITS,
+    },
+    Section {
+        title: "Webhooks",
+        intro: "Servers of yours that are told what happened, one `[[webhooks]]` table for each. A change counts \
+                after a restart.",
+        options: WEBHOOKS,
+    },
+    Section {
+        title: "Calendars",
+        intro: "Calendars somewhere else that block resources, one `[[calendars]]` table for each. A change counts \
+                after a restart.",
+        options: CALENDARS,
     },
     Section { title: "Metrics", intro: "Numbers for Prometheus at `/metrics`.", options: METRICS },
 ];

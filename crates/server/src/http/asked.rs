@@ -31,6 +31,8 @@ pub struct Asked {
     pub app: usize,
     /// Who.
     pub identity: Identity,
+    /// The client speaks TLS.
+    pub secure: bool,
     /// The query.
     pub query: Query,
     /// The headers.
@@ -45,8 +47,9 @@ impl Asked {
         self.identity.principal == Principal::Backend
     }
 
-    fn without_body(app: usize, identity: Identity, query: Query, headers: HeaderMap) -> Self {
-        Self { app, identity, query, headers, body: Bytes::new() }
+    fn without_body(guest: (usize, Identity), secure: bool, query: Query, headers: HeaderMap) -> Self {
+        let (app, identity) = guest;
+        Self { app, identity, secure, query, headers, body: Bytes::new() }
     }
 }
 
@@ -81,7 +84,7 @@ impl FromRequest<Arc<Hub>> for Asked {
             auth::count(hub, &peer)?;
             return Err(refusal.into());
         }
-        Ok(Self { app, identity, query, headers: parts.headers, body })
+        Ok(Self { app, identity, secure: peer.secure, query, headers: parts.headers, body })
     }
 }
 
@@ -146,6 +149,7 @@ async fn known_or_not(request: Request, hub: &Arc<Hub>) -> Result<(Asked, Option
         return Asked::from_request(request, hub).await.map(|asked| (asked, None));
     }
     let (parts, body) = request.into_parts();
+    let secure = auth::peer(&parts).secure;
     let guest = auth::guest(hub, &parts, &query).await?;
     let backend = guest.identity.principal == Principal::Backend;
     if !backend {
@@ -162,11 +166,11 @@ async fn known_or_not(request: Request, hub: &Arc<Hub>) -> Result<(Asked, Option
         })
     });
     if unknown.is_some() && parts.method != http::Method::GET {
-        return Ok((Asked::without_body(guest.app, guest.identity, query, parts.headers), unknown));
+        return Ok((Asked::without_body((guest.app, guest.identity), secure, query, parts.headers), unknown));
     }
     let body = whole(&parts.headers, body, hub.front.load().body, Duration::from_millis(limits::BODY_TIME));
     let body = body.await?;
-    let mut asked = Asked::without_body(guest.app, guest.identity, query, parts.headers);
+    let mut asked = Asked::without_body((guest.app, guest.identity), secure, query, parts.headers);
     asked.body = body;
     Ok((asked, unknown))
 }

@@ -64,6 +64,8 @@ pub async fn stats(State(hub): State<Arc<Hub>>, asked: Backend) -> Result<Respon
     if let Value::Object(members) = &mut stats {
         members.insert("sessions".to_owned(), hub.directory.count().into());
         members.insert("shards".to_owned(), hub.mailboxes.len().into());
+        let hooks = hub.webhooks.of_app(app.index).map(|one| (one.hook().name.clone(), json!(one.shown())));
+        members.insert("webhooks".to_owned(), Value::Object(hooks.collect()));
         members.insert("app".to_owned(), json!({ "id": app.id.0, "channels": channels, "seq": seq }));
     }
     Ok(answer::of(&stats))

@@ -9,6 +9,9 @@
 //! | `channels`, `history`, `sessions`, `tokens` | what backends see and do |
 //! | `stream`, `poll` | events out, over a shard |
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
+//! | `post` | inboxes and conversations |
+//! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
+//! | `webhooks` | how webhooks are, and what could not be delivered |
 //! | `health`, `start_page` | how the server is, for machines and for people |
 //! | `cors` | which web pages may call all this |
 //!
@@ -19,11 +22,14 @@
 mod answer;
 mod asked;
 mod auth;
+mod busy;
+mod calendars;
 mod channels;
 mod cors;
 mod health;
 mod history;
 mod ledger;
+mod post;
 mod problem;
 pub mod publish;
 mod query;
@@ -34,6 +40,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -42,6 +49,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use deskbell_core::refusal::Code;
 
+use self::post::{conversations, inbox};
 use crate::hub::Hub;
 use ledger::{commands, free, lists, read};
 use problem::Problem;
@@ -64,7 +72,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 45] = [
+pub const ROUTES: [Route; 75] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
@@ -86,6 +94,11 @@ pub const ROUTES: [Route; 45] = [
     route("GET", "/v1/resources/{id}", || get(read::resource)),
     route("PUT", "/v1/resources/{id}", || put(commands::put_resource)),
     route("GET", "/v1/resources/{id}/availability", || get(free::free)),
+    route("GET", "/v1/resources/{id}/busy", || get(busy::get)),
+    route("PUT", "/v1/resources/{id}/busy", || put(busy::put)),
+    route("GET", "/v1/calendars", || get(calendars::link)),
+    route("POST", "/v1/calendars/rotate", || post(calendars::rotate)),
+    route("GET", "/v1/calendars/{file}", || get(calendars::read)),
     route("GET", "/v1/blocks/{source}", || get(read::blocks)),
     route("PUT", "/v1/blocks/{source}", || put(commands::put_blocks)),
     route("GET", "/v1/holds", || get(lists::holds)),
@@ -110,6 +123,31 @@ pub const ROUTES: [Route; 45] = [
     route("GET", "/v1/waitlist/{id}", || get(read::wait)),
     route("POST", "/v1/waitlist/{id}/leave", || post(commands::leave)),
     route("POST", "/v1/waitlist/{id}/accept", || post(commands::accept)),
+    route("GET", "/v1/notifications", || get(inbox::list)),
+    route("POST", "/v1/notifications", || post(inbox::notify)),
+    route("DELETE", "/v1/notifications", || delete(inbox::clear)),
+    route("DELETE", "/v1/notifications/{number}", || delete(inbox::delete_one)),
+    route("POST", "/v1/notifications/read", || post(inbox::read)),
+    route("POST", "/v1/notifications/read_all", || post(inbox::read_all)),
+    route("POST", "/v1/notifications/delete", || post(inbox::delete)),
+    route("GET", "/v1/inbox", || get(inbox::inbox)),
+    route("PUT", "/v1/inbox/preferences", || put(inbox::prefer)),
+    route("GET", "/v1/conversations", || get(conversations::list)),
+    route("POST", "/v1/conversations", || post(conversations::create)),
+    route("GET", "/v1/conversations/{id}", || get(conversations::one)),
+    route("PUT", "/v1/conversations/{id}/members/{user}", || put(conversations::add)),
+    route("DELETE", "/v1/conversations/{id}/members/{user}", || delete(conversations::remove)),
+    route("GET", "/v1/conversations/{id}/messages", || get(conversations::messages)),
+    route("POST", "/v1/conversations/{id}/messages", || post(conversations::send)),
+    route("POST", "/v1/conversations/{id}/read", || post(conversations::mark)),
+    route("POST", "/v1/conversations/{id}/typing", || post(conversations::typing)),
+    route("GET", "/v1/webhooks", || get(webhooks::list)),
+    route("GET", "/v1/webhooks/{name}", || get(webhooks::read)),
+    route("GET", "/v1/webhooks/{name}/letters", || get(webhooks::letters)),
+    route("POST", "/v1/webhooks/{name}/resend", || post(webhooks::resend)),
+    route("POST", "/v1/webhooks/{name}/discard", || post(webhooks::discard)),
+    route("POST", "/v1/webhooks/{name}/enable", || post(webhooks::enable)),
+    route("POST", "/v1/webhooks/{name}/disable", || post(webhooks::disable)),
 ];
 
 /// All routes over a running server.

@@ -14,6 +14,7 @@ use deskbell_core::access::Action;
 use deskbell_core::ids::{ChannelName, Principal};
 use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
+use deskbell_wire::native::sse;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
@@ -37,6 +38,9 @@ pub async fn stream(State(hub): State<Arc<Hub>>, request: Request) -> Result<Res
     let query = Query::parse(parts.uri.query())?;
     // `lastEventId` is how the common replacement for EventSource says it.
     query.only(&["channels", "cursor", "resume", "token", "lastEventId"])?;
+    if hub.draining.load(Ordering::Relaxed) {
+        return Ok(come_back());
+    }
     let (guest, mut ask) = admit(&hub, &parts, &query).await?;
     ask.cursor = last_event_id(&parts).or(query.get("lastEventId").map(str::to_owned)).or(ask.cursor);
     let pipe = Arc::new(Pipe::default());
@@ -50,6 +54,17 @@ pub async fn stream(State(hub): State<Arc<Hub>>, request: Request) -> Result<Res
     headers.insert(BUFFERING, HeaderValue::from_static("no"));
     headers.extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
     Ok(response)
+}
+
+/// Ends at once, and says when to come again. A browser never comes again after a status that is no 200.
+fn come_back() -> Response {
+    let mut body = Vec::new();
+    sse::retry(limits::SECOND + clock::random_below(limits::SECOND), &mut body);
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Answers with what there is, or with what comes within the wait.

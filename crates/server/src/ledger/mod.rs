@@ -37,7 +37,7 @@ pub fn onlooker<'a>(hub: &'a Hub, actor: &'a Actor) -> Onlooker<'a> {
 
 /// Asks the ledger. `heard` hears what was ruled exactly once, on a thread of the store or here and now.
 pub fn ask(hub: &Arc<Hub>, app: &App, actor: Actor, plea: Plea, heard: impl FnOnce(Ruling) + Send + 'static) {
-    let once = plea.key.as_ref().map(|key| once(app, &actor, &plea.act, key, plea.body));
+    let once = plea.key.as_ref().map(|key| once(app, &actor, plea.act.word(), key, plea.body));
     match (plea.fenced(), &plea.fence) {
         (Some(id), Some(Fence::Sealed(text))) => match hub.seals.open_fence(id, text) {
             Some(fence) => rule(hub, app, actor, plea.with_fence(fence), once, heard),
@@ -124,12 +124,12 @@ fn number_of_a_browser() -> Refusal {
     Refusal::new(Code::BadField, sentence)
 }
 
-/// The scope of a key: the same app, principal and kind of command.
-fn once(app: &App, actor: &Actor, act: &Act, key: &EventId, body: u64) -> Once {
+/// The scope of a key: the same app, principal and kind of command, which has this word.
+pub fn once(app: &App, actor: &Actor, word: &str, key: &EventId, body: u64) -> Once {
     let principal = actor.identity.principal.to_string();
     let parts: [&[u8]; 6] = [
         &app.id.0.to_be_bytes(),
-        act.word().as_bytes(),
+        word.as_bytes(),
         b"\0",
         principal.as_bytes(),
         b"\0",

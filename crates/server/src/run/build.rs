@@ -11,14 +11,16 @@ use deskbell_core::access::{self, Action, Audience, Rule, Rules};
 use deskbell_core::class::{Class, Classes, Retention, Shape};
 use deskbell_core::cursor::CursorKey;
 use deskbell_core::ids::AppId;
+use deskbell_core::link::LinkKey;
 use deskbell_core::log::{Carry, Log, Row};
 use deskbell_core::pattern::Pattern;
 use deskbell_core::position::{Epoch, Position};
 use deskbell_core::projection::Table;
 use deskbell_core::rate::Rate;
 use deskbell_core::session::Seals;
+use tokio::sync::watch;
 
-use super::StartError;
+use super::{StartError, outward};
 use crate::app::{App, Secret};
 use crate::attendance::Attendance;
 use crate::bell::Bells;
@@ -88,6 +90,8 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let stored = opened.installation().secret;
     let apps = apps(settings, &mut opened, &bells)?;
     let sessions = carried_sessions(&mut opened, &apps)?;
+    let webhooks = outward::webhooks(settings, &apps)?;
+    let calendars = outward::calendars(settings, &apps)?;
     let store = opened.start(world(&apps)).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
         apps,
@@ -99,6 +103,9 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         front: ArcSwap::from_pointee(front(settings)),
         attendance: Attendance::default(),
         watched: Watched::new(settings.apps.len()),
+        webhooks,
+        calendars,
+        links: LinkKey::derive(&stored),
         limiter: Limiter::default(),
         metrics: Metrics::default(),
         runtime: tokio::runtime::Handle::current(),
@@ -127,7 +134,9 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             log,
             cursors: CursorKey::derive(&stored, id),
             rules: ArcSwap::from_pointee(rules(settings)?),
+            members: opened.members(),
             projections: ArcSwap::from_pointee(projections(settings)?),
+            rows: Arc::new(watch::Sender::new(opened.head(id).map_err(StartError::new)?.0)),
             verifier,
         });
     }
@@ -171,12 +180,14 @@ fn world(apps: &[App]) -> World {
 
 /// Committed rows go into their app's log, before anybody is told that they are safe.
 fn feed(apps: &[App]) -> Feed {
-    let logs: HashMap<AppId, Arc<AppLog>> = apps.iter().map(|app| (app.id, app.log.clone())).collect();
+    let logs: HashMap<AppId, _> =
+        apps.iter().map(|app| (app.id, (app.log.clone(), app.rows.clone()))).collect();
     Box::new(move |app, rows: Vec<Row>| {
-        let Some(log) = logs.get(&app) else { return Vec::new() };
+        let Some((log, newest)) = logs.get(&app) else { return Vec::new() };
         let mut positions: Vec<Position> = Vec::with_capacity(rows.len());
         for row in rows {
             let number = row.row;
+            newest.send_replace(number);
             let taken = log.with(|log| log.append_if(vec![row], clock::now_ms()).map(|()| log.head()));
             match taken {
                 Ok(at) => positions.push(at),

@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 mod departures;
+mod outward;
 mod reload;
 mod stop;
 
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::calendars;
 use crate::clock;
 use crate::config::Settings;
 use crate::door::Door;
@@ -25,6 +27,7 @@ use crate::outbox;
 use crate::selections;
 use crate::store::Shared;
 use crate::tls::Acceptor;
+use crate::webhooks;
 
 /// Channels that one sweep looks at.
 const SWEEP: usize = 2_000;
@@ -101,6 +104,8 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
         let hub = hub.clone();
         tokio::spawn(async move { hub.apps[index].verifier.run().await });
     }
+    webhooks::start(&hub);
+    calendars::start(&hub);
     tokio::spawn(keep_house(hub.clone()));
     tokio::spawn(flush_joins(hub.clone()));
     tokio::spawn(departures::watch(hub.clone()));

@@ -33,6 +33,7 @@ pub async fn stop(running: Running) -> Result<(), StartError> {
         tracing::warn!("requests that did not end are cut; their clients will repeat them");
     }
     end_shards(shards).await;
+    hub.webhooks.stop().await;
     write_down(&hub, &sessions)?;
     tracing::info!("stopped cleanly with {} sessions to resume", sessions.len());
     Ok(())

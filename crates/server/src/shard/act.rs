@@ -46,6 +46,15 @@ impl Shard {
                 self.look_up(slot, asked, reference);
                 return;
             }
+            Command::Post(plea) => {
+                self.ask_post(slot, *plea, reference);
+                return;
+            }
+            Command::Look(look) => {
+                self.look_post(slot, look, reference);
+                return;
+            }
+            Command::Typing(typing) => self.typing(slot, &typing),
             Command::Select(watched) => self.select(slot, watched),
             Command::Deselect(watched) => self.deselect(slot, &watched),
             Command::Ping => {
@@ -122,6 +131,14 @@ impl Shard {
             Answer::Free { reference, found } => {
                 self.unpark(slot);
                 self.say_free(slot, found, &reference);
+            }
+            Answer::Ran { reference, result } => {
+                self.unpark(slot);
+                self.say_ran(slot, result, &reference);
+            }
+            Answer::Looked { reference, found } => {
+                self.unpark(slot);
+                self.say_looked(slot, found, &reference);
             }
             Answer::Keys => {
                 let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());

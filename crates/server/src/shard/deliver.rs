@@ -63,6 +63,7 @@ impl Shard {
             Pull::FellOff => self.fall_off(app, cohort, end),
             Pull::Next(place) => {
                 self.views[app].cohorts[cohort].next = place;
+                self.end_memberships(app, cohort, &entries);
                 self.hand_out_all(app, cohort, &entries);
                 // What moved the head without an entry (a ledger row that says nothing) counts too.
                 if place == end.0 {
@@ -93,6 +94,7 @@ impl Shard {
         for slot in live {
             self.fall_behind(slot, before);
         }
+        self.recheck_conversations(app, cohort);
         let cohort = &mut self.views[app].cohorts[cohort];
         (cohort.next, cohort.at) = (next, head);
     }

@@ -11,7 +11,7 @@
 //! | [`arrive`] | a new connection takes its place |
 //! | [`receive`] | bytes become commands |
 //! | [`act`] | commands become answers |
-//! | [`ledger`] | what clients ask of the ledger |
+//! | [`ledger`], [`post`] | what clients ask of the ledger |
 //! | [`hello`] | who, which session, from where |
 //! | [`cohort`] | clients that stand at one place of the log |
 //! | [`deliver`] | new entries of a log go out, joined |
@@ -35,6 +35,7 @@ mod frames;
 mod hello;
 mod ledger;
 mod mailbox;
+mod post;
 mod receive;
 mod session;
 mod sink;

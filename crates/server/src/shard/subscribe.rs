@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 
-use deskbell_core::access::Action;
+use deskbell_core::access::{Action, From};
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::log::{Members, ResetReason, Want};
-use deskbell_core::position::{Epoch, Position};
+use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
@@ -93,7 +93,7 @@ impl Shard {
 
     /// May the client subscribe, and from where on may it read?
     pub(super) fn admit(&self, slot: u32, channel: &ChannelName) -> Result<Option<Position>, Refusal> {
-        let app = self.may(slot, Action::Subscribe, channel)?;
+        self.may(slot, Action::Subscribe, channel)?;
         let Some(client) = self.clients.get(slot) else { return Ok(None) };
         if client.session.subs.len() >= self.tuning.subscriptions {
             return Err(Refusal::new(
@@ -101,9 +101,20 @@ impl Shard {
                 format!("a session has at most {} subscriptions; drop one first", self.tuning.subscriptions),
             ));
         }
-        let app = &self.hub.apps[app];
+        self.admitted(slot, channel)
+    }
+
+    /// From where on a client may read that may read.
+    pub(super) fn admitted(&self, slot: u32, channel: &ChannelName) -> Result<Option<Position>, Refusal> {
+        let Some(client) = self.clients.get(slot) else { return Ok(None) };
+        let app = &self.hub.apps[usize::from(client.app)];
         let allowed = app.allows(&client.session.identity, Action::Subscribe, channel, self.now)?;
-        let Some(from) = allowed.from else { return Ok(None) };
+        let from = match allowed.from {
+            None => return Ok(None),
+            // What the ledger feeds is compared by ledger position alone.
+            Some(From::Row(row)) => return Ok(Some(Position::start(Epoch(0), ledger::end(row), 0))),
+            Some(From::Cursor(from)) => from,
+        };
         match app.cursors.open(&from) {
             Some(cursor) => Ok(Some(cursor.at)),
             None => Err(Refusal::new(
@@ -278,11 +289,7 @@ impl Shard {
                 }
                 continue;
             }
-            // Leaving a presence that the client is not in is no error.
-            let _ = self.leave(slot, &channel);
-            self.drop_sub(slot, &channel);
-            let cursor = self.cursor(slot);
-            self.say_reset(slot, &channel, ResetReason::Denied, &cursor);
+            self.lose(slot, &channel);
         }
         self.flush(slot);
     }

@@ -10,7 +10,8 @@ use deskbell_core::vocabulary::{Command, Hello};
 use deskbell_wire::native::Reference;
 
 use crate::ledger::Found;
-use crate::store::Ruling;
+use crate::post;
+use crate::store::{Ran, Ruling};
 
 /// An identity command that waits; the client's later frames wait behind it.
 #[derive(Debug)]
@@ -57,6 +58,20 @@ pub enum Answer {
         reference: Reference,
         /// What was found.
         found: Result<Box<Found>, Refusal>,
+    },
+    /// Something was done about an inbox or a conversation, or refused.
+    Ran {
+        /// The ref of the frame.
+        reference: Reference,
+        /// What became of it.
+        result: Result<Box<Ran>, Refusal>,
+    },
+    /// An inbox or a conversation was looked at.
+    Looked {
+        /// The ref of the frame.
+        reference: Reference,
+        /// What was found.
+        found: Result<Box<post::Found>, Refusal>,
     },
     /// The keys were fetched, or could not be.
     Keys,

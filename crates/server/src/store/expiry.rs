@@ -10,6 +10,7 @@ use super::database::{Database, Next};
 use super::failure::Failure;
 use super::index::CHUNK;
 use super::ledger::rows::state_number;
+use super::post;
 use super::tables::Tables;
 
 /// Rows of one slice.
@@ -40,6 +41,10 @@ pub(super) struct Expiry {
     resource: String,
     /// Reservations and waits that the last slice deleted.
     gone: Vec<(AppId, String)>,
+    /// The time.
+    now: Millis,
+    /// Inboxes or conversations are not what they were.
+    post: bool,
 }
 
 /// How far expiry has come in one app.
@@ -64,7 +69,14 @@ impl Expiry {
             app: None,
             resource: String::new(),
             gone: Vec::new(),
+            now,
+            post: false,
         }
+    }
+
+    /// The last slice changed inboxes or conversations, which whoever knows them by heart must know anew.
+    pub(super) fn take_post(&mut self) -> bool {
+        std::mem::take(&mut self.post)
     }
 
     /// What the last slice deleted, for whoever knows it by heart.
@@ -85,6 +97,7 @@ impl Expiry {
             && rows_done
             && self.expire_strikes(&tables.db, &floors)?
             && self.expire_claims(&tables.db, &floors)?
+            && self.expire_post(&tables.db, app)?
         {
             self.app = Some(floors.app);
             self.resource.clear();
@@ -99,6 +112,12 @@ impl Expiry {
             &[floors.app.into(), self.strikes.into(), (SMALL as i64).into()],
         )?;
         Ok(gone < SMALL)
+    }
+
+    fn expire_post(&mut self, db: &Database, app: AppId) -> Result<bool, Failure> {
+        let found = post::expiry::slice(db, app, self.now)?;
+        self.post |= found;
+        Ok(!found)
     }
 
     /// Deletes claims of the past, resource by resource. Holds keep theirs, by which they are found.

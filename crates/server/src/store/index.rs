@@ -10,7 +10,7 @@ use deskbell_core::ids::AppId;
 use deskbell_core::position::ledger;
 
 use super::codec::{self, Seen};
-use super::database::{Database, Next};
+use super::database::{Database, Next, Value};
 use super::failure::Failure;
 use super::postgres;
 use super::tables::{self, Tables};
@@ -103,7 +103,20 @@ fn file(db: &Database, app: AppId, filed: &[Filed<'_>]) -> Result<(), Failure> {
     let Some(first) = filed.first() else { return Ok(()) };
     let name = first.event.channel;
     let channel = channel(db, app, name, first.coordinate)?;
-    for event in filed {
+    let (many, rest) = filed.as_chunks::<8>();
+    for many in many {
+        let values: [Value<'_>; 10] = std::array::from_fn(|nth| match nth {
+            0 => app.into(),
+            1 => channel.into(),
+            nth => many[nth - 2].coordinate.into(),
+        });
+        db.execute(
+            "INSERT INTO feed (app, channel, coordinate) VALUES (?1, ?2, ?3), (?1, ?2, ?4), (?1, ?2, ?5),
+             (?1, ?2, ?6), (?1, ?2, ?7), (?1, ?2, ?8), (?1, ?2, ?9), (?1, ?2, ?10)",
+            &values,
+        )?;
+    }
+    for event in rest {
         db.execute(
             "INSERT INTO feed (app, channel, coordinate) VALUES (?1, ?2, ?3)",
             &[app.into(), channel.into(), event.coordinate.into()],

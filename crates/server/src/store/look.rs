@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use deskbell_core::ids::{AppId, Principal, ResourceId};
 use deskbell_core::limits::Millis;
-use deskbell_core::reservation::{Piece, Resource, Segment, Span, Wait, segments};
+use deskbell_core::reservation::{Piece, Reservation, Resource, Segment, Span, Wait, segments};
 
 use super::database::Database;
 use super::failure::Failure;
 use super::ledger::{load, rows};
 use super::listing;
-use super::ruling::{Look, Seen, Sighting};
+use super::post;
+use super::ruling::{Filter, Look, Seen, Sighting};
 use super::tables::head;
 
 /// Rows of one answer whatever is asked for.
@@ -40,11 +41,35 @@ fn see(db: &Database, app: AppId, look: &Look) -> Result<Seen, Failure> {
             let found = listing::list(db, app, filter, after.as_ref(), (*limit).min(MOST))?;
             Seen::Reservations(found)
         }
+        Look::Post(look) => Seen::Post(post::look::see(db, app, look)?),
+        Look::Calendar { filter, limit } => Seen::Calendar(calendar(db, app, filter, *limit)?),
         Look::Waits { resource, principal, after, limit } => {
             let limit = (*limit).min(MOST);
             Seen::Waits(waits(db, app, (resource.as_ref(), principal.as_ref()), *after, limit)?)
         }
     })
+}
+
+/// Reservations with the time of their last change, which is that of the row that their version names. Of rows
+/// that are deleted only the time of the grant is known any more.
+fn calendar(
+    db: &Database,
+    app: AppId,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Vec<(Arc<Reservation>, Millis)>, Failure> {
+    let found = listing::list(db, app, filter, None, limit)?;
+    let mut dated = Vec::with_capacity(found.len());
+    for reservation in found {
+        let at = db.first(
+            "SELECT at FROM changes WHERE app = ?1 AND position = ?2",
+            &[app.into(), reservation.version.into()],
+            |row| row.unsigned(0),
+        )?;
+        let at = at.unwrap_or(reservation.granted_at);
+        dated.push((reservation, at));
+    }
+    Ok(dated)
 }
 
 fn resources(

@@ -12,10 +12,13 @@
 //! | `kept`, `opened` | where the ledger is kept, and what a start reads from it |
 //! | `lane`, `writer` | the one writing thread: many commands and publishes, one fsync, then the log, then answers |
 //! | `ledger` | what one commit consists of: commands decided on a slice, and publishes |
+//! | `post` | inboxes and conversations |
+//! | `members` | who is in which conversation, kept in memory for whoever decides about access |
 //! | `ruling`, `submission` | what is handed in, and what comes back |
 //! | `page`, `tail`, `reader` | the durable half of the one read |
 //! | `look`, `listing` | what there is in the ledger, and what is free |
 //! | `expiry` | housekeeping that no commit waits for |
+//! | `notes` | what webhooks and calendars keep, and the rows that webhooks read |
 //! | `carried` | what a clean stop hands to the next start |
 //! | `verify`, `audit` | does the file still say one thing everywhere |
 //!
@@ -35,8 +38,11 @@ mod lane;
 mod ledger;
 mod listing;
 mod look;
+mod members;
+mod notes;
 mod opened;
 mod page;
+mod post;
 mod postgres;
 mod reader;
 mod ruling;
@@ -44,6 +50,7 @@ mod sqlite;
 mod submission;
 mod tables;
 mod tail;
+mod teller;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -63,16 +70,21 @@ use deskbell_core::refusal::{Code, Refusal};
 pub use failure::Failure;
 pub use installation::{Credentials, Installation, Seed};
 pub use kept::{Shared, connect};
-pub use ledger::{Decided, Done, IsHere, Ledger, Seeds};
+pub use ledger::{Asked, Decided, Done, IsHere, Ledger, Seeds};
+pub use members::Members;
+pub use notes::{Fate, Found, Letter, Note, Question, Rows, Which};
 pub use opened::{Opened, Options};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
+pub use post::look::{MessagePage, NotificationPage, PostLook, PostSeen, ShownMessage, ShownNotification};
+pub use post::{Done as Ran, Errand, Settled};
 pub use postgres::migrate::migrate;
 pub use ruling::{Filter, Heard, Look, Petition, Ruled, Ruling, Seen, Sighting, Watched, plainly};
 pub use sqlite::halt::Alarm;
 pub use submission::{Answered, Publish, Receipt};
 pub use tables::Outcome;
+pub use teller::Feed;
 pub use verify::{Verdict, inspect, inspect_shared};
-pub use writer::{Clock, Feed};
+pub use writer::Clock;
 
 use carried::What;
 use database::Database;
@@ -146,6 +158,7 @@ fn refuse(refused: Refused<Reading>) {
     match reading {
         Reading::Page(_, answer) => answer.give(Err(refusal)),
         Reading::Look(_, _, answer) => answer.give(Err(refusal)),
+        Reading::Notes(_, answer) => answer.give(Err(refusal)),
     }
 }
 
@@ -155,7 +168,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 impl Store {
     /// Hands a publish to the writer and returns at once. `answered` is called exactly once: on
-    /// the writer's thread when the disk and the log have it, or here and now with a refusal.
+    /// the teller's thread when the disk and the log have it, or here and now with a refusal.
     pub fn submit(&self, publish: Publish, answered: Answered<Receipt>) {
         let answer = Answer::new(answered);
         if publish.drafts.is_empty() || publish.drafts.len() > EVENTS_PER_ROW {
@@ -165,13 +178,15 @@ impl Store {
             )));
         }
         let weight = publish.weight();
-        let (task, refusal) = match self.writes.offer(Side::Second, Task::Publish(publish, answer), weight) {
-            Ok(()) => return,
-            Err(Refused::Full(task)) => (task, busy()),
-            Err(Refused::Closed(task)) => (task, self.closed()),
-        };
-        if let Task::Publish(_, answer) = task {
-            answer.give(Err(refusal));
+        self.hand_in(Side::Second, Task::Publish(publish, answer), weight);
+    }
+
+    /// Puts a task into the writer's lane, or refuses it here and now.
+    fn hand_in(&self, side: Side, task: Task, weight: usize) {
+        match self.writes.offer(side, task, weight) {
+            Ok(()) => {}
+            Err(Refused::Full(task)) => task.refuse(busy()),
+            Err(Refused::Closed(task)) => task.refuse(self.closed()),
         }
     }
 
@@ -184,19 +199,17 @@ impl Store {
     }
 
     /// Hands a command for the ledger to the writer and returns at once. `heard` is called exactly
-    /// once: on the writer's thread when the disk and the log have what was decided, or here and now
+    /// once: on the teller's thread when the disk and the log have what was decided, or here and now
     /// with a refusal.
     pub fn rule(&self, petition: Petition, heard: Heard) {
         let weight = petition.weight();
-        let task = Task::Rule(petition, Hearing::new(heard));
-        let (task, refusal) = match self.writes.offer(Side::First, task, weight) {
-            Ok(()) => return,
-            Err(Refused::Full(task)) => (task, busy()),
-            Err(Refused::Closed(task)) => (task, self.closed()),
-        };
-        if let Task::Rule(_, hearing) = task {
-            hearing.give(Err(plainly(refusal)));
-        }
+        self.hand_in(Side::First, Task::Rule(petition, Hearing::new(heard)), weight);
+    }
+
+    /// Hands a command about inboxes or conversations to the writer; `answered` as in [`Self::submit`].
+    pub fn run(&self, errand: Errand, answered: Answered<Ran>) {
+        let weight = errand.weight();
+        self.hand_in(Side::First, Task::Run(errand, Answer::new(answered)), weight);
     }
 
     /// Looks at the ledger; `watched` as in [`Self::submit`].
@@ -214,16 +227,13 @@ impl Store {
 
     /// Takes what others wrote by now into the logs; `answered` as in [`Self::submit`].
     pub fn follow(&self, answered: Answered<()>) {
-        let answer = Answer::new(answered);
-        // A refused one is answered by its drop.
-        let _ = self.writes.offer(Side::First, Task::FollowFor(answer), 0);
+        self.hand_in(Side::First, Task::FollowFor(Answer::new(answered)), 0);
     }
 
     /// Tells the other processes of a shared ledger which holders are connected to this one, and tells who asks;
     /// `answered` as in [`Self::submit`].
     pub fn attend(&self, is_here: IsHere, answered: Answered<Vec<(AppId, Principal)>>) {
-        // A refused one is answered by its drop.
-        let _ = self.writes.offer(Side::First, Task::Attend(is_here, Answer::new(answered)), 0);
+        self.hand_in(Side::First, Task::Attend(is_here, Answer::new(answered)), 0);
     }
 
     /// Deletes, bit by bit and behind what is written, what is too old at `now`. For a timer.

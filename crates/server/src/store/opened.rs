@@ -15,11 +15,13 @@ use super::installation::{self, Installation, Seed};
 use super::kept::{Kept, Shared};
 use super::lane::Lane;
 use super::ledger::{Ledger, Seeds};
-use super::postgres::follow::{Asked, Follower};
+use super::members::Members;
+use super::postgres::follow::{Follower, Woken};
 use super::postgres::notes::Notes;
 use super::postgres::session::Session;
 use super::sqlite::checkpoint::Checkpointer;
 use super::sqlite::schema::{self, Place};
+use super::teller::Teller;
 use super::writer::Writer;
 use super::{Control, READS, Store, WRITE_BYTES, WRITES, World, postgres, reader, spawn, tables};
 
@@ -52,6 +54,7 @@ pub struct Opened {
     first_start: bool,
     clean: bool,
     durable_age: Millis,
+    members: Members,
     lock: File,
 }
 
@@ -75,7 +78,8 @@ impl Opened {
         let (installation, first_start) = installation::settle(&control, &paths, &options.seed)?;
         let clean = carried::begin(&control)?;
         let (durable_age, kept, heads) = (options.durable_age, Kept::File(place), Mutex::default());
-        Ok(Self { paths, kept, heads, control, installation, first_start, clean, durable_age, lock })
+        let members = Members::load(&control)?;
+        Ok(Self { paths, kept, heads, control, installation, first_start, clean, durable_age, members, lock })
     }
 
     fn open_shared(options: &Options, paths: Paths, lock: File, url: &str) -> Result<Self, Failure> {
@@ -87,7 +91,8 @@ impl Opened {
         let (notes, clean) = Notes::begin(&paths)?;
         let (durable_age, kept, heads) =
             (options.durable_age, Kept::Shared(Box::new(place), notes), Mutex::default());
-        Ok(Self { paths, kept, heads, control, installation, first_start, clean, durable_age, lock })
+        let members = Members::load(&control)?;
+        Ok(Self { paths, kept, heads, control, installation, first_start, clean, durable_age, members, lock })
     }
 
     /// The time of a shared database, which is everybody's who works on it.
@@ -110,6 +115,11 @@ impl Opened {
         self.clean
     }
 
+    /// Who is in which conversation of any app, now and from now on.
+    pub fn members(&self) -> Members {
+        self.members.clone()
+    }
+
     /// Where the credentials were written down.
     pub fn credentials_file(&self) -> &Path {
         &self.paths.credentials
@@ -118,7 +128,11 @@ impl Opened {
     /// The last row of an app with its check value, or zeros: what a log begins with.
     pub fn head(&self, app: AppId) -> Result<(u64, u32), Failure> {
         let head = tables::head(&self.control, app)?;
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner).push((app, head.row));
+        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first one counts: the log is begun with it.
+        if !heads.iter().any(|(of, _)| *of == app) {
+            heads.push((app, head.row));
+        }
         Ok((head.row, head.check))
     }
 
@@ -164,6 +178,10 @@ impl Opened {
         let heads = self.heads.into_inner().unwrap_or_else(PoisonError::into_inner);
         heads.into_iter().try_for_each(|(app, row)| ledger.log_has(app, row))?;
         ledger.tables.process = process.clone();
+        if ledger.tables.db.shared().is_some() {
+            // Others may have changed them since this process opened the database.
+            self.members.reload(&ledger.tables.db)?;
+        }
         let store = Store {
             writes: Arc::new(Lane::new(WRITES, WRITE_BYTES)),
             reads: Arc::new(Lane::new(READS, usize::MAX)),
@@ -175,21 +193,21 @@ impl Opened {
         };
         let (writes, reads) = (store.writes.clone(), store.reads.clone());
         let checkpointer = store.checkpointer.clone();
-        let asked = Asked::default();
+        let woken = Woken::default();
         // What is started before a failure is ended by the store's drop.
         let writer = Writer {
             ledger,
             lane: writes.clone(),
-            feed,
             clock,
             checkpointer: store.checkpointer.clone(),
             durable_age: self.durable_age,
+            members: self.members,
             quiet,
             expiry: None,
             batches: 0,
-            asked: asked.clone(),
+            woken: woken.clone(),
         };
-        store.threads().writer = Some(spawn("deskbell-writer", move || writer.run())?);
+        store.threads().writer = Some(spawn("deskbell-writer", move || writer.run(Teller { feed }))?);
         match &store.kept {
             Kept::File(place) => {
                 let copying = schema::connect(place)?;
@@ -197,7 +215,7 @@ impl Opened {
                 store.threads().others.push(others);
             }
             Kept::Shared(place, _) => {
-                let follower = Follower::begin((**place).clone(), process, writes, asked)?;
+                let follower = Follower::begin((**place).clone(), process, writes, woken)?;
                 store.threads().follower = Some(follower);
             }
         }

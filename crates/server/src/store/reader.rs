@@ -8,6 +8,7 @@ use super::database::Database;
 use super::failure::Failure;
 use super::lane::{Lane, Patience, Taken};
 use super::look::look;
+use super::notes::{self, Found, Question};
 use super::page::{LedgerPage, LedgerRead, page};
 use super::ruling::{Look, Sighting};
 use super::submission::{Answer, refusal_of};
@@ -16,6 +17,7 @@ use super::submission::{Answer, refusal_of};
 pub(super) enum Reading {
     Page(LedgerRead, Answer<LedgerPage>),
     Look(AppId, Look, Answer<Sighting>),
+    Notes(Question, Answer<Found>),
 }
 
 /// Works until the lane is closed and empty.
@@ -27,6 +29,7 @@ pub(super) fn run(db: Database, lane: &Arc<Lane<Reading>>) {
             match reading {
                 Reading::Page(read, answer) => give(answer, page(&db, &read)),
                 Reading::Look(app, wanted, answer) => give(answer, look(&db, app, &wanted)),
+                Reading::Notes(question, answer) => give(answer, notes::answer(&db, &question)),
             }
         }
     }

@@ -11,6 +11,7 @@ use deskbell_core::reservation::{
     Act, Command, Refused, Reply, Reservation, Resource, Segment, Span, State, Wait, Wish,
 };
 
+use super::post::look::{PostLook, PostSeen};
 use super::submission::broken;
 
 /// One command for the ledger of an app.
@@ -39,7 +40,7 @@ pub struct Ruled {
 /// What became of a command. A store that cannot write refuses with `unavailable`.
 pub type Ruling = Result<Ruled, Box<Refused>>;
 
-/// Who waits for a ruling. It runs on the writer's thread, so it hands the ruling on and returns.
+/// Who waits for a ruling. It runs on the teller's thread, so it hands the ruling on and returns.
 pub type Heard = Box<dyn FnOnce(Ruling) + Send>;
 
 /// A ruling that is owed: given exactly once, also when its bearer is dropped by a panic.
@@ -123,6 +124,13 @@ pub enum Look {
         /// How many.
         limit: usize,
     },
+    /// Reservations for a calendar, with the time of each one's last change.
+    Calendar {
+        /// Which.
+        filter: Filter,
+        /// How many.
+        limit: usize,
+    },
     /// Entries of waitlists that wait or have an offer, in the order in which they joined.
     Waits {
         /// Of this resource, or of all.
@@ -134,6 +142,8 @@ pub enum Look {
         /// How many.
         limit: usize,
     },
+    /// Something of inboxes and conversations.
+    Post(PostLook),
 }
 
 /// Which reservations are meant: those for which everything that is named here is so. Sets of blocks
@@ -168,8 +178,12 @@ pub enum Seen {
     Availability(Option<(Arc<Resource>, Vec<Segment>)>),
     /// Reservations.
     Reservations(Vec<Arc<Reservation>>),
+    /// Reservations, each with the time of its last change.
+    Calendar(Vec<(Arc<Reservation>, Millis)>),
     /// Entries of waitlists.
     Waits(Vec<Arc<Wait>>),
+    /// Something of inboxes and conversations.
+    Post(PostSeen),
 }
 
 /// What was seen, and the ledger position that it shows.

@@ -1,6 +1,6 @@
 //! The writing side of the tables: turns publishes into rows, many in one transaction.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use deskbell_core::event::Draft;
 use deskbell_core::ids::{AppId, EventId, Principal};
@@ -21,9 +21,9 @@ use super::submission::Publish;
 pub(super) struct Tables {
     pub(super) db: Database,
     /// The last row of every app. Nobody else writes, so it stays true.
-    pub(super) heads: HashMap<AppId, Head>,
+    pub(super) heads: BTreeMap<AppId, Head>,
     /// How far the index of every app is, in the same way.
-    pub(super) marks: HashMap<AppId, u64>,
+    pub(super) marks: BTreeMap<AppId, u64>,
     /// What a batch for a shared database has gathered.
     pending: Pending,
     /// The shared database's time at the begin of the batch.
@@ -102,7 +102,7 @@ pub(super) enum Earlier {
 impl Tables {
     pub(super) fn new(db: Database) -> Self {
         let (pending, now, process) = (Pending::default(), None, String::new());
-        Self { db, heads: HashMap::new(), marks: HashMap::new(), pending, now, process }
+        Self { db, heads: BTreeMap::new(), marks: BTreeMap::new(), pending, now, process }
     }
 
     /// Runs `work` as one transaction: all of it is on the disk afterwards, or nothing.

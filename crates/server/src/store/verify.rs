@@ -12,6 +12,7 @@ use super::codec::{self, Seen};
 use super::database::{Database, Next};
 use super::failure::Failure;
 use super::files::Paths;
+use super::post;
 use super::postgres::{self, session::Session};
 use super::sqlite::schema::{self, Place};
 
@@ -80,6 +81,7 @@ pub(super) fn verify_within(db: &Database) -> Result<Verdict, Failure> {
     for (app, floor, indexed) in apps {
         verify_app(db, app, floor, indexed, &mut verdict)?;
         audit::audit(db, app, &mut verdict)?;
+        post::audit::audit(db, app, &mut verdict)?;
     }
     stray(db, &mut verdict)?;
     Ok(verdict)

@@ -1,30 +1,28 @@
-//! The one thread that writes: gathers what came in, commits it at once, then feeds and answers.
+//! The one thread that writes: gathers what came in and commits it at once.
 //!
-//! Nobody hears of a row before the disk has it: first the commit, then the log, then the answers.
+//! Nobody hears of a row before the disk has it: first the commit, then the [`Teller`].
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use deskbell_core::ids::{AppId, Principal};
 use deskbell_core::limits::Millis;
-use deskbell_core::log::Row;
-use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::refusal::Refusal;
 
 use super::expiry::Expiry;
 use super::lane::{Lane, Patience, Taken};
-use super::ledger::{Decided, Done, IsHere, Ledger};
-use super::postgres::follow::Asked;
-use super::ruling::{Hearing, Petition, Ruled};
+use super::ledger::{Asked, IsHere, Ledger};
+use super::members::Members;
+use super::notes::{self, Note};
+use super::post::{self, Errand};
+use super::postgres::follow::Woken;
+use super::ruling::{Hearing, Petition, plainly};
 use super::sqlite::checkpoint::Checkpointer;
 use super::submission::{Answer, Publish, Receipt, refusal_of};
-use super::tables::Outcome;
-
-/// Takes committed rows into the log, and says where a reader stands after each of them.
-pub type Feed = Box<dyn FnMut(AppId, Vec<Row>) -> Vec<Position> + Send>;
+use super::teller::{Committed, Teller};
 
 /// Tells the server's time.
 pub type Clock = Box<dyn FnMut() -> Millis + Send>;
@@ -40,7 +38,9 @@ const BATCHES_PER_SLICE: u32 = 8;
 /// What the writer is asked to do.
 pub(super) enum Task {
     Rule(Petition, Hearing),
+    Run(Errand, Answer<post::Done>),
     Publish(Publish, Answer<Receipt>),
+    Note(Note, Answer<u64>),
     /// Delete what is too old at this time, a slice now and then.
     Expire(Millis),
     /// Write the little that a checkpoint left behind, so that the side file starts anew.
@@ -53,19 +53,36 @@ pub(super) enum Task {
     Attend(IsHere, Answer<Vec<(AppId, Principal)>>),
 }
 
+impl Task {
+    /// Tells whoever waits for it that it is not taken.
+    pub(super) fn refuse(self, refusal: Refusal) {
+        match self {
+            Self::Rule(_, hearing) => hearing.give(Err(plainly(refusal))),
+            Self::Run(_, answer) => answer.give(Err(refusal)),
+            Self::Publish(_, answer) => answer.give(Err(refusal)),
+            Self::Note(_, answer) => answer.give(Err(refusal)),
+            Self::FollowFor(answer) => answer.give(Err(refusal)),
+            Self::Attend(_, answer) => answer.give(Err(refusal)),
+            // Nobody waits for housekeeping.
+            Self::Expire(_) | Self::Settle | Self::Follow => {}
+        }
+    }
+}
+
 pub(super) struct Writer {
     pub(super) ledger: Ledger,
     pub(super) lane: Arc<Lane<Task>>,
-    pub(super) feed: Feed,
     pub(super) clock: Clock,
     pub(super) checkpointer: Arc<Checkpointer>,
     pub(super) durable_age: Millis,
+    /// Who is in which conversation, for whoever decides about access.
+    pub(super) members: Members,
     /// Time without anything to write after which the index of events is brought up to date.
     pub(super) quiet: Duration,
     pub(super) expiry: Option<Expiry>,
     pub(super) batches: u32,
     /// Another thread asked to look for what others wrote.
-    pub(super) asked: Asked,
+    pub(super) woken: Woken,
 }
 
 thread_local! {
@@ -73,7 +90,7 @@ thread_local! {
     static SIDE_FILE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Closes the lane however the writer ends, so that nobody waits for an answer that cannot come.
+/// Closes the lane however the writer or the teller ends, so that nobody waits for an answer that cannot come.
 struct Ending(Arc<Lane<Task>>);
 
 impl Drop for Ending {
@@ -84,8 +101,30 @@ impl Drop for Ending {
 }
 
 impl Writer {
-    pub(super) fn run(mut self) {
+    /// Works until the lane is closed, with the teller on a thread of its own: what was committed is told
+    /// while the next batch is decided and written.
+    pub(super) fn run(self, teller: Teller) {
         let _ending = Ending(self.lane.clone());
+        let telling_ends = Ending(self.lane.clone());
+        // One batch waits at most, so that the log is never further behind the disk than that.
+        let (tell, told) = sync_channel(1);
+        std::thread::scope(|threads| {
+            let telling = std::thread::Builder::new().name("deskbell-teller".to_owned()).spawn_scoped(
+                threads,
+                move || {
+                    let _ending = telling_ends;
+                    teller.run(&told);
+                },
+            );
+            match telling {
+                Ok(_) => self.write(&tell),
+                Err(error) => tracing::error!(%error, "the store has no thread to tell what it wrote"),
+            }
+            drop(tell);
+        });
+    }
+
+    fn write(mut self, tell: &SyncSender<Committed>) {
         if let Some(file) = self.ledger.tables.db.file() {
             file.wal_hook(Some(|_, pages| {
                 SIDE_FILE.set(pages.unsigned_abs());
@@ -100,12 +139,22 @@ impl Writer {
                 // Who waits for an answer hears that the store is unavailable.
                 return;
             }
-            match taken {
+            let told = match taken {
                 Taken::Closed => return,
-                Taken::Nothing if self.is_something_due() => self.work(&mut tasks),
-                Taken::Nothing if self.expiry.is_some() => self.expire(),
-                Taken::Nothing => self.ledger.index(),
-                Taken::Some => self.work(&mut tasks),
+                Taken::Nothing if self.is_something_due() => self.work(&mut tasks, tell),
+                Taken::Nothing if self.expiry.is_some() => {
+                    self.expire();
+                    true
+                }
+                Taken::Nothing => {
+                    self.ledger.index();
+                    true
+                }
+                Taken::Some => self.work(&mut tasks, tell),
+            };
+            if !told {
+                // The teller has panicked, and nothing more is written. Its panic becomes this thread's.
+                return;
             }
             self.checkpointer.grown(SIDE_FILE.get());
         }
@@ -137,38 +186,53 @@ impl Writer {
         self.ledger.time_at(clock)
     }
 
-    /// What other processes wrote goes into the logs.
-    fn follow(&mut self) {
-        self.asked.store(false, Ordering::Relaxed);
+    /// What other processes wrote goes to the teller, for the logs. Says whether there is somebody to tell it.
+    fn follow(&mut self, followed: Vec<Answer<()>>, tell: &SyncSender<Committed>) -> bool {
+        self.woken.store(false, Ordering::Relaxed);
         let clock = (self.clock)();
-        match self.ledger.follow(clock) {
-            Ok(done) => drop(self.feed(done.rows)),
-            Err(failure) if failure.is_outage() => {}
-            Err(failure) => tracing::error!(%failure, "what other processes wrote cannot be read"),
-        }
+        let mut done = match self.ledger.follow(clock) {
+            Ok(done) => done,
+            Err(failure) => {
+                if !failure.is_outage() {
+                    tracing::error!(%failure, "what other processes wrote cannot be read");
+                }
+                followed.into_iter().for_each(|answer| answer.give(Err(refusal_of(&failure))));
+                return true;
+            }
+        };
+        self.members.take(std::mem::take(&mut done.moved));
+        tell.send(Committed { done, followed, ..Committed::default() }).is_ok()
     }
 
-    fn work(&mut self, tasks: &mut Vec<Task>) {
+    /// Commits what was asked for and passes it on to be told. Says whether there is somebody to tell it.
+    fn work(&mut self, tasks: &mut Vec<Task>, tell: &SyncSender<Committed>) -> bool {
         let (mut petitions, mut hearings) = (Vec::new(), Vec::new());
+        let (mut errands, mut returns) = (Vec::new(), Vec::new());
         let (mut publishes, mut answers) = (Vec::new(), Vec::new());
+        let (mut notes, mut followed, mut follow) = (Vec::new(), Vec::new(), false);
         for task in tasks.drain(..) {
             match task {
                 Task::Rule(petition, hearing) => {
                     petitions.push(petition);
                     hearings.push(hearing);
                 }
+                Task::Run(errand, answer) => {
+                    errands.push(errand);
+                    returns.push(answer);
+                }
                 Task::Publish(publish, answer) => {
                     publishes.push(publish);
                     answers.push(answer);
                 }
-                Task::Follow => self.follow(),
+                Task::Note(note, answer) => notes.push((note, answer)),
+                Task::Follow => follow = true,
+                Task::FollowFor(answer) => {
+                    follow = true;
+                    followed.push(answer);
+                }
                 Task::Attend(is_here, answer) => {
                     let here = self.ledger.attend(&is_here);
                     answer.give(here.map_err(|failure| refusal_of(&failure)));
-                }
-                Task::FollowFor(answer) => {
-                    self.follow();
-                    answer.give(Ok(()));
                 }
                 Task::Expire(now) => self.expiry = Some(Expiry::new(now, self.durable_age)),
                 Task::Settle => {
@@ -179,40 +243,48 @@ impl Writer {
             }
         }
         if self.checkpointer.is_halted() {
-            return;
+            return true;
+        }
+        if follow && !self.follow(followed, tell) {
+            return false;
         }
         let now = (self.clock)();
-        let mut done = self.ledger.batch(now, &petitions, &publishes);
-        let positions = self.feed(std::mem::take(&mut done.rows));
-        let Done { rulings, outcomes, .. } = done;
-        for (hearing, ruling) in hearings.into_iter().zip(rulings) {
-            hearing.give(ruling.map(|decided| ruled(decided, &positions)));
-        }
-        for ((publish, answer), outcome) in publishes.into_iter().zip(answers).zip(outcomes) {
-            answer.give(receipt(&publish, outcome, &positions));
-        }
+        let asked = Asked { petitions: &petitions, errands: &errands, publishes: &publishes };
+        let mut done = self.ledger.batch_of(now, &asked);
+        // Before the log has the rows: whoever is no member any more is shown nothing that follows.
+        self.members.take(std::mem::take(&mut done.moved));
+        let committed =
+            Committed { done, petitions, hearings, returns, publishes, answers, followed: Vec::new() };
+        let told = tell.send(committed).is_ok();
+        self.note(notes);
         self.batches += 1;
         if self.expiry.is_some() && self.batches >= BATCHES_PER_SLICE {
             self.expire();
         }
+        told
     }
 
-    /// The rows are on the disk: the log takes them in.
-    fn feed(&mut self, rows: Vec<(AppId, Row)>) -> Positions {
-        let mut by_app: Vec<(AppId, Vec<Row>)> = Vec::new();
-        for (app, row) in rows {
-            match by_app.iter_mut().find(|(of, _)| *of == app) {
-                Some((_, rows)) => rows.push(row),
-                None => by_app.push((app, vec![row])),
+    /// Writes notes down, behind the commands that came with them, all of them in one transaction.
+    fn note(&mut self, notes: Vec<(Note, Answer<u64>)>) {
+        if notes.is_empty() {
+            return;
+        }
+        let written = self.ledger.tables.db.write(|db| {
+            let write = |(note, _): &(Note, _)| notes::write(db, note);
+            notes.iter().map(write).collect::<Result<Vec<_>, _>>()
+        });
+        let said = match written {
+            Ok(said) => said.into_iter().map(Ok).collect(),
+            Err(failure) => {
+                if !failure.is_outage() {
+                    tracing::error!(%failure, "notes of webhooks and calendars could not be written");
+                }
+                vec![Err(refusal_of(&failure)); notes.len()]
             }
+        };
+        for ((_, answer), said) in notes.into_iter().zip(said) {
+            answer.give(said);
         }
-        let mut positions = HashMap::new();
-        for (app, rows) in by_app {
-            let numbers: Vec<u64> = rows.iter().map(|row| row.row).collect();
-            let after = (self.feed)(app, rows);
-            positions.extend(numbers.into_iter().map(|row| (app, row)).zip(after));
-        }
-        Positions(positions)
     }
 
     /// One slice of expiry in a transaction of its own.
@@ -226,32 +298,4 @@ impl Writer {
             Err(failure) => tracing::warn!(%failure, "old rows could not be deleted"),
         }
     }
-}
-
-/// Where a reader stands after each new row.
-struct Positions(HashMap<(AppId, u64), Position>);
-
-impl Positions {
-    /// Of a row of an earlier commit only the ledger half is known any more.
-    fn after(&self, app: AppId, row: u64, check: u32) -> Position {
-        let known = self.0.get(&(app, row)).copied();
-        known.unwrap_or_else(|| Position::start(Epoch(0), ledger::end(row), check))
-    }
-}
-
-fn ruled(decided: Decided, positions: &Positions) -> Ruled {
-    let Decided { app, reply, row, check, repeated } = decided;
-    Ruled { reply, at: positions.after(app, row, check), repeated }
-}
-
-fn receipt(publish: &Publish, outcome: Outcome, positions: &Positions) -> Result<Receipt, Refusal> {
-    let (row, check, ids, repeated) = match outcome {
-        Outcome::New { row, check } => {
-            let ids = publish.drafts.iter().map(|draft| draft.event.id.clone()).collect();
-            (row, check, ids, false)
-        }
-        Outcome::Repeated { row, check, ids } => (row, check, ids, true),
-        Outcome::Refused(refusal) => return Err(refusal),
-    };
-    Ok(Receipt { ids, at: positions.after(publish.app, row, check), repeated })
 }

@@ -20,7 +20,8 @@ const OUTSIDE: [&str; 10] = [
 ];
 
 /// Every dependency of the pure crates. A new one needs a reason in docs/decisions.
-const CORE: [&str; 8] = ["bytes", "serde", "serde_json", "hmac", "sha2", "base64", "aes-siv", "jiff"];
+const CORE: [&str; 9] =
+    ["bytes", "serde", "serde_json", "hmac", "sha2", "base64", "aes-siv", "foldhash", "jiff"];
 const WIRE: [&str; 11] = [
     "deskbell-core",
     "bytes",
@@ -43,6 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "run",
         &[
+            "calendars",
             "app",
             "attendance",
             "bell",
@@ -57,27 +59,68 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "logging",
             "metrics",
             "open_files",
+            "outbound",
             "outbox",
             "selections",
             "shard",
             "store",
             "tls",
+            "webhooks",
         ],
     ),
     ("bench", &["open_files"]),
     // Where requests come in.
     ("door", &["app", "clock", "hub", "limiter", "shard", "tls"]),
-    ("http", &["app", "clock", "door", "hub", "identity", "ledger", "limiter", "shard", "store"]),
+    (
+        "http",
+        &[
+            "calendars",
+            "app",
+            "clock",
+            "door",
+            "hub",
+            "identity",
+            "ledger",
+            "limiter",
+            "post",
+            "shard",
+            "store",
+            "webhooks",
+        ],
+    ),
     // Where events go out. A shard knows neither the HTTP API nor the configuration.
-    ("shard", &["bell", "clock", "door", "hub", "identity", "ledger", "limiter", "selections", "store"]),
+    (
+        "shard",
+        &["bell", "clock", "door", "hub", "identity", "ledger", "limiter", "post", "selections", "store"],
+    ),
     // Where publishes cross over, and what every part can reach.
     ("selections", &["hub"]),
     ("ledger", &["app", "clock", "hub", "store"]),
     ("outbox", &["clock", "hub", "store"]),
-    ("hub", &["app", "attendance", "clock", "door", "limiter", "metrics", "selections", "shard", "store"]),
-    ("app", &["identity", "log"]),
+    ("post", &["app", "clock", "hub", "ledger", "store"]),
+    (
+        "hub",
+        &[
+            "calendars",
+            "app",
+            "attendance",
+            "clock",
+            "door",
+            "limiter",
+            "metrics",
+            "selections",
+            "shard",
+            "store",
+            "webhooks",
+        ],
+    ),
+    ("app", &["identity", "log", "store"]),
+    // What calls other people's servers.
+    ("webhooks", &["clock", "hub", "outbound", "store"]),
+    ("calendars", &["clock", "hub", "ledger", "outbound", "store"]),
+    ("outbound", &["tls"]),
     // Parts that know of few others. The store, the limiter, the clock and the options know of none.
-    ("identity", &["tls"]),
+    ("identity", &["outbound", "tls"]),
     ("log", &["bell"]),
     ("logging", &["config"]),
     ("metrics", &["clock"]),

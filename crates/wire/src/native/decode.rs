@@ -12,6 +12,7 @@ use super::fields::{Fields, bad_field, shown};
 use super::json;
 use super::reference::Reference;
 use crate::ledger::{self, Kind};
+use crate::post::frames;
 use deskbell_core::event::Data;
 use deskbell_core::ids::{ChannelName, EventId, EventName, Key, PublicId, ReservationId, WaitId};
 use deskbell_core::limits;
@@ -67,7 +68,7 @@ pub fn decode_within(text: &str, most: usize) -> Result<(Command, Reference), Re
 
 type Read = fn(&mut Fields<'_>) -> Result<Command, Refusal>;
 
-/// Every type with its fields beside `type` and `ref`.
+/// The types with their fields beside `type` and `ref`; those of inboxes and conversations stand with them.
 const TYPES: [(&str, &[&str], Read); 20] = [
     ("hello", &["token", "resume", "cursor", "channels"], hello),
     ("authenticate", &["token"], authenticate),
@@ -126,8 +127,9 @@ fn wait(fields: &mut Fields<'_>) -> Result<WaitId, Refusal> {
 
 fn command(fields: &mut Fields<'_>) -> Result<Command, Refusal> {
     let kind = need("type", fields.text("type")?)?;
-    let Some((kind, known, read)) = TYPES.iter().find(|(name, ..)| *name == kind) else {
-        let names = TYPES.map(|(name, ..)| name).join(", ");
+    let mut all = TYPES.iter().chain(&frames::TYPES);
+    let Some((kind, known, read)) = all.find(|(name, ..)| *name == kind) else {
+        let names = TYPES.iter().chain(&frames::TYPES).map(|(name, ..)| *name).collect::<Vec<_>>().join(", ");
         let message = format!("there is no type `{}`; the types are {names}", shown(&kind));
         return Err(Refusal::new(Code::UnknownType, message));
     };

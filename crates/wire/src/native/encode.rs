@@ -103,7 +103,7 @@ pub fn event_body(entry: &Entry, out: &mut Vec<u8>) {
     } else {
         out.extend_from_slice(br#","members":"#);
     }
-    data(&event.data, out);
+    event_data(&event.data, out);
 }
 
 /// Writes the end of a frame: where its reader stands now.
@@ -151,7 +151,8 @@ fn roster(members: &Presence, out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-fn data(data: &Data, out: &mut Vec<u8>) {
+/// Writes an event's data as one JSON value.
+pub fn event_data(data: &Data, out: &mut Vec<u8>) {
     match data.form {
         Form::Json | Form::Args => out.extend_from_slice(&data.bytes),
         Form::Text => json(&String::from_utf8_lossy(&data.bytes), out),

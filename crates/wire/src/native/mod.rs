@@ -12,5 +12,5 @@ pub mod reference;
 pub mod sse;
 
 pub use decode::{Rejected, decode, decode_within};
-pub use encode::{encode, event_body, finish};
+pub use encode::{encode, event_body, event_data, finish};
 pub use reference::Reference;

@@ -329,5 +329,13 @@ fn a_wrong_projection_is_named_with_its_line() {
         "deskbell.toml:7: projections: `from` uses a `{part}` that `channel` does not have; write the same in both",
     );
     let good = row("a.{id}", "user:{id}", "{\"at\":\"$event.at\"}");
-    assert_eq!(from_file(&good).unwrap().projections.len(), 1);
+    let expected = deskbell_core::projection::Text {
+        dialect: deskbell_core::projection::Dialect::Pusher,
+        channel: "a.{id}".to_owned(),
+        from: "user:{id}".to_owned(),
+        event: "booking.*".to_owned(),
+        name: "x".to_owned(),
+        data: serde_json::json!({"at": "$event.at"}),
+    };
+    assert_eq!(from_file(&good).unwrap().projections, [expected]);
 }

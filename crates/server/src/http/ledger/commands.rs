@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use deskbell_core::ids::{ReservationId, ResourceId, SourceName, WaitId};
 use deskbell_core::refusal::{Code, Refusal};
-use deskbell_core::reservation::{Act, Onlooker, ShownReply, Step};
+use deskbell_core::reservation::{Act, Onlooker, Plea, ShownReply, Step};
 use deskbell_wire::ledger::{self as forms, Kind, named};
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -18,7 +18,7 @@ use super::{TOKEN, actor};
 use crate::hub::Hub;
 use crate::ledger;
 
-type Answered = Result<Response, Problem>;
+pub type Answered = Result<Response, Problem>;
 
 #[derive(Serialize)]
 struct Ruled<'a> {
@@ -34,6 +34,11 @@ async fn plead(hub: &Arc<Hub>, asked: &Asked, kind: Kind) -> Answered {
         .map_err(|_| Refusal::new(Code::BadMessage, "the body is no text; send JSON in UTF-8"))?;
     let mut plea = forms::body(kind, text)?;
     plea.key = idempotency_key(&asked.headers)?;
+    plead_for(hub, asked, plea).await
+}
+
+/// Asks the ledger, and shows what it rules.
+pub async fn plead_for(hub: &Arc<Hub>, asked: &Asked, plea: Plea) -> Answered {
     // Somebody who is neither holder nor staff can only have been allowed a step because it serves there.
     let serves = matches!(plea.act, Act::Step { .. });
     let (app, actor) = (&hub.apps[asked.app], actor(hub, asked));

@@ -26,21 +26,21 @@ use crate::ledger;
 use crate::store::{Look, Sighting};
 
 /// Parameters that every route of a caller takes: a browser that cannot set headers sends its token so.
-const TOKEN: &str = "token";
+pub const TOKEN: &str = "token";
 
 /// Who asks here.
-fn actor(hub: &Hub, asked: &Asked) -> Actor {
+pub fn actor(hub: &Hub, asked: &Asked) -> Actor {
     ledger::actor(&hub.apps[asked.app], Arc::new(asked.identity.clone()), false)
 }
 
 /// Looks at the ledger and waits for what is seen.
-async fn look(hub: &Hub, app: usize, look: Look) -> Result<Sighting, Refusal> {
+pub async fn look(hub: &Hub, app: usize, look: Look) -> Result<Sighting, Refusal> {
     let (tell, told) = oneshot::channel();
     // Whoever asked may have gone; it is looked at for nobody then.
     hub.store.look(hub.apps[app].id, look, Box::new(move |seen| drop(tell.send(seen))));
     told.await.map_err(|_| stopped())?
 }
 
-fn stopped() -> Refusal {
+pub fn stopped() -> Refusal {
     Refusal::new(Code::Draining, "the server is stopping; try again in a moment")
 }

@@ -53,7 +53,9 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         log: Arc::new(AppLog::new(Log::new(Epoch(1), 0, 0, Classes::default()), Bells::default())),
         cursors: CursorKey::derive(b"stored", id),
         rules: ArcSwap::from_pointee(default_rules()),
+        members: crate::store::Members::default(),
         projections: ArcSwap::default(),
+        rows: Arc::new(tokio::sync::watch::Sender::new(0)),
         verifier: Verifier::new(identity::Settings::default()).unwrap(),
     }
 }
@@ -152,7 +154,7 @@ impl Drop for Server {
 
 /// A path with something in each of its parameters.
 fn filled(path: &str) -> String {
-    let mut target = path.replace("{session}", "1.2");
+    let mut target = path.replace("{session}", "1.2").replace("{number}", "1");
     for parameter in ["{channel}", "{user}", "{id}", "{source}"] {
         target = target.replace(parameter, "a");
     }

@@ -211,11 +211,16 @@ async fn a_stopping_server_takes_no_readers_and_says_so() {
     let server = Server::start();
     assert_eq!(server.visit("/readyz").await.status, 200);
     server.hub.draining.store(true, Ordering::Relaxed);
-    for target in ["/readyz", "/v1/poll?channels=public-a", "/v1/stream?channels=public-a"] {
+    for target in ["/readyz", "/v1/poll?channels=public-a"] {
         let answer = server.visit(target).await;
         answer.refused(503, "draining");
         assert_eq!(answer.header("retry-after"), "2", "{target}");
     }
+    // After any other status a browser's EventSource never comes again.
+    let answer = server.visit("/v1/stream?channels=public-a").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    assert!(answer.text.starts_with("retry: "), "{}", answer.text);
     assert_eq!(server.visit("/healthz").await.status, 200);
     // What a backend still sends is taken: the log is carried over to the next start.
     server.publish("public-a", 1).await;

@@ -17,6 +17,7 @@ use super::recount::recount;
 use super::{AGAIN, Decided, Ledger, Seeds};
 use crate::store::database::Database;
 use crate::store::failure::Failure;
+use crate::store::post::{self, Errand, Moved, Settled};
 use crate::store::ruling::{Petition, plainly};
 use crate::store::submission::Publish;
 use crate::store::tables::{Earlier, Head, NewRow, Outcome, Scope, Tables};
@@ -27,6 +28,8 @@ pub(super) enum Item<'a> {
     Due(AppId, Due),
     /// Somebody does.
     Petition(&'a Petition),
+    /// Somebody wants something of inboxes or conversations.
+    Errand(&'a Errand),
     /// A durable publish.
     Publish(&'a Publish),
     /// What those are owed who watch the app's slots.
@@ -38,6 +41,7 @@ pub(super) enum Fruit {
     Nothing,
     Row(Option<(AppId, Row)>),
     Ruling(Result<Decided, Box<Refused>>, Option<(AppId, Row)>),
+    Settled(Result<Settled, Refusal>, Option<(AppId, Row)>, Vec<Moved>),
     Outcome(Outcome, Option<(AppId, Row)>),
 }
 
@@ -68,6 +72,7 @@ impl Ledger {
                 let app = match item {
                     Item::Due(app, _) | Item::Owed(app) => *app,
                     Item::Petition(petition) => petition.app,
+                    Item::Errand(errand) => errand.app,
                     Item::Publish(publish) => {
                         fruits.push(take_publish(tables, publish)?);
                         continue;
@@ -80,12 +85,16 @@ impl Ledger {
                 fruits.push(match item {
                     Item::Due(_, due) => desk.due(due)?,
                     Item::Petition(petition) => desk.petition(petition)?,
+                    Item::Errand(errand) => desk.errand(errand)?,
                     Item::Publish(_) | Item::Owed(_) => desk.owed()?,
                 });
             }
             for book in books.values().filter(|book| !book.slice.unsaved().is_empty()) {
                 tables.save(book.app, &book.slice)?;
                 recount(&tables.db, book.app, now, &book.slice)?;
+            }
+            for book in books.values().filter(|book| !book.post.unsaved().is_empty()) {
+                post::save::save(&tables.db, book.app, book.post.unsaved())?;
             }
             Ok(fruits)
         });
@@ -113,6 +122,7 @@ fn apps(items: &[Item<'_>], books: &BTreeMap<AppId, Book>) -> Vec<AppId> {
         Item::Owed(app) => books.get(app).filter(|book| book.owes()).map(|book| book.app),
         Item::Due(app, _) => Some(*app),
         Item::Petition(petition) => Some(petition.app),
+        Item::Errand(errand) => Some(errand.app),
         Item::Publish(publish) => Some(publish.app),
     };
     items.iter().filter_map(app).collect::<BTreeSet<_>>().into_iter().collect()
@@ -137,12 +147,16 @@ fn foresee(
     }
     let heads = tables.heads.clone();
     for (app, head) in &heads {
-        books.entry(*app).or_insert_with(|| Book::empty(*app)).catch_up(&tables.db, head.row)?;
+        let book = books.entry(*app).or_insert_with(|| Book::empty(*app));
+        // Others delete what is too old of inboxes, and that is no row.
+        book.post = deskbell_core::post::Slice::default();
+        book.catch_up(&tables.db, head.row)?;
     }
     let keys = items.iter().filter_map(|item| match item {
         Item::Petition(petition) => petition.once.map(|once| (petition.app, once.key)),
+        Item::Errand(errand) => errand.once.map(|once| (errand.app, once.key)),
         Item::Publish(publish) => publish.once.map(|once| (publish.app, once.key)),
-        _ => None,
+        Item::Due(..) | Item::Owed(_) => None,
     });
     tables.foresee(&keys.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>())?;
     for _ in 0..limits::LEDGER_ASKS {
@@ -155,7 +169,7 @@ fn foresee(
                     due = Command::Due(wanted.clone());
                     (*app, &due)
                 }
-                Item::Publish(_) | Item::Owed(_) => continue,
+                Item::Errand(_) | Item::Publish(_) | Item::Owed(_) => continue,
             };
             let Some(book) = books.get(&app) else { continue };
             let position = heads.get(&app).map_or(0, |head| head.row) + 1;
@@ -208,11 +222,11 @@ fn take_publish(tables: &mut Tables, publish: &Publish) -> Result<Fruit, Failure
 }
 
 /// One decision: where it is made and written down.
-struct Desk<'a> {
-    tables: &'a mut Tables,
-    book: &'a mut Book,
-    now: Millis,
-    seed: [u8; 16],
+pub(super) struct Desk<'a> {
+    pub(super) tables: &'a mut Tables,
+    pub(super) book: &'a mut Book,
+    pub(super) now: Millis,
+    pub(super) seed: [u8; 16],
 }
 
 impl Desk<'_> {
@@ -393,6 +407,6 @@ fn decision(db: &Database, book: &mut Book, moment: Moment, command: &Command) -
     }
 }
 
-fn bytes<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
+pub(super) fn bytes<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
     serde_json::to_vec(value).map_err(|error| Failure::Damaged(format!("a row cannot be written ({error})")))
 }

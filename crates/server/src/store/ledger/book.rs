@@ -1,16 +1,18 @@
 //! What the loop knows of one app's ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deskbell_core::ids::{AppId, ReservationId, ResourceId};
 use deskbell_core::limits::{self, Millis, SECOND};
 use deskbell_core::log::Row;
+use deskbell_core::post;
 use deskbell_core::reservation::{Owed, Reservation, Slice, Span, State, Touched, next_due};
 
 use super::load;
 use super::timers::{Holds, Timers};
 use crate::store::database::Database;
 use crate::store::failure::Failure;
+use crate::store::post::{Moved, load as post_load};
 use crate::store::tables::Head;
 
 /// Things that a slice keeps from one batch to the next, about half a kilobyte each. Beyond it, it is
@@ -25,6 +27,8 @@ const UNTOLD: Millis = SECOND;
 pub(super) struct Book {
     pub(super) app: AppId,
     pub(super) slice: Slice,
+    /// The same of inboxes and conversations.
+    pub(super) post: post::Slice,
     pub(super) timers: Timers,
     pub(super) holds: Holds,
     pub(super) owed: Owed,
@@ -42,6 +46,8 @@ pub(super) struct Book {
     pub(super) told: u64,
     /// What others wrote and the log was not told of yet.
     pub(super) news: Vec<Row>,
+    /// Memberships that others began or ended and nobody was told of yet.
+    pub(super) moved: Vec<Moved>,
     /// Usage that others changed and are to tell, since when, and where. If they do not, this process does.
     elsewhere: BTreeMap<ResourceId, (Millis, Span)>,
 }
@@ -52,6 +58,7 @@ impl Book {
         Self {
             app,
             slice: Slice::default(),
+            post: post::Slice::default(),
             timers: Timers::default(),
             holds: Holds::default(),
             owed: Owed::default(),
@@ -62,6 +69,7 @@ impl Book {
             seen: 0,
             told: 0,
             news: Vec::new(),
+            moved: Vec::new(),
             elsewhere: BTreeMap::new(),
         }
     }
@@ -113,11 +121,13 @@ impl Book {
             know(&mut self.timers, &mut self.holds, &reservation);
         }
         self.slice = Slice::default();
+        let mut changed = BTreeSet::new();
         for told in load::rows_between(db, self.app, self.told, head)? {
             for draft in &told.row.drafts {
                 if let Some(resource) = draft.event.channel.as_str().strip_prefix("slots:") {
                     self.elsewhere.retain(|id, _| id.as_str() != resource);
                 }
+                changed.extend(post_load::membership_told(&draft.event));
             }
             for (resource, span) in told.touched {
                 let owed = self.elsewhere.entry(resource).or_insert((told.at, span));
@@ -125,6 +135,9 @@ impl Book {
             }
             self.told = told.row.row;
             self.news.push(told.row);
+        }
+        for (conversation, user) in changed {
+            self.moved.push((self.app, post_load::membership(db, self.app, conversation, user)?));
         }
         self.seen = head;
         Ok(())
@@ -154,12 +167,14 @@ impl Book {
         } else {
             self.slice.saved();
         }
+        self.post.saved();
     }
 
     /// The batch is not on the disk: what was decided did not happen. The next row that is tells what is owed,
     /// because after a crash only the last moments before the head are looked through for it.
     pub(super) fn failed(&mut self, now: Millis) {
         self.slice = Slice::default();
+        self.post = post::Slice::default();
         self.owed.add_untold(std::mem::take(&mut self.telling));
         self.tell_at = now.saturating_add(limits::SLOTS_JOIN);
     }

@@ -4,6 +4,7 @@
 //! | part | what |
 //! |---|---|
 //! | `batch` | what a commit consists of, in which order, and what becomes of each part |
+//! | `errand` | the part of it that is about inboxes and conversations |
 //! | `book` | what the loop knows of one app between two batches |
 //! | `timers` | when something happens by itself, and who holds what |
 //! | `load` | parts of the ledger from the tables; the difference goes back through [`Tables::save`] |
@@ -15,6 +16,7 @@
 
 mod batch;
 mod book;
+mod errand;
 pub(super) mod load;
 mod recount;
 pub(super) mod rows;
@@ -26,6 +28,7 @@ use std::fs::File;
 use deskbell_core::ids::{AppId, Principal, ReservationId};
 use deskbell_core::limits::{Millis, SECOND};
 use deskbell_core::log::Row;
+use deskbell_core::refusal::Refusal;
 use deskbell_core::reservation::{Due, Refused, Reply};
 
 use super::database::Database;
@@ -34,6 +37,7 @@ use super::failure::Failure;
 use super::index::{BEHIND, CHUNK};
 use super::look::look;
 use super::page::{LedgerPage, LedgerRead, page};
+use super::post::{Errand, Moved, Settled};
 use super::postgres::{attend, lock};
 use super::ruling::{Look, Petition, Sighting, plainly};
 use super::submission::{Publish, refusal_of};
@@ -87,10 +91,25 @@ pub struct Ledger {
 pub struct Done {
     /// Of each command, in order.
     pub rulings: Vec<Result<Decided, Box<Refused>>>,
+    /// Of each command about inboxes and conversations, in order.
+    pub settled: Vec<Result<Settled, Refusal>>,
     /// Of each publish, in order.
     pub outcomes: Vec<Outcome>,
     /// New rows, in the order of their positions.
     pub rows: Vec<(AppId, Row)>,
+    /// Memberships that have begun and ended, in this order.
+    pub moved: Vec<Moved>,
+}
+
+/// What a batch decides and commits beside what the clock wants.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// Commands about resources and reservations.
+    pub petitions: &'a [Petition],
+    /// Commands about inboxes and conversations.
+    pub errands: &'a [Errand],
+    /// Durable publishes.
+    pub publishes: &'a [Publish],
 }
 
 /// A command was decided.
@@ -130,27 +149,38 @@ impl Ledger {
         self.lock = Some(lock);
     }
 
+    /// A batch without anything for inboxes and conversations.
+    pub fn batch(&mut self, now: Millis, petitions: &[Petition], publishes: &[Publish]) -> Done {
+        self.batch_of(now, &Asked { petitions, errands: &[], publishes })
+    }
+
     /// Decides and commits: first what the clock wants, then the commands, then the publishes, then
     /// what is owed to those who watch slots. If the commit fails, each of them is tried alone, and
     /// what still fails is refused.
-    pub fn batch(&mut self, now: Millis, petitions: &[Petition], publishes: &[Publish]) -> Done {
+    pub fn batch_of(&mut self, now: Millis, asked: &Asked<'_>) -> Done {
+        let Asked { petitions, errands, publishes } = *asked;
         self.time = self.time.max(self.time_at(now));
         let apps = petitions.iter().map(|petition| petition.app);
+        let apps = apps.chain(errands.iter().map(|errand| errand.app));
         for app in apps.chain(publishes.iter().map(|publish| publish.app)) {
             self.books.entry(app).or_insert_with(|| Book::empty(app));
         }
         let mut done = Done::default();
         self.index_beyond(BEHIND);
         self.restart(&mut done);
-        let mut items = Vec::with_capacity(petitions.len() + publishes.len() + self.books.len());
+        let all = petitions.len() + errands.len() + publishes.len();
+        let mut items = Vec::with_capacity(all + self.books.len());
         for (app, book) in &mut self.books {
             let due = book.timers.take_due(self.time, DUE);
             items.extend(due.into_iter().map(|id| Item::Due(*app, Due::Reservation(id))));
         }
         items.extend(petitions.iter().map(Item::Petition));
+        items.extend(errands.iter().map(Item::Errand));
         items.extend(publishes.iter().map(Item::Publish));
-        items.extend(self.books.keys().copied().map(Item::Owed));
+        let is_owed = |book: &&Book| book.owed.next().is_some_and(|at| at <= self.time);
+        items.extend(self.books.values().filter(is_owed).map(|book| Item::Owed(book.app)));
         self.run(&items, &mut done);
+        self.move_news(&mut done);
         self.tell_news(&mut done);
         done
     }
@@ -174,6 +204,7 @@ impl Ledger {
             self.books.entry(app).or_insert_with(|| Book::empty(app)).catch_up(db, head)?;
         }
         self.tables.marks.clear();
+        self.move_news(&mut done);
         self.tell_news(&mut done);
         Ok(done)
     }
@@ -196,6 +227,11 @@ impl Ledger {
         let rows = load::rows_between(&self.tables.db, app, row, book.seen)?;
         book.news.extend(rows.into_iter().map(|told| told.row));
         Ok(())
+    }
+
+    /// Memberships that others changed go before those that this process changed knowing of them.
+    fn move_news(&mut self, done: &mut Done) {
+        self.books.values_mut().for_each(|book| done.moved.append(&mut book.moved));
     }
 
     /// Rows of others go before those of this batch, which come behind them in the order of positions.
@@ -258,6 +294,9 @@ impl Ledger {
                 book.slice.forget(&id);
             }
         }
+        if expiry.take_post() {
+            self.books.values_mut().for_each(|book| book.post = deskbell_core::post::Slice::default());
+        }
         Ok(more)
     }
 
@@ -308,6 +347,7 @@ impl Ledger {
         match self.commit(items) {
             Ok(fruits) => {
                 self.failing = false;
+                self.move_news(done);
                 fruits.into_iter().for_each(|fruit| done.take(fruit));
             }
             Err(failure) => {
@@ -332,6 +372,7 @@ impl Ledger {
         let again = self.time.saturating_add(AGAIN);
         match item {
             Item::Petition(_) => done.rulings.push(Err(plainly(refusal_of(failure)))),
+            Item::Errand(_) => done.settled.push(Err(refusal_of(failure))),
             Item::Publish(_) => done.outcomes.push(Outcome::Refused(refusal_of(failure))),
             Item::Due(app, Due::Restarted(id)) => {
                 if let Some(book) = self.books.get_mut(app) {
@@ -363,6 +404,11 @@ impl Done {
             Fruit::Row(row) => row,
             Fruit::Ruling(ruling, row) => {
                 self.rulings.push(ruling);
+                row
+            }
+            Fruit::Settled(settled, row, moved) => {
+                self.settled.push(settled);
+                self.moved.extend(moved);
                 row
             }
             Fruit::Outcome(outcome, row) => {

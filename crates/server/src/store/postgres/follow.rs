@@ -28,7 +28,7 @@ pub(in crate::store) struct Follower {
 }
 
 /// Whether the writer was asked to look and has not begun to. One asking is enough.
-pub(in crate::store) type Asked = Arc<AtomicBool>;
+pub(in crate::store) type Woken = Arc<AtomicBool>;
 
 impl Follower {
     /// Begins to listen. `process` is the name under which this process tells of its own commits.
@@ -36,7 +36,7 @@ impl Follower {
         place: Place,
         process: String,
         writer: Arc<Lane<Task>>,
-        asked: Asked,
+        woken: Woken,
     ) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Failure::Thread)?;
@@ -45,9 +45,9 @@ impl Follower {
         let thread = std::thread::Builder::new().name("deskbell-follower".to_owned()).spawn(move || {
             let ask = || {
                 // A full lane means a busy writer, and a busy writer looks anyway.
-                if !asked.swap(true, Ordering::Relaxed) && writer.offer(Side::First, Task::Follow, 0).is_err()
+                if !woken.swap(true, Ordering::Relaxed) && writer.offer(Side::First, Task::Follow, 0).is_err()
                 {
-                    asked.store(false, Ordering::Relaxed);
+                    woken.store(false, Ordering::Relaxed);
                 }
             };
             runtime.block_on(async {

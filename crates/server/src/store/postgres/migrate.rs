@@ -32,7 +32,7 @@ enum Cell {
 }
 
 /// Every table with its columns; `i` is a number, `t` a text, `b` bytes.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 22] = [
     ("installation", "one:i secret:b app:i app_key:t app_secret:t clean:i"),
     ("apps", "app:i floor:i keys_floor:i forgotten:i claims_floor:i indexed:i"),
     ("changes", "app:i position:i at:i key_hash:b reply:b events:b touched:b"),
@@ -47,6 +47,14 @@ const TABLES: [(&str, &str); 14] = [
     ("waits", "app:i id:t principal:t state:i joined:i version:i body:t"),
     ("waiting", "app:i resource:t joined:i wait:t"),
     ("strikes", "app:i principal:t resource:t at:i body:t"),
+    ("inboxes", "app:i owner:t oldest:i body:t"),
+    ("notifications", "app:i owner:t number:i at:i topic:t read:i body:t"),
+    ("conversations", "app:i id:t created:i last_at:i newest:i gone_up_to:i oldest:i body:t"),
+    ("members", "app:i conversation:t member:t body:t"),
+    ("messages", "app:i conversation:t number:i at:i body:t"),
+    ("endpoints", "app:i name:t body:t"),
+    ("letters", "app:i endpoint:t coordinate:i id:t kind:t lane:t body:b died:i attempts:i why:t due:i"),
+    ("links", "app:i subject:t generation:i"),
 ];
 
 /// Moves everything, and says how many rows each table has. The file stays as it is.

@@ -10,8 +10,12 @@ use super::halt::checkpoint;
 use crate::store::failure::Failure;
 
 /// Every step forward, with the version that the file has after it.
-const MIGRATIONS: [(i64, &str); 2] =
-    [(1, include_str!("schema/0001.sql")), (2, include_str!("schema/0002.sql"))];
+const MIGRATIONS: [(i64, &str); 4] = [
+    (1, include_str!("schema/0001.sql")),
+    (2, include_str!("schema/0002.sql")),
+    (3, include_str!("schema/0003.sql")),
+    (4, include_str!("schema/0004.sql")),
+];
 
 /// The version that this program reads and writes.
 const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
@@ -20,7 +24,7 @@ const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 /// the control connection, write at all, so reaching this means that something hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Statements that one connection keeps prepared; the writer's has the most, about fifty.
+/// Statements that one connection keeps prepared; the writer's has the most, about seventy.
 const STATEMENTS: usize = 96;
 
 /// Where the database stands: a file, on the system's own disk or on one that SQLite knows by name.

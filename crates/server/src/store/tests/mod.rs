@@ -11,6 +11,8 @@ mod full;
 mod keeping;
 mod kill;
 mod killed;
+mod notes;
+mod post;
 #[path = "../../../tests/suite/harness/postgres.rs"]
 #[allow(dead_code)] // The outside tests use the rest of it.
 pub(super) mod postgres;

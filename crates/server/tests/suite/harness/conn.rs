@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::{ClientConfig, ClientConnection};
 
 use super::http::{Answer, split};
-use super::{DEADLINE, Server};
+use super::{DEADLINE, Sees, Server};
 
 /// One connection.
 pub struct Conn {
@@ -73,7 +73,7 @@ impl Conn {
         let mut head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n");
         headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         self.send(head + "\r\n");
-        self.answer()
+        self.checked(path, headers)
     }
 
     /// Sends a request with a JSON body, and gives its answer.
@@ -82,7 +82,14 @@ impl Conn {
             format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
         headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         self.send(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()));
-        self.answer()
+        self.checked(path, headers)
+    }
+
+    /// The answer to a request with these credentials, which tells of nobody else.
+    fn checked(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let answer = self.answer();
+        Sees::of(path, headers).check(&answer.text());
+        answer
     }
 
     /// The next whole answer.

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
 
-use super::{DEADLINE, SECRET, Server};
+use super::{DEADLINE, SECRET, Sees, Server};
 
 /// An HTTP answer.
 #[derive(Debug, Clone)]
@@ -83,7 +83,10 @@ pub fn try_request(
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     if let Some(body) = body {
-        head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            head.push_str("Content-Type: application/json\r\n");
+        }
+        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes()).ok()?;
@@ -92,7 +95,12 @@ pub fn try_request(
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes);
     // The answer to a HEAD says how long a body would be.
-    parse(&bytes).filter(|answer| method == "HEAD" || answer.is_whole())
+    let answer = parse(&bytes).filter(|answer| method == "HEAD" || answer.is_whole())?;
+    // The description has people of its own, who are nobody's.
+    if path != "/openapi.json" {
+        Sees::of(path, headers).check(&answer.text());
+    }
+    Some(answer)
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {

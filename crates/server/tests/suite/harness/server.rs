@@ -206,11 +206,15 @@ impl Server {
         self.restarted()
     }
 
-    /// What does not fit together in the data file.
+    /// The shared database that it works on, if it does.
+    pub fn shared(&self) -> Option<Shared> {
+        self.start.env.iter().find(|(name, _)| name == LEDGER).map(|(_, url)| Shared(url.clone()))
+    }
+
+    /// What does not fit together in its ledger.
     pub fn problems(&self) -> Vec<String> {
-        let shared = self.start.env.iter().find(|(name, _)| name == LEDGER);
-        let verdict = match shared {
-            Some((_, url)) => inspect_shared(&Shared(url.clone())),
+        let verdict = match self.shared() {
+            Some(shared) => inspect_shared(&shared),
             None => inspect(&self.data),
         };
         verdict.unwrap().problems

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 
 use serde_json::Value;
 
-use super::{Conn, Server};
+use super::{Conn, Sees, Server};
 
 /// One dispatched event.
 #[derive(Debug, Clone)]
@@ -22,6 +22,7 @@ pub struct Sse {
     pub last_id: String,
     /// The status line.
     pub status: u16,
+    sees: Sees,
 }
 
 impl Sse {
@@ -49,7 +50,8 @@ impl Sse {
             bytes.read_line(&mut line).unwrap();
         }
         let lines = BufReader::new(Body { bytes, is_chunked, left: 0 });
-        Self { lines, last_id: last_id.unwrap_or_default().to_owned(), status }
+        let sees = Sees::of(path, headers);
+        Self { lines, last_id: last_id.unwrap_or_default().to_owned(), status, sees }
     }
 
     /// The next dispatched event, or nothing at the stream's end.
@@ -67,7 +69,10 @@ impl Sse {
             let line = line.trim_end_matches(['\r', '\n']);
             match line.split_once(": ").unwrap_or((line, "")) {
                 ("id", id) => id.clone_into(&mut self.last_id),
-                ("data", text) => data.push(text.to_owned()),
+                ("data", text) => {
+                    self.sees.check(text);
+                    data.push(text.to_owned());
+                }
                 ("", "") if !data.is_empty() => {
                     let data = serde_json::from_str(&data.join("\n")).unwrap();
                     return Some(SseEvent { data, id: self.last_id.clone() });

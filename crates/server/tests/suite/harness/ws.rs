@@ -9,7 +9,7 @@ use deskbell_wire::websocket::encode::masked_frame_into;
 use deskbell_wire::websocket::{Decoder, Item, Limits, Opcode, Role, handshake};
 use serde_json::{Value, json};
 
-use super::{Conn, DEADLINE, Server};
+use super::{Conn, DEADLINE, SECRET, Sees, Server};
 
 const LIMITS: Limits = Limits { max_frame: 32 * 1024 * 1024, max_message: 32 * 1024 * 1024 };
 
@@ -37,6 +37,7 @@ pub struct Ws {
     pub mute: bool,
     /// The headers of the 101 answer.
     pub greeting: String,
+    sees: Sees,
 }
 
 impl Ws {
@@ -76,6 +77,7 @@ impl Ws {
             cursor: String::new(),
             mute: false,
             greeting,
+            sees: Sees::of(path, headers),
         };
         let mut first = bytes[rest..].to_vec();
         ws.take(&mut first);
@@ -85,14 +87,24 @@ impl Ws {
 
     /// Comes back from a place, with the session's key if there is one.
     pub fn back(server: &Server, resume: Option<&str>, cursor: &str, channels: &[&str]) -> Self {
-        let mut ws = server.ws();
+        server.ws().hello(resume, cursor, channels)
+    }
+
+    /// Comes back with the secret.
+    pub fn backend_back(server: &Server, cursor: &str, channels: &[&str]) -> Self {
+        let bearer = format!("Bearer {SECRET}");
+        let ws = Self::open_with(server, "/v1/ws", &[("Authorization", &bearer)]).unwrap();
+        ws.hello(None, cursor, channels)
+    }
+
+    fn hello(mut self, resume: Option<&str>, cursor: &str, channels: &[&str]) -> Self {
         let mut hello = json!({"type": "hello", "cursor": cursor, "channels": channels});
         if let Some(resume) = resume {
             hello["resume"] = json!(resume);
         }
-        ws.send(&hello);
-        ws.welcome = ws.expect("welcome");
-        ws
+        self.send(&hello);
+        self.welcome = self.expect("welcome");
+        self
     }
 
     /// The key of the session.
@@ -119,6 +131,10 @@ impl Ws {
 
     /// Sends any text.
     pub fn send_text(&mut self, text: &str) {
+        let said: Value = serde_json::from_str(text).unwrap_or_default();
+        if let Some(token) = said["token"].as_str() {
+            self.sees = Sees::of_token(token);
+        }
         let mut frame = Vec::new();
         masked_frame_into(&mut frame, Opcode::Text, text.as_bytes(), [1, 2, 3, 4]);
         self.send_bytes(&frame);
@@ -272,7 +288,10 @@ impl Ws {
         let mut feed = self.decoder.feed(bytes, LIMITS);
         while let Some(item) = feed.next_item().unwrap() {
             match item {
-                Item::Text(text) => self.inbox.push_back(serde_json::from_str(text).unwrap()),
+                Item::Text(text) => {
+                    self.sees.check(text);
+                    self.inbox.push_back(serde_json::from_str(text).unwrap());
+                }
                 Item::Ping(payload) => masked_frame_into(&mut pongs, Opcode::Pong, payload, [1, 2, 3, 4]),
                 Item::Close { code, reason } => {
                     self.closed = Some(Closed { code, reason: reason.to_owned() });

@@ -1,6 +1,7 @@
 //! The acceptance list of the ledger, each line from outside.
 
 use std::sync::Barrier;
+use std::time::Instant;
 
 use super::*;
 
@@ -41,6 +42,40 @@ fn of_a_thousand_simultaneous_holds_on_one_slot_one_wins() {
         assert_eq!(lost["conflicts"].as_array().unwrap().len(), 1, "{lost}");
         assert_eq!(&lost["conflicts"][0]["free_at_earliest"], until, "{lost}");
     }
+    world.finish();
+}
+
+#[test]
+fn of_holds_that_are_all_under_way_at_once_one_wins() {
+    let world = World::start(
+        "[limit]\nrate_per_address = 0\nconnections_per_address = 0\nconnect_rate_per_address = 0\n",
+    );
+    world.resource("dr-7", json!({}));
+    let clients = count(200, 1_000);
+    let mut conns: Vec<Conn> = (0..clients).map(|_| Conn::open(&world.server)).collect();
+    let begun = Instant::now();
+    // Nobody waits for anybody: all are sent before the first answer is read.
+    for (n, conn) in conns.iter_mut().enumerate() {
+        let body = wish(&format!("v{n}"), claim("dr-7", 600, 660)).to_string();
+        conn.send(format!(
+            "POST /v1/holds HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+    }
+    let answers: Vec<Answer> = conns.iter_mut().map(Conn::answer).collect();
+    println!("measured: {clients} holds on one slot were answered after {} ms", begun.elapsed().as_millis());
+    let mut won: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 200).collect();
+    let winner = won.pop().expect("one wins").json()["reservation"].clone();
+    assert!(won.is_empty(), "{won:?}");
+    for lost in answers.iter().filter(|answer| answer.status != 200) {
+        let said = refused(lost, 409, "conflict");
+        assert_eq!(said["conflicts"][0]["free_at_earliest"], winner["expires_at"]);
+    }
+    // What was answered is what there is.
+    let listed = world.server.api("GET", "/v1/holds?resource=dr-7", None).json();
+    assert_eq!(listed["reservations"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed["reservations"][0]["id"], winner["id"]);
     world.finish();
 }
 
@@ -130,7 +165,7 @@ fn a_late_confirmation_books_nothing_unless_the_time_is_still_free() {
         Ws::open_with(&world.server, "/v1/ws", &[("Authorization", &format!("Bearer {SECRET}"))]).unwrap();
     staff.subscribe("staff:1001");
     let short = |who: &str, resource: &str| {
-        let mut wish = world.wish(who, claim(resource, 600, 660));
+        let mut wish = wish(who, claim(resource, 600, 660));
         wish["ttl_ms"] = json!(1_000);
         world.step("holds", &wish).json()["reservation"].clone()
     };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{HOUR, MINUTE, World};
+use super::{HOUR, MINUTE, World, wish};
 use crate::harness::*;
 use crate::json;
 
@@ -44,13 +44,13 @@ fn the_provider_approves_what_it_serves_and_sees_nothing_else() {
     world.resource("dr-8", json!({"provider": "other", "policy": {"approval": true}}));
     let start = super::day();
     let asked = |resource: &str| {
-        let wish = world.wish("ann", json!([{"resource": resource, "start": start, "end": start + HOUR}]));
+        let wish = wish("ann", json!([{"resource": resource, "start": start, "end": start + HOUR}]));
         let answer = world.server.api("POST", "/v1/bookings", Some(&wish));
         assert_eq!((answer.status, &answer.json()["reservation"]["state"]), (200, &json!("pending")));
         answer.json()["reservation"]["id"].as_str().unwrap().to_owned()
     };
     let (mine, foreign) = (asked("dr-7"), asked("dr-8"));
-    let doctor = bearer(&user("doc"));
+    let doctor = bearer(&token(&json!({"sub": "doc", "roles": [SERVES]})));
     let as_doctor = |method: &str, path: &str| {
         request(
             &world.server,
@@ -80,7 +80,7 @@ fn a_reminder_and_a_missing_link_are_told_at_their_time() {
     let now = world.server.api("GET", "/v1/holds", None).json()["now"].as_u64().unwrap();
     // The reminder is due a second after the booking.
     let start = now + 60 * MINUTE + 1_500;
-    let wish = world.wish("ann", json!([{"resource": "dr-7", "start": start, "end": start + HOUR}]));
+    let wish = wish("ann", json!([{"resource": "dr-7", "start": start, "end": start + HOUR}]));
     let booked = world.server.api("POST", "/v1/bookings", Some(&wish));
     assert_eq!(booked.status, 200, "{}", booked.text());
     let mut names: Vec<String> =

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 
 /// Every route of the ledger: method, path.
-fn routes(server: &Server) -> Vec<(String, String)> {
+pub(super) fn routes(server: &Server) -> Vec<(String, String)> {
     let api = get(server, "/openapi.json").json();
     let mut found = Vec::new();
     for (path, methods) in api["paths"].as_object().unwrap() {
@@ -250,13 +250,13 @@ fn a_retry_gets_its_first_answer_and_a_used_key_opens_nothing_else() {
         let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", key)];
         request(&world.server, "POST", path, &headers, Some(&body.to_string()))
     };
-    let wish = world.wish("anna", claim("dr-7", 600, 660));
-    let first = with_key("k-1", "/v1/holds", &wish).json();
-    let again = with_key("k-1", "/v1/holds", &wish).json();
+    let asked = wish("anna", claim("dr-7", 600, 660));
+    let first = with_key("k-1", "/v1/holds", &asked).json();
+    let again = with_key("k-1", "/v1/holds", &asked).json();
     for member in ["id", "fence", "expires_at", "version"] {
         assert_eq!(first["reservation"][member], again["reservation"][member], "{again}");
     }
-    let other = world.wish("anna", claim("dr-7", 700, 760));
+    let other = wish("anna", claim("dr-7", 700, 760));
     refused(&with_key("k-1", "/v1/holds", &other), 409, "key_reused");
     // The same key on another kind of route is another key.
     let (id, fence) = (&first["reservation"]["id"], &first["reservation"]["fence"]);
@@ -264,7 +264,7 @@ fn a_retry_gets_its_first_answer_and_a_used_key_opens_nothing_else() {
     assert_eq!(with_key("k-1", &confirm, &json!({"fence": fence})).status, 200);
     refused(&with_key("k-1", &confirm, &json!({"fence": fence, "external_ref": "7"})), 409, "key_reused");
     // What was refused keeps no key: the time becomes free, and the retry holds it.
-    let late = world.wish("bert", claim("dr-7", 630, 690));
+    let late = wish("bert", claim("dr-7", 630, 690));
     refused(&with_key("k-2", "/v1/holds", &late), 409, "conflict");
     assert_eq!(world.step(&format!("bookings/{}/cancel", id.as_str().unwrap()), &json!({})).status, 200);
     assert_eq!(with_key("k-2", "/v1/holds", &late).status, 200);

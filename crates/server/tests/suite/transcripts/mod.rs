@@ -64,6 +64,16 @@ fn holds_are_as_documented() {
 }
 
 #[test]
+fn notifications_are_as_documented() {
+    play("docs/notifications.md", 5);
+}
+
+#[test]
+fn calendars_are_as_documented() {
+    play("docs/calendars.md", 2);
+}
+
+#[test]
 fn the_api_is_as_documented() {
     play("docs/api.md", 4);
 }

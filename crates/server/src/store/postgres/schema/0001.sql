@@ -154,6 +154,93 @@ CREATE TABLE strikes (
     PRIMARY KEY (app, principal, resource)
 );
 
+-- Inboxes and conversations.
+CREATE TABLE inboxes (
+    app    bigint NOT NULL,
+    owner  text COLLATE "C" NOT NULL,
+    oldest bigint,
+    body   text NOT NULL,
+    PRIMARY KEY (app, owner)
+);
+
+CREATE INDEX inboxes_oldest ON inboxes (app, oldest) WHERE oldest IS NOT NULL;
+
+CREATE TABLE notifications (
+    app    bigint NOT NULL,
+    owner  text COLLATE "C" NOT NULL,
+    number bigint NOT NULL,
+    at     bigint NOT NULL,
+    topic  text COLLATE "C" NOT NULL,
+    read   bigint NOT NULL,
+    body   text NOT NULL,
+    PRIMARY KEY (app, owner, number)
+);
+
+CREATE TABLE conversations (
+    app        bigint NOT NULL,
+    id         text COLLATE "C" NOT NULL,
+    created    bigint NOT NULL,
+    last_at    bigint NOT NULL,
+    newest     bigint NOT NULL,
+    gone_up_to bigint NOT NULL,
+    oldest     bigint,
+    body       text NOT NULL,
+    PRIMARY KEY (app, id)
+);
+
+CREATE INDEX conversations_oldest ON conversations (app, oldest) WHERE oldest IS NOT NULL;
+
+CREATE TABLE members (
+    app          bigint NOT NULL,
+    conversation text COLLATE "C" NOT NULL,
+    member       text COLLATE "C" NOT NULL,
+    body         text NOT NULL,
+    PRIMARY KEY (app, conversation, member)
+);
+
+CREATE INDEX members_member ON members (app, member);
+
+CREATE TABLE messages (
+    app          bigint NOT NULL,
+    conversation text COLLATE "C" NOT NULL,
+    number       bigint NOT NULL,
+    at           bigint NOT NULL,
+    body         text NOT NULL,
+    PRIMARY KEY (app, conversation, number)
+);
+
+-- What webhooks and calendars keep beside the ledger.
+CREATE TABLE endpoints (
+    app  bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    body text NOT NULL,
+    PRIMARY KEY (app, name)
+);
+
+CREATE TABLE letters (
+    app        bigint NOT NULL,
+    endpoint   text COLLATE "C" NOT NULL,
+    coordinate bigint NOT NULL,
+    id         text   NOT NULL,
+    kind       text   NOT NULL,
+    lane       text   NOT NULL,
+    body       bytea  NOT NULL,
+    died       bigint NOT NULL,
+    attempts   bigint NOT NULL,
+    why        text   NOT NULL,
+    due        bigint NOT NULL,
+    PRIMARY KEY (app, endpoint, coordinate)
+);
+
+CREATE INDEX letters_due ON letters (app, endpoint, coordinate) WHERE due = 1;
+
+CREATE TABLE links (
+    app        bigint NOT NULL,
+    subject    text COLLATE "C" NOT NULL,
+    generation bigint NOT NULL,
+    PRIMARY KEY (app, subject)
+);
+
 -- Which principals with holds are connected where: a lease of each process, in the database's time.
 CREATE TABLE attendance (
     app       bigint NOT NULL,

@@ -1,0 +1,94 @@
+//! Makes from the settings what calls other people's servers: webhooks and calendars.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use deskbell_core::ids::ResourceId;
+use deskbell_core::limits;
+use deskbell_core::pattern::Pattern;
+use deskbell_core::webhook::{Terms, Wants};
+use deskbell_wire::webhook::Secret;
+
+use super::StartError;
+use crate::app::App;
+use crate::calendars::{self, Calendars, Feed};
+use crate::config::{CalendarSettings, Settings, WebhookSettings};
+use crate::outbound::{Address, BadAddress};
+use crate::webhooks::{Hook, Webhooks};
+
+/// Every endpoint of the configuration.
+pub fn webhooks(settings: &Settings, apps: &[App]) -> Result<Webhooks, StartError> {
+    let hooks = settings.webhooks.iter().map(|wish| hook(wish, apps)).collect::<Result<_, _>>()?;
+    Ok(Webhooks::new(hooks))
+}
+
+fn hook(wish: &WebhookSettings, apps: &[App]) -> Result<Hook, StartError> {
+    let wrong = |why: &str| StartError(format!("webhooks: {} {why}", wish.name));
+    let app = app(wish.app, apps).map_err(|why| wrong(&why))?;
+    let secret = |secret: &Option<crate::config::Secret>| {
+        let parsed = secret.as_ref().map(|secret| Secret::parse(secret.expose()));
+        parsed.transpose().map_err(|why| wrong(&format!("has a bad secret: {why}")))
+    };
+    let patterns = |texts: &[String]| {
+        let parsed = texts.iter().map(|text| Pattern::parse(text));
+        parsed.collect::<Result<Vec<_>, _>>().map_err(|bad| wrong(&bad.to_string()))
+    };
+    Ok(Hook {
+        name: wish.name.clone(),
+        app,
+        address: address(&wish.url, wish.ca_file.as_ref()).map_err(|why| wrong(&why))?,
+        secret: secret(&wish.secret)?,
+        previous: secret(&wish.previous_secret)?,
+        wants: Wants { channels: patterns(&wish.channels)?, events: patterns(&wish.events)? },
+        terms: Terms {
+            concurrency: wish.concurrency,
+            window: limits::WEBHOOK_WINDOW,
+            first_wait: wish.first_wait_ms,
+            longest_wait: wish.longest_wait_ms,
+            patience: wish.patience_ms,
+        },
+        timeout: Duration::from_millis(wish.timeout_ms),
+    })
+}
+
+/// Every calendar of the configuration.
+pub fn calendars(settings: &Settings, apps: &[App]) -> Result<Calendars, StartError> {
+    let feeds = settings.calendars.iter().map(|wish| feed(wish, apps)).collect::<Result<_, _>>()?;
+    Ok(Calendars::new(feeds))
+}
+
+fn feed(wish: &CalendarSettings, apps: &[App]) -> Result<Feed, StartError> {
+    let wrong = |why: &str| StartError(format!("calendars: {} of {} {why}", wish.source, wish.resource));
+    let resource = ResourceId::parse(&wish.resource).map_err(|no| wrong(&no.message))?;
+    Ok(Feed {
+        app: app(wish.app, apps).map_err(|why| wrong(&why))?,
+        source: calendars::source(&resource, &wish.source).map_err(|no| wrong(&no.message))?,
+        resource,
+        address: address(&wish.url, wish.ca_file.as_ref()).map_err(|why| wrong(&why))?,
+        every: wish.every_ms,
+        timeout: Duration::from_millis(wish.timeout_ms),
+    })
+}
+
+/// The place of an app in the list of apps.
+fn app(id: Option<u64>, apps: &[App]) -> Result<usize, String> {
+    let Some(id) = id else { return Ok(0) };
+    let found = apps.iter().position(|app| app.id.0 == id);
+    found.ok_or_else(|| format!("names the app {id}, which is not there"))
+}
+
+/// An address with a CA file of its own.
+fn address(url: &str, ca_file: Option<&PathBuf>) -> Result<Address, String> {
+    let read = |path: &PathBuf| {
+        std::fs::read(path)
+            .map_err(|error| format!("names {}, which cannot be read: {error}", path.display()))
+    };
+    let roots = ca_file.map(read).transpose()?;
+    Address::new(url, roots.as_deref()).map_err(|bad| match bad {
+        BadAddress::NoUrl => "has no http or https address with a host; write one".to_owned(),
+        BadAddress::Password => {
+            "has an address with a password, which would stand in logs; take it out".to_owned()
+        }
+        BadAddress::NoTls(why) => format!("cannot use https: {why}"),
+    })
+}
