@@ -9,7 +9,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -68,20 +68,28 @@ fn main() {
     one_slot(&store);
     store.close().unwrap();
     if let Ok(url) = std::env::var("DESKBELL_LEDGER") {
-        shared(&fresh("shared"), url, time);
+        shared(&fresh, url, time);
     }
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
-/// The same over PostgreSQL. One client alone is one transaction for each command on the one connection.
-fn shared(directory: &Path, url: String, time: Duration) {
-    let store = open(directory, 0, Some(Shared(url)));
-    let alone = commands(&store, 1, time);
-    println!("PostgreSQL, one per transaction     {alone}");
+/// The same over PostgreSQL, beside what a server does there that commits each command by itself: over one connection,
+/// which is as many as the store writes on, and over one for each client.
+fn shared(fresh: &impl Fn(&str) -> PathBuf, url: String, time: Duration) {
+    let shared = Shared(url);
+    for connections in [1, 32] {
+        let ledgers: Vec<Mutex<Ledger>> = (0..connections)
+            .map(|n| {
+                Mutex::new(opened(&fresh(&format!("shared-{connections}-{n}")), 0, Some(shared.clone())))
+            })
+            .collect();
+        let single = one_at_a_time(&ledgers, time);
+        println!("PostgreSQL, one per transaction, {connections:>3} {single}");
+    }
+    let store = open(&fresh("shared"), 0, Some(shared));
     for clients in [32, 256] {
         let held = commands(&store, clients, time);
         println!("PostgreSQL, hold + release, {clients:>3}     {held}");
-        println!("    {:.1} times one per transaction", held.rate / alone.rate);
     }
     store.close().unwrap();
 }
@@ -169,11 +177,15 @@ fn bare(directory: &Path, clients: u64, most: usize, time: Duration) -> Measured
 /// What a server does that commits each command by itself: the same rules and tables, and one command after the
 /// other. Nobody copies the side file back meanwhile, so nothing but the commits takes time.
 fn one_by_one(directory: &Path, time: Duration) -> Measured {
-    let ledger = Mutex::new(opened(directory, 1_000, None));
+    one_at_a_time(&[Mutex::new(opened(directory, 1_000, None))], time)
+}
+
+/// So many connections, and on each of them one command after the other.
+fn one_at_a_time(ledgers: &[Mutex<Ledger>], time: Duration) -> Measured {
     let today = clock::now_ms() / DAY;
     measure(32, time, |client, took| {
         let ask = |petition: Petition| {
-            let mut ledger = ledger.lock().unwrap();
+            let mut ledger = ledgers[client as usize % ledgers.len()].lock().unwrap();
             let done = ledger.batch(clock::now_ms(), &[petition], &[]);
             done.rulings.into_iter().next().unwrap().ok()
         };
@@ -181,8 +193,9 @@ fn one_by_one(directory: &Path, time: Duration) -> Measured {
         let Some(held) = ask(anywhere(today, client)) else { return };
         took.push(clock::monotonic_us() - begin);
         let begin = clock::monotonic_us();
-        ask(release(held.reply)).unwrap();
-        took.push(clock::monotonic_us() - begin);
+        if ask(release(held.reply)).is_some() {
+            took.push(clock::monotonic_us() - begin);
+        }
     })
 }
 

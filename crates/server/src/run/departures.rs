@@ -54,7 +54,8 @@ fn grace(hub: &Hub) -> Millis {
     if hub.store.is_shared() { grace.max(SHARED_GRACE) } else { grace }
 }
 
-/// Tells the other servers of a shared ledger who is connected here, and watches holders from elsewhere who are.
+/// Tells the other servers of a shared ledger who is connected here, and watches holders from elsewhere who are, or
+/// whose server is no more.
 pub async fn tell(hub: Arc<Hub>) {
     while hub.store.is_shared() {
         let (tell, told) = oneshot::channel();

@@ -89,6 +89,8 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
         listeners.push((listen.clone(), bind(listen.addr)?));
     }
     let (hub, shards) = build::hub(&settings)?;
+    // Before the first port is open, so that nothing happens that they miss.
+    webhooks::start(&hub);
     let (stop, stopped) = watch::channel(false);
     let router = http::router(hub.clone());
     announce(&settings, &hub);
@@ -104,7 +106,6 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
         let hub = hub.clone();
         tokio::spawn(async move { hub.apps[index].verifier.run().await });
     }
-    webhooks::start(&hub);
     calendars::start(&hub);
     tokio::spawn(keep_house(hub.clone()));
     tokio::spawn(flush_joins(hub.clone()));

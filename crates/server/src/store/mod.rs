@@ -72,7 +72,7 @@ pub use installation::{Credentials, Installation, Seed};
 pub use kept::{Shared, connect};
 pub use ledger::{Asked, Decided, Done, IsHere, Ledger, Seeds};
 pub use members::Members;
-pub use notes::{Fate, Found, Letter, Note, Question, Rows, Which};
+pub use notes::{Fate, Found, LeaseWish, Letter, Note, Question, Rows, Turn, Which};
 pub use opened::{Opened, Options};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
 pub use post::look::{MessagePage, NotificationPage, PostLook, PostSeen, ShownMessage, ShownNotification};
@@ -230,7 +230,8 @@ impl Store {
         self.hand_in(Side::First, Task::FollowFor(Answer::new(answered)), 0);
     }
 
-    /// Tells the other processes of a shared ledger which holders are connected to this one, and tells who asks;
+    /// Tells the other processes of a shared ledger which holders are connected to this one, and tells who asks, and
+    /// whom a dead process has left behind;
     /// `answered` as in [`Self::submit`].
     pub fn attend(&self, is_here: IsHere, answered: Answered<Vec<(AppId, Principal)>>) {
         self.hand_in(Side::First, Task::Attend(is_here, Answer::new(answered)), 0);

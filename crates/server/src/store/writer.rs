@@ -269,12 +269,15 @@ impl Writer {
         if notes.is_empty() {
             return;
         }
-        let written = self.ledger.tables.db.write(|db| {
-            let write = |(note, _): &(Note, _)| notes::write(db, note);
+        let tables = &self.ledger.tables;
+        let write = |db: &_, notes: &[(Note, _)]| {
+            let write = |(note, _): &(Note, _)| notes::write(db, &tables.process, note);
             notes.iter().map(write).collect::<Result<Vec<_>, _>>()
-        });
-        let said = match written {
+        };
+        let said = match tables.db.write(|db| write(db, &notes)) {
             Ok(said) => said.into_iter().map(Ok).collect(),
+            // One that cannot be written takes no other with it.
+            Err(_) if notes.len() > 1 => return notes.into_iter().for_each(|note| self.note(vec![note])),
             Err(failure) => {
                 if !failure.is_outage() {
                     tracing::error!(%failure, "notes of webhooks and calendars could not be written");

@@ -12,10 +12,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use super::cargo::{Cargo, Hold};
-use super::{Ask, Hook, Shown, delivery};
+use super::turn::Lease;
+use super::{Ask, Hook, OPERATOR, Shown, delivery};
 use crate::clock;
 use crate::hub::Hub;
-use crate::store::{Found, Letter, Note, Question, Rows, Which};
+use crate::store::{Found, Letter, Note, Question, Rows, Turn, Which};
 
 /// Time until a store that could not be asked is asked again.
 const AGAIN: Millis = SECOND;
@@ -23,6 +24,13 @@ const AGAIN: Millis = SECOND;
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// The longest sleep: something may always have been forgotten.
 const LONGEST_SLEEP: Millis = 60 * SECOND;
+
+/// How a run ended.
+pub(super) enum Ended {
+    Stopped,
+    /// Another server serves it now.
+    Lost,
+}
 
 /// One endpoint at work.
 pub(super) struct Endpoint {
@@ -42,23 +50,29 @@ pub(super) struct Endpoint {
     /// The store could not be asked; until then it is left alone.
     wait_until: Millis,
     rows: watch::Receiver<u64>,
+    lease: Lease,
     flights: JoinSet<(Place, Answer)>,
     shown: Arc<Mutex<Shown>>,
 }
 
 impl Endpoint {
-    /// Opens an endpoint where it stood, or at the ledger's head where it was never seen.
-    pub(super) async fn open(hub: Arc<Hub>, hook: Arc<Hook>, shown: Arc<Mutex<Shown>>) -> Self {
+    /// Opens an endpoint where it stood, or behind a row where it was never seen.
+    pub(super) async fn open(
+        hub: Arc<Hub>,
+        hook: Arc<Hook>,
+        shown: Arc<Mutex<Shown>>,
+        (lease, since): (Lease, u64),
+    ) -> Self {
         let app = hub.apps[hook.app].id;
         let rows = hub.apps[hook.app].rows.subscribe();
-        let (kept, head) = loop {
+        let kept = loop {
             match question(&hub, Question::Endpoint(app, hook.name.clone())).await {
-                Ok(Found::Endpoint(kept, head)) => break (kept, head),
+                Ok(Found::Endpoint(kept, _)) => break kept,
                 _ => tokio::time::sleep(Duration::from_millis(AGAIN)).await,
             }
         };
         let is_new = kept.is_none();
-        let kept = kept.unwrap_or_else(|| Kept { read_to: ledger::end(head), ..Kept::default() });
+        let kept = kept.unwrap_or_else(|| Kept { read_to: ledger::end(since), ..Kept::default() });
         let mut endpoint = Self {
             queue: Queue::new(hook.terms, kept.read_to, kept.off),
             hub,
@@ -72,6 +86,7 @@ impl Endpoint {
             letters: true,
             wait_until: 0,
             rows,
+            lease,
             flights: JoinSet::new(),
             shown,
         };
@@ -104,9 +119,14 @@ impl Endpoint {
         self.hold.load(place, cargo);
     }
 
-    /// Works until it is told to stop.
-    pub(super) async fn run(mut self, mut asks: mpsc::Receiver<Ask>) {
+    /// Works until it is told to stop, or until another server does.
+    pub(super) async fn run(mut self, asks: &mut mpsc::Receiver<Ask>) -> Ended {
         loop {
+            match self.lease.renew(&self.hub, &self.hook).await {
+                None => {}
+                Some(Turn::Elsewhere) => return Ended::Lost,
+                Some(turn) => self.renewed(turn).await,
+            }
             self.read_in().await;
             self.launch();
             self.note_in_time().await;
@@ -114,19 +134,34 @@ impl Endpoint {
             let sleep = Duration::from_millis(self.wake().saturating_sub(clock::now_ms()));
             tokio::select! {
                 Some(landed) = self.flights.join_next() => self.land(landed),
-                grown = self.rows.changed() => if grown.is_err() { return },
+                grown = self.rows.changed() => if grown.is_err() { return Ended::Stopped },
                 () = tokio::time::sleep(sleep) => {}
                 ask = asks.recv() => match ask {
-                    None => return,
+                    None => return Ended::Stopped,
                     Some(Ask::Letters) => {
                         self.letters = true;
                         self.count_letters().await;
                     }
                     Some(Ask::Switch(off, done)) => self.switch(off, done).await,
-                    Some(Ask::Stop(done)) => return self.stop(done).await,
+                    Some(Ask::Stop(done)) => {
+                        self.stop(done).await;
+                        return Ended::Stopped;
+                    }
                 },
             }
         }
+    }
+
+    /// Others may have marked letters, or wished for something, meanwhile.
+    async fn renewed(&mut self, turn: Turn) {
+        self.letters = true;
+        match (turn, self.queue.off()) {
+            (Turn::HereToRest, None) => self.queue.switch(Some(OPERATOR.to_owned())),
+            (Turn::HereToGoOn, Some(_)) => self.queue.switch(None),
+            (Turn::HereToRest | Turn::HereToGoOn, _) => {}
+            _ => return,
+        }
+        self.note().await;
     }
 
     /// When something is to be done although nothing happens.
@@ -134,7 +169,12 @@ impl Endpoint {
         let longest = clock::now_ms() + LONGEST_SLEEP;
         let note = self.changed.then(|| self.noted_at + limits::WEBHOOK_NOTE);
         let store = (self.wait_until > 0).then_some(self.wait_until);
-        [self.queue.next(), note, store].into_iter().flatten().min().unwrap_or(longest).min(longest)
+        [self.queue.next(), note, store, self.lease.next()]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(longest)
+            .min(longest)
     }
 
     /// Reads rows while there is room for their events. Rows without any event for this endpoint pass quickly.
@@ -363,6 +403,7 @@ impl Endpoint {
         if self.changed {
             self.note().await;
         }
+        self.lease.free(&self.hub, &self.hook).await;
         let _ = done.send(());
     }
 
@@ -383,13 +424,13 @@ impl Endpoint {
     }
 }
 
-async fn question(hub: &Hub, question: Question) -> Result<Found, Refusal> {
+pub(super) async fn question(hub: &Hub, question: Question) -> Result<Found, Refusal> {
     let (tell, told) = oneshot::channel();
     hub.store.question(question, Box::new(move |found| drop(tell.send(found))));
     told.await.unwrap_or_else(|_| Err(gone()))
 }
 
-async fn write(hub: &Hub, note: Note) -> Result<u64, Refusal> {
+pub(super) async fn write(hub: &Hub, note: Note) -> Result<u64, Refusal> {
     let (tell, told) = oneshot::channel();
     hub.store.note(note, Box::new(move |said| drop(tell.send(said))));
     told.await.unwrap_or_else(|_| Err(gone()))

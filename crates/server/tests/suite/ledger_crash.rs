@@ -18,7 +18,8 @@ pub const FIRST: u64 = 1_893_456_000_000;
 pub const HALF_HOUR: u64 = 1_800_000;
 pub const SLOTS: u64 = 12;
 /// Everybody is on this machine, and in a hurry.
-const UNBOUND: &str = "[limit]\nrate_per_address = 0\nrate_per_identity = 0\nconnect_rate_per_address = 0\n";
+pub const UNBOUND: &str =
+    "[limit]\nrate_per_address = 0\nrate_per_identity = 0\nconnect_rate_per_address = 0\n";
 
 /// One acknowledged change.
 #[derive(Debug)]

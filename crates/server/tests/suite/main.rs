@@ -31,7 +31,7 @@ mod proxies;
 mod races;
 mod reload;
 mod sessions;
-mod shared_ledger;
+mod shared;
 mod slow;
 mod tls;
 mod transcripts;

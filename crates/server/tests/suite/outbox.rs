@@ -11,7 +11,7 @@ use crate::json;
 
 const CONFIG: &str = "[[channels]]\npattern = \"ob\"\ndurable = true\n";
 
-fn prepared<'a>(postgres: &'a Postgres) -> (Database<'a>, Server) {
+fn prepared(postgres: &Postgres) -> (Database<'_>, Server) {
     let database = postgres.database();
     database.run(deskbell_server::outbox::SQL);
     let mut start = Start::with(CONFIG).flag("--dev");

@@ -57,7 +57,7 @@ impl Ledger {
     pub(super) fn commit(&mut self, items: &[Item<'_>]) -> Result<Vec<Fruit>, Failure> {
         let Self { tables, books, seeds, time, .. } = self;
         let (mut now, mut late) = (*time, Vec::new());
-        let scope = Scope { apps: Some(&apps(items, books)), batch: batch(tables, seeds) };
+        let scope = Scope { apps: Some(&apps(items)), batch: batch(tables, seeds) };
         let done = tables.transact(&scope, |tables| {
             now = tables.time(now);
             foresee(tables, books, items, now)?;
@@ -117,15 +117,14 @@ impl Ledger {
 }
 
 /// The apps for which a commit writes something.
-fn apps(items: &[Item<'_>], books: &BTreeMap<AppId, Book>) -> Vec<AppId> {
+fn apps(items: &[Item<'_>]) -> Vec<AppId> {
     let app = |item: &Item<'_>| match item {
-        Item::Owed(app) => books.get(app).filter(|book| book.owes()).map(|book| book.app),
-        Item::Due(app, _) => Some(*app),
-        Item::Petition(petition) => Some(petition.app),
-        Item::Errand(errand) => Some(errand.app),
-        Item::Publish(publish) => Some(publish.app),
+        Item::Owed(app) | Item::Due(app, _) => *app,
+        Item::Petition(petition) => petition.app,
+        Item::Errand(errand) => errand.app,
+        Item::Publish(publish) => publish.app,
     };
-    items.iter().filter_map(app).collect::<BTreeSet<_>>().into_iter().collect()
+    items.iter().map(app).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A value by which a shared database knows this batch.

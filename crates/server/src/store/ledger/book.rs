@@ -95,9 +95,10 @@ impl Book {
         Ok(book)
     }
 
-    /// Is there usage that is to be told, now or soon?
-    pub(super) fn owes(&self) -> bool {
-        self.owed.next().is_some() || !self.elsewhere.is_empty()
+    /// Is there usage that is to be told by now, this process's own or what another one has not told in time?
+    pub(super) fn owes_by(&self, now: Millis) -> bool {
+        let late = |(since, _): &(Millis, Span)| since.saturating_add(UNTOLD) <= now;
+        self.owed.next().is_some_and(|at| at <= now) || self.elsewhere.values().any(late)
     }
 
     /// What of the usage that changed is to be told now.

@@ -177,7 +177,7 @@ impl Ledger {
         items.extend(petitions.iter().map(Item::Petition));
         items.extend(errands.iter().map(Item::Errand));
         items.extend(publishes.iter().map(Item::Publish));
-        let is_owed = |book: &&Book| book.owed.next().is_some_and(|at| at <= self.time);
+        let is_owed = |book: &&Book| book.owes_by(self.time);
         items.extend(self.books.values().filter(is_owed).map(|book| Item::Owed(book.app)));
         self.run(&items, &mut done);
         self.move_news(&mut done);
@@ -209,7 +209,8 @@ impl Ledger {
         Ok(done)
     }
 
-    /// Tells the others which holders are connected to this process, and gives them.
+    /// Tells the others which holders are connected to this process, and gives them, with those whom a dead process
+    /// has left behind.
     pub(super) fn attend(&mut self, is_here: &IsHere) -> Result<Vec<(AppId, Principal)>, Failure> {
         let Some(session) = self.tables.db.shared() else { return Ok(Vec::new()) };
         let mut here = Vec::new();
@@ -217,7 +218,8 @@ impl Ledger {
             let holders = book.holds.holders().filter(|holder| is_here(*app, holder));
             here.extend(holders.map(|holder| (*app, holder.clone())));
         }
-        attend::renew(session, &self.tables.process, &here)?;
+        let left = attend::renew(session, &self.tables.process, &here)?;
+        here.extend(left);
         Ok(here)
     }
 
@@ -336,12 +338,7 @@ impl Ledger {
     /// One commit for all of them; if it fails, one for each, so that one that cannot be written
     /// takes no other with it.
     fn run(&mut self, items: &[Item<'_>], done: &mut Done) {
-        let has_work = |item: &&Item<'_>| match item {
-            Item::Owed(app) => self.books.get(app).is_some_and(Book::owes),
-            _ => true,
-        };
-        let work = items.iter().filter(has_work).count();
-        if work == 0 {
+        if items.is_empty() {
             return;
         }
         match self.commit(items) {
@@ -352,7 +349,7 @@ impl Ledger {
             }
             Err(failure) => {
                 self.note(&failure);
-                if work == 1 || failure.is_outage() {
+                if items.len() == 1 || failure.is_outage() {
                     items.iter().for_each(|item| self.give_up(item, &failure, done));
                 } else {
                     items.iter().for_each(|item| self.run(std::slice::from_ref(item), done));

@@ -9,6 +9,7 @@
 //! | `load`, `save`, `append`, `index` | many keys at once, and one statement for each table of a batch |
 //! | `follow` | what other processes wrote: woken by a notification, found by its position |
 //! | `attend` | which holders are connected where |
+//! | `lease` | what only one of the processes does at a time |
 //! | `migrate` | a data file into an empty database |
 //! | `notes` | what a clean stop leaves to the next start of this process |
 
@@ -16,6 +17,7 @@ pub(super) mod append;
 pub(super) mod attend;
 pub(super) mod follow;
 pub(super) mod index;
+pub(super) mod lease;
 pub(super) mod load;
 pub(super) mod lock;
 pub(super) mod migrate;

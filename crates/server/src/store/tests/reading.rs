@@ -41,11 +41,13 @@ fn a_reader_sees_no_uncommitted_row() {
     let mut tables = Tables::new(scratch.connect());
     let reader = scratch.connect_reader();
     let question = reading(&[("a", START, false)], FAR);
-    tables.db.file().unwrap().execute_batch("BEGIN IMMEDIATE").unwrap();
-    tables.apply(&publish(vec![draft("a", "2")])).unwrap();
-    let before = page(&reader, &question).unwrap();
-    assert_eq!((ids(&before), before.at_ledger), (vec!["1".to_owned()], ledger::end(1)));
-    tables.db.file().unwrap().execute_batch("COMMIT").unwrap();
+    let apply = |tables: &mut Tables| {
+        tables.apply(&publish(vec![draft("a", "2")])).unwrap();
+        let before = page(&reader, &question).unwrap();
+        assert_eq!((ids(&before), before.at_ledger), (vec!["1".to_owned()], ledger::end(1)));
+        Ok(())
+    };
+    tables.transact(&Scope::ALL, apply).unwrap();
     let after = page(&reader, &question).unwrap();
     assert_eq!((ids(&after), after.at_ledger), (vec!["1".to_owned(), "2".to_owned()], ledger::end(2)));
 }
@@ -170,8 +172,8 @@ fn naive(rows: &[Made], wants: &[(u8, u64, bool)], until: u64) -> Vec<String> {
 }
 
 proptest! {
-    // Each case writes a file of its own to the disk.
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    // Each case writes a file of its own to the disk, or makes a database of its own, which takes longer.
+    #![proptest_config(ProptestConfig { cases: if is_over_postgres() { 12 } else { 96 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn pages_of_many_channels_equal_a_look_at_every_event(

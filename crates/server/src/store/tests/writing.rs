@@ -5,7 +5,6 @@ use deskbell_core::log::Row;
 use deskbell_core::refusal::Code;
 
 use super::*;
-use crate::store::schema;
 
 /// A store whose writer stops in its feed until the test lets it go on, so that what is submitted
 /// meanwhile becomes one batch.
@@ -43,11 +42,7 @@ impl Gated {
 }
 
 fn committed(scratch: &Scratch) -> u64 {
-    let connection = schema::connect_reader(&scratch.place()).unwrap();
-    connection
-        .query_row("SELECT count(*) FROM changes", [], |row| row.get::<_, i64>(0))
-        .unwrap()
-        .cast_unsigned()
+    scratch.connect_reader().number("SELECT count(*) FROM changes", &[]).unwrap().cast_unsigned()
 }
 
 #[test]
@@ -156,9 +151,8 @@ fn one_that_cannot_be_written_takes_no_other_with_it() {
     let scratch = Scratch::new();
     let gated = Gated::start(&scratch);
     // A key whose row is missing: the file is damaged there and nowhere else.
-    let connection = schema::connect(&scratch.place()).unwrap();
     let damage = "INSERT INTO keys VALUES (1001, ?1, 5, 4711, ?2)";
-    connection.execute(damage, (5_u128.to_be_bytes(), NOW.cast_signed())).unwrap();
+    scratch.connect().execute(damage, &[(&5_u128.to_be_bytes()).into(), NOW.into()]).unwrap();
     let waiting = gated.batch(vec![
         publish(vec![draft("a", "1")]),
         once(5, 5, vec![draft("a", "2")]),

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 /// The user whom the server runs as where the tests run as root, because it refuses to be root.
 const USER: &str = "postgres";
-/// Runs a program, and ends it and removes its directory when the input ends, however this program ends.
-const GUARDED: &str =
-    "directory=$1; shift; \"$@\" </dev/null & server=$!; cat >/dev/null; kill -QUIT $server;
-    wait $server; rm -rf \"$directory\"";
+/// Runs a program and ends with it; and ends it and removes its directory when the input ends, however the program
+/// ends that gives it.
+const GUARDED: &str = "directory=$1; shift; exec 3<&0; \"$@\" </dev/null 3<&- & server=$!;
+    (cat <&3 >/dev/null; : >\"$directory/over\"; kill -QUIT $server) & guard=$!;
+    wait $server; kill $guard 2>/dev/null; if [ -e \"$directory/over\" ]; then rm -rf \"$directory\"; fi";
 /// Looks at a start, also over what a crash left, before it is given up: a minute's worth.
 const LOOKS: u32 = 3_000;
 
@@ -20,6 +21,7 @@ const LOOKS: u32 = 3_000;
 pub struct Postgres {
     directory: PathBuf,
     port: u16,
+    tls: bool,
     running: Mutex<Option<Child>>,
 }
 
@@ -32,6 +34,15 @@ pub fn shared() -> &'static Postgres {
 impl Postgres {
     /// Makes and starts one.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// One that speaks TLS with this certificate and key.
+    pub fn start_with_tls(chain: &Path, key: &Path) -> Self {
+        Self::start_with(&[("server.crt", chain), ("server.key", key)])
+    }
+
+    fn start_with(certificate: &[(&str, &Path)]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name =
             format!("deskbell-postgres-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -46,7 +57,16 @@ impl Postgres {
         let made = run(as_user(&program("initdb")).arg("-D").arg(&data).args(arguments));
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self { directory, port, running: Mutex::new(None) };
+        for (name, file) in certificate {
+            let place = data.join(name);
+            std::fs::copy(file, &place).unwrap();
+            std::fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            if is_root() {
+                let owned = Command::new("chown").arg(USER).arg(&place).status().unwrap();
+                assert!(owned.success(), "{}", place.display());
+            }
+        }
+        let server = Self { directory, port, tls: !certificate.is_empty(), running: Mutex::new(None) };
         server.start_again();
         server
     }
@@ -88,6 +108,8 @@ impl Postgres {
             "max_connections=200",
             "-c",
             "restart_after_crash=on",
+            "-c",
+            if self.tls { "ssl=on" } else { "ssl=off" },
         ];
         as_user(Path::new("/bin/sh"))
             .args(["-c", GUARDED, "sh"])
@@ -126,6 +148,11 @@ impl Postgres {
         Database { server: self, name }
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The server and all of its processes are gone at once.
     pub fn kill(&self) {
         let pid = std::fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap();
@@ -138,9 +165,9 @@ impl Postgres {
             std::fs::remove_file(self.directory.join(left)).unwrap();
         }
         assert!(killed.status.success(), "{}", String::from_utf8_lossy(&killed.stderr));
-        // The shell must not clean up behind it.
+        // The shell ends by itself; the end of its input would make it clean up.
         if let Some(mut shell) = self.running.lock().unwrap().take() {
-            let _ = shell.kill();
+            let _input = shell.stdin.take();
             let _ = shell.wait();
         }
     }
@@ -167,7 +194,22 @@ pub struct Database<'a> {
 
 impl Database<'_> {
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/{}", self.server.port, self.name)
+        self.url_by(self.server.port)
+    }
+
+    /// The same on another way.
+    pub fn url_by(&self, port: u16) -> String {
+        format!("postgres://postgres@127.0.0.1:{port}/{}", self.name)
+    }
+
+    /// Where its server listens.
+    pub fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Runs statements; what comes back as lines of columns with `|` between them.

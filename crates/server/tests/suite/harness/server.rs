@@ -33,12 +33,20 @@ pub struct Start {
     pub flags: Vec<String>,
     /// Further environment.
     pub env: Vec<(String, String)>,
+    /// It is about the data file, whatever store this run is about.
+    pub on_file: bool,
 }
 
 impl Start {
     /// With a configuration file.
     pub fn with(config: &str) -> Self {
         Self { config: config.to_owned(), ..Self::default() }
+    }
+
+    /// With its ledger in a file in every run.
+    pub fn on_file(mut self) -> Self {
+        self.on_file = true;
+        self
     }
 
     /// With a further flag.
@@ -70,7 +78,7 @@ impl Server {
 
     /// Starts a server.
     pub fn start(mut start: Start) -> Self {
-        if on_postgres() && !start.env.iter().any(|(name, _)| name == LEDGER) {
+        if on_postgres() && !start.on_file && !start.env.iter().any(|(name, _)| name == LEDGER) {
             start.env.push((LEDGER.to_owned(), postgres::shared().database().url()));
         }
         let name = format!("deskbell-test-{}-{:016x}", std::process::id(), rand());

@@ -24,10 +24,15 @@ fn forget(server: &Server) {
 fn what_the_ledger_no_longer_has_is_told_as_a_gap_before_what_comes_behind_it() {
     let mut world = World::start(QUICK);
     assert_eq!(world.server.api("POST", "/v1/webhooks/shop/disable", None).status, 200);
+    let mut screen = world.server.ws();
+    screen.subscribe("slots:room");
     for _ in 0..3 {
         world.book();
     }
-    let last = world.book();
+    // What is told of the room a moment later is told, so that the next booking's row is the newest.
+    while !screen.expect("event").to_string().contains("\"free\":997") {}
+    assert_eq!(world.server.api("PUT", "/v1/resources/hall", Some(&json!({"capacity": 9}))).status, 200);
+    let last = world.book_at("hall");
     world.server.stop();
     forget(&world.server);
     world.server = world.server.restarted();

@@ -39,8 +39,13 @@ impl World {
 
     /// Books a time; gives the booking's id.
     pub fn book(&self) -> String {
+        self.book_at("room")
+    }
+
+    /// The same of another resource.
+    pub fn book_at(&self, resource: &str) -> String {
         let start = (in_seconds(0) as u64 * 1_000 / 3_600_000 + 72) * 3_600_000;
-        let claims = json!([{"resource": "room", "start": start, "end": start + 3_600_000}]);
+        let claims = json!([{"resource": resource, "start": start, "end": start + 3_600_000}]);
         let answer =
             self.server.api("POST", "/v1/bookings", Some(&json!({"claims": claims, "holder": "ann"})));
         assert_eq!(answer.status, 200, "{answer:?}");

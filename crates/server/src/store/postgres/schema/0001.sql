@@ -241,6 +241,18 @@ CREATE TABLE links (
     PRIMARY KEY (app, subject)
 );
 
+-- What only one process does at a time, until when in the database's time, over which of the database's own
+-- processes it said so, and what others asked it to do.
+CREATE TABLE leases (
+    app     bigint NOT NULL,
+    name    text COLLATE "C" NOT NULL,
+    process bytea  NOT NULL,
+    pid     bigint NOT NULL,
+    until   bigint NOT NULL,
+    wish    text,
+    PRIMARY KEY (app, name)
+);
+
 -- Which principals with holds are connected where: a lease of each process, in the database's time.
 CREATE TABLE attendance (
     app       bigint NOT NULL,

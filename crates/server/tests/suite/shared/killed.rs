@@ -5,37 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use deskbell_server::clock::random_below;
-use serde_json::Value;
-
-use super::harness::postgres::{Database, Postgres, shared};
-use super::harness::*;
-use super::ledger_crash::{
+use super::*;
+use crate::ledger_crash::{
     Busy, Deed, everything_acknowledged_is_told, no_ghosts, position, read_on, replay, told_once,
 };
-use crate::json;
+use deskbell_server::clock::random_below;
 
 const CHANNELS: [&str; 2] = ["staff:1001", "slots:room"];
-
-fn on(database: &Database<'_>) -> Server {
-    Server::start(start_on(database))
-}
-
-fn start_on(database: &Database<'_>) -> Start {
-    let mut start = Start::with("").flag("--dev").flag("--set").flag("drain=500ms");
-    start.env.push(("DESKBELL_LEDGER".to_owned(), database.url()));
-    start
-}
-
-fn make_room(server: &Server) {
-    let room = json!({"capacity": 1, "time_zone": "Europe/Oslo", "policy": {"waitlist": "off"}});
-    let made = server.api("PUT", "/v1/resources/room", Some(&room));
-    assert!(made.status < 300, "{}", made.text());
-}
-
-fn head(server: &Server) -> String {
-    get(server, "/v1/poll?channels=slots:room").json()["cursor"].as_str().unwrap().to_owned()
-}
 
 /// Backends at work on some servers, until they are told to stop.
 struct Work {
@@ -77,7 +53,7 @@ fn two_servers_share_a_database_and_one_of_them_is_killed_again_and_again() {
     let database = shared().database();
     let (staying, mut killed) = (on(&database), on(&database));
     make_room(&staying);
-    let mut ws = Ws::back(&killed, None, &head(&staying), &CHANNELS);
+    let mut ws = Ws::backend_back(&killed, &head(&staying), &CHANNELS);
     let work = Work::begin(&[&staying, &killed]);
     let mut events = Vec::new();
     for turn in 0..count(2, 20) {
@@ -87,10 +63,10 @@ fn two_servers_share_a_database_and_one_of_them_is_killed_again_and_again() {
         // Whoever lost its server goes on at the other one with the same cursor.
         let cursor = ws.cursor.clone();
         let next = if turn % 2 == 0 { &staying } else { &killed };
-        ws = Ws::back(next, None, &cursor, &CHANNELS);
+        ws = Ws::backend_back(next, &cursor, &CHANNELS);
         read_on(&mut ws, &mut events, 20);
         let cursor = ws.cursor.clone();
-        ws = Ws::back(&killed, None, &cursor, &CHANNELS);
+        ws = Ws::backend_back(&killed, &cursor, &CHANNELS);
     }
     let deeds = work.end();
     settle(&staying, &mut ws, &deeds, &mut events);
@@ -102,7 +78,7 @@ fn the_database_is_killed_under_a_server_again_and_again() {
     let database = postgres.database();
     let server = on(&database);
     make_room(&server);
-    let mut ws = Ws::back(&server, None, &head(&server), &CHANNELS);
+    let mut ws = Ws::backend_back(&server, &head(&server), &CHANNELS);
     let work = Work::begin(&[&server]);
     let mut events = Vec::new();
     for _ in 0..count(2, 20) {
@@ -129,7 +105,7 @@ fn without_its_database_a_server_refuses_holds_and_says_so() {
     let server = on(&database);
     make_room(&server);
     postgres.kill();
-    let claim = json!({"resource": "room", "start": 1_893_456_000_000_u64, "end": 1_893_457_800_000_u64});
+    let claim = slot(0);
     let refused = server.api("POST", "/v1/holds", Some(&json!({"claims": [claim]})));
     assert_eq!(refused.status, 503, "{}", refused.text());
     assert!(refused.text().contains("the ledger's database does not answer"), "{}", refused.text());
@@ -157,7 +133,7 @@ fn a_server_that_is_frozen_in_the_middle_keeps_nobody_from_holding() {
     writer.say("SET idle_in_transaction_session_timeout = '5s'").unwrap();
     writer.say("BEGIN").unwrap();
     writer.say("SELECT 1 FROM deskbell.apps FOR UPDATE").unwrap();
-    let claim = json!({"resource": "room", "start": 1_893_456_000_000_u64, "end": 1_893_457_800_000_u64});
+    let claim = slot(0);
     let granted = loop {
         let answer = frozen.api("POST", "/v1/holds", Some(&json!({"claims": [claim]})));
         if answer.status != 503 {
@@ -174,9 +150,7 @@ fn of_two_servers_at_once_one_grants() {
     let servers = [on(&database), on(&database)];
     make_room(&servers[0]);
     for slot in 0..count(10, 100) {
-        let start = 1_893_456_000_000 + slot as u64 * 1_800_000;
-        let claim = json!({"resource": "room", "start": start, "end": start + 1_800_000});
-        let body = json!({"claims": [claim]});
+        let body = json!({"claims": [self::slot(slot as u64)]});
         let statuses: Vec<u16> = std::thread::scope(|scope| {
             let ask = |n: usize| {
                 scope.spawn({
