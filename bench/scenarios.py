@@ -120,7 +120,7 @@ def both(*options):
 def all_scenarios(quick):
     seconds = 1 if quick else 4
     timed = ["--duration", seconds, "--warmup", 0.5]
-    return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(timed, seconds), *store(quick),
+    return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(seconds), *store(quick),
             *details(seconds)]
 
 
@@ -208,26 +208,17 @@ def connections():
     ]
 
 
-def told_by_the_ledger(binaries, run):
-    """The yardstick as ever; Deskbell as a backend holds and releases."""
-    if run.server == "limit":
-        with start(run.server, binaries) as server:
-            return servers.generate(binaries, server, run.options)
-    return watchers.watched(binaries, run)
-
-
-def ledger(timed, seconds):
+def ledger(seconds):
     return [
         Scenario(
             "watchers-1k", "Ten resources, 1,000 screens that watch them, a hold or a release at a time",
-            {"limit": Run("limit", ["--connections", watchers.WATCHERS, "--size", watchers.FRAME, *timed]),
-             "deskbell": Run("deskbell", [seconds])},
+            {"limit": Run("limit", [seconds]), "deskbell": Run("deskbell", [seconds])},
             [Target("deltas per CPU second of the shard, deskbell / limit", per_cpu_ratio("deskbell", "limit"),
                     least=0.93),
              Target("the same with deciding, committing and HTTP",
                     lambda round: round["deskbell"]["whole"]["deliveries_per_cpu_s"]
                     / round["limit"]["published"]["deliveries_per_cpu_s"])],
-            measure=told_by_the_ledger),
+            measure=watchers.watched),
     ]
 
 
