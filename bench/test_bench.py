@@ -94,14 +94,16 @@ class Judging(unittest.TestCase):
             "    0.25 of the bare rate, 16.8 times one per transaction",
             "bare INSERT, group commit, 256         50321/s  p50   3626 us  p99  17677 us",
             "hold + release, 256                     9934/s  p50  21723 us  p99  60549 us",
-            "a look at a week with 1,000 holds         p50    700 us  p99   4623 us"]
+            "a look at a week with 1,000 holds         p50    700 us  p99   4623 us",
+            "1,000 holds on one slot, all answered after  p50   3602 us  worst  16909 us"]
         round = {"run": stored.report("\n".join(lines))}
         self.assertEqual(stored.ratio("run", "hold + release 32", "bare INSERT 32")(round), 0.25)
         self.assertEqual(round["run"]["stored"]["hold + release 32"]["p99_ms"], 14.905)
         self.assertEqual(round["run"]["stored"]["week_ms"], 0.7)
+        self.assertEqual(round["run"]["stored"]["one_slot_ms"], 16.909)
         self.assertEqual(scenarios.unclean("run", round["run"]), [])
         self.assertIsNone(run.trim(round["run"])["options"]["channels"])
-        for gone in (0, 1, 2, 4, 5, 6):
+        for gone in (0, 1, 2, 4, 5, 6, 7):
             with self.assertRaises(servers.Failed):
                 stored.report("\n".join(lines[:gone] + lines[gone + 1:]))
         shared = [
