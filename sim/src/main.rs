@@ -4,11 +4,13 @@
 //! deskbell-sim --seed 17               one run, with the usual steps
 //! deskbell-sim --seed 17 --steps 12    its first steps
 //! deskbell-sim --seeds 300             the seeds 0 to 299
+//! deskbell-sim --seed 17 --shared      over PostgreSQL
 //! ```
 
 use std::process::ExitCode;
 
-use deskbell_sim::world::{STEPS, run};
+use deskbell_sim::postgres;
+use deskbell_sim::world::{STEPS, run, run_shared};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -27,7 +29,12 @@ fn main() -> ExitCode {
     let steps = number("--steps").unwrap_or(STEPS);
     let (mut passed, mut failed, mut answers, mut ends) = (0_u64, 0_u64, 0, 0);
     for seed in first..first + count {
-        match run(seed, steps) {
+        let ran = if words.iter().any(|word| word == "--shared") {
+            run_shared(seed, steps, &postgres::shared().database())
+        } else {
+            run(seed, steps)
+        };
+        match ran {
             Ok(report) => {
                 passed += 1;
                 answers += report.answers;

@@ -42,16 +42,19 @@ pub struct Failed {
     pub seed: u64,
     /// The step at which it showed.
     pub step: u64,
+    /// It was over a database.
+    pub shared: bool,
     /// What is wrong.
     pub why: String,
 }
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, step, why } = self;
+        let Self { seed, step, shared, why } = self;
+        let over = if *shared { " --shared" } else { "" };
         write!(
             f,
-            "seed {seed}, step {step}: {why}\nalone: cargo run -p deskbell-sim -- --seed {seed} --steps {step}"
+            "seed {seed}, step {step}: {why}\nalone: cargo run -p deskbell-sim -- --seed {seed} --steps {step}{over}"
         )
     }
 }
@@ -99,7 +102,8 @@ pub fn run_shared(seed: u64, steps: u64, database: &Database<'_>) -> Result<Repo
 }
 
 fn run_on(seed: u64, steps: u64, ground: Option<Ground>) -> Result<Report, Failed> {
-    let failed = |step, why| Failed { seed, step, why };
+    let shared = ground.is_some();
+    let failed = |step, why| Failed { seed, step, shared, why };
     let mut world = World::new(seed, ground).map_err(|why| failed(0, why))?;
     for step in 1..=steps {
         world.step = step;
