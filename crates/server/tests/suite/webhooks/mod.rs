@@ -3,6 +3,7 @@
 mod crash;
 mod gap;
 mod letters;
+mod notifications;
 mod snippets;
 mod troubles;
 
@@ -39,8 +40,13 @@ impl World {
 
     /// Books a time; gives the booking's id.
     pub fn book(&self) -> String {
+        self.book_in("room")
+    }
+
+    /// Books a time of a resource; gives the booking's id.
+    pub fn book_in(&self, resource: &str) -> String {
         let start = (in_seconds(0) as u64 * 1_000 / 3_600_000 + 72) * 3_600_000;
-        let claims = json!([{"resource": "room", "start": start, "end": start + 3_600_000}]);
+        let claims = json!([{"resource": resource, "start": start, "end": start + 3_600_000}]);
         let answer =
             self.server.api("POST", "/v1/bookings", Some(&json!({"claims": claims, "holder": "ann"})));
         assert_eq!(answer.status, 200, "{answer:?}");
