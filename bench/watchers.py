@@ -28,18 +28,23 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Watchers:
-    """Sockets that are subscribed, and how many deltas each has seen."""
+    """Sockets that are subscribed, and how many deltas (or other events) each has seen."""
 
-    def __init__(self, port, count):
+    def __init__(self, sockets, mark=DELTA):
         self.poll = select.epoll()
-        self.sockets, self.seen, self.rest = {}, {}, {}
-        for _ in range(count):
-            watcher = connect(port)
+        self.sockets, self.seen, self.rest, self.mark = {}, {}, {}, mark
+        for watcher in sockets:
             self.sockets[watcher.fileno()] = watcher
             self.seen[watcher.fileno()] = 0
             self.rest[watcher.fileno()] = b""
             watcher.setblocking(False)
             self.poll.register(watcher, select.EPOLLIN)
+
+    def start_over(self, mark):
+        """Counts from 0 again, and something else."""
+        self.mark = mark
+        self.seen = dict.fromkeys(self.sockets, 0)
+        self.rest = dict.fromkeys(self.sockets, b"")
 
     def wait(self, each):
         """Reads until every socket has seen so many deltas."""
@@ -60,10 +65,10 @@ class Watchers:
             raise servers.Failed("a watcher was disconnected")
         # A name may be cut in two by the end of what has arrived.
         text = self.rest[number] + received
-        self.seen[number] += text.count(DELTA)
-        found = text.rfind(DELTA)
-        tail = text[found + len(DELTA):] if found >= 0 else text
-        self.rest[number] = tail[-(len(DELTA) - 1):]
+        self.seen[number] += text.count(self.mark)
+        found = text.rfind(self.mark)
+        tail = text[found + len(self.mark):] if found >= 0 else text
+        self.rest[number] = tail[-(len(self.mark) - 1):]
 
     def close(self):
         for watcher in self.sockets.values():
@@ -71,17 +76,17 @@ class Watchers:
         self.poll.close()
 
 
-def connect(port):
-    """A WebSocket that is subscribed to the resources."""
+def connect(port, channels, token=""):
+    """A WebSocket that is subscribed to channels."""
     watcher = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
     key = base64.b64encode(os.urandom(16)).decode()
     watcher.sendall(
-        f"GET /v1/ws?app=bench HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"GET /v1/ws?app=bench{token and f'&token={token}'} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode())
-    for room in ROOMS:
-        watcher.sendall(frame({"type": "subscribe", "channel": f"slots:{room}"}))
+    for channel in channels:
+        watcher.sendall(frame({"type": "subscribe", "channel": channel}))
     received = b""
-    while received.count(b'"subscribed"') < len(ROOMS):
+    while received.count(b'"subscribed"') < len(channels):
         more = watcher.recv(4096)
         if not more:
             raise servers.Failed(f"a watcher could not subscribe: {received[-200:]!r}")
@@ -128,7 +133,8 @@ def watched(binaries, run):
         backend = Backend(port)
         for room in ROOMS:
             backend.ask("PUT", f"/v1/resources/{room}", {"capacity": 1})
-        watchers = Watchers(port, WATCHERS)
+        rooms = [f"slots:{room}" for room in ROOMS]
+        watchers = Watchers([connect(port, rooms) for _ in range(WATCHERS)])
         try:
             return report(server, backend, watchers, run.options[0])
         finally:
