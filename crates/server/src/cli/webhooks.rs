@@ -116,10 +116,11 @@ fn line(webhook: &Value) -> String {
     let last = webhook["delivered_at"].as_u64();
     let last = last.map_or_else(|| "never".to_owned(), time::to_text);
     format!(
-        "{} {state} host={} waiting={} behind={behind} dead={} delivered={last}{trouble}",
+        "{} {state} host={} waiting={} later={} behind={behind} dead={} delivered={last}{trouble}",
         webhook["name"].as_str().unwrap_or_default(),
         webhook["host"].as_str().unwrap_or_default(),
         number("open"),
+        number("later"),
         number("dead"),
     )
 }
