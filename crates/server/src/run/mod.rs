@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 mod departures;
+mod failing;
 mod outward;
 mod reload;
 mod stop;

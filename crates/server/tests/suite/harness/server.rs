@@ -213,6 +213,17 @@ impl Server {
         true
     }
 
+    /// What the process ends with, which it does by itself.
+    #[cfg(target_os = "linux")]
+    pub fn end(&mut self) -> Option<i32> {
+        let mut ended = None;
+        super::eventually("the process has ended", || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended?.code()
+    }
+
     /// Starts an ended process again on the same data and port.
     pub fn restarted(mut self) -> Self {
         self.keep = true;
