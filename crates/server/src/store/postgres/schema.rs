@@ -94,7 +94,10 @@ fn guard(session: &Session) {
     if session.query(exists, &[]).is_ok_and(|found| !found.is_empty()) {
         return;
     }
-    if let Err(failure) = session.run(GUARD) {
+    // Of servers that start at once the second one finds it made.
+    let made = session.begin("BEGIN").and_then(|()| lock(session)).and_then(|()| session.run(GUARD));
+    if let Err(failure) = made.and_then(|()| session.commit()) {
+        session.undo();
         tracing::warn!(
             %failure,
             "the database cannot exclude two claims of one time by itself; the count before each commit still \

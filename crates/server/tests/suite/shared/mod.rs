@@ -6,6 +6,7 @@ mod holders;
 mod killed;
 mod members;
 mod migrate;
+mod starts;
 mod tls;
 mod webhooks;
 
