@@ -10,6 +10,7 @@ import re
 import statistics
 import typing
 
+import inboxes
 import servers
 import stored
 import watchers
@@ -121,7 +122,7 @@ def all_scenarios(quick):
     seconds = 1 if quick else 4
     timed = ["--duration", seconds, "--warmup", 0.5]
     return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(seconds), *store(quick),
-            *details(seconds)]
+            *post(quick), *details(seconds)]
 
 
 def fan_out(timed):
@@ -260,6 +261,23 @@ def store(quick):
              Target("p99 in ms of 32 clients over PostgreSQL",
                     lambda round: round[few]["stored"]["PostgreSQL hold + release 32"]["p99_ms"])],
             measure=stored.shared),
+    ]
+
+
+def post(quick):
+    size, users, waves = (2000, 500, 1) if quick else (100000, 10000, 5)
+    return [
+        Scenario(
+            "inbox", f"An inbox of {size:,} notifications; {users:,} users online, each notified on a channel of its own",
+            {"deskbell": Run("deskbell", [size, users, waves])},
+            [*(Target(f"ms for {what} of the inbox", inboxes.milliseconds(name), most=10)
+               for what, name in (("the newest page", "page_ms"), ("a page in the middle", "deep_page_ms"),
+                                  ("the count", "count_ms"), ("reading all", "read_all_ms"),
+                                  ("a look for unread ones where there are none", "none_unread_ms"))),
+             Target("CPU, notifying everybody / as many publishes", inboxes.ratio("notified", "published"), most=1),
+             Target("CPU, notifying everybody / as many publishes, 1,000 in a request",
+                    inboxes.ratio("notified", "published in batches"))],
+            rounds=3, measure=inboxes.measured),
     ]
 
 

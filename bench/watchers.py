@@ -35,17 +35,23 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Watchers:
-    """Sockets that are subscribed, and how many deltas each has seen."""
+    """Sockets that are subscribed, and how many deltas (or other events) each has seen."""
 
-    def __init__(self, subscribed):
+    def __init__(self, sockets, mark=DELTA):
         self.poll = select.epoll()
-        self.sockets, self.seen, self.rest = {}, {}, {}
-        for watcher in subscribed:
+        self.sockets, self.seen, self.rest, self.mark = {}, {}, {}, mark
+        for watcher in sockets:
             self.sockets[watcher.fileno()] = watcher
             self.seen[watcher.fileno()] = 0
             self.rest[watcher.fileno()] = b""
             watcher.setblocking(False)
             self.poll.register(watcher, select.EPOLLIN)
+
+    def start_over(self, mark):
+        """Counts from 0 again, and something else."""
+        self.mark = mark
+        self.seen = dict.fromkeys(self.sockets, 0)
+        self.rest = dict.fromkeys(self.sockets, b"")
 
     def wait(self, each):
         """Reads until every socket has seen so many deltas."""
@@ -69,10 +75,10 @@ class Watchers:
             raise servers.Failed("a watcher was disconnected")
         # A name may be cut in two by the end of what has arrived.
         text = self.rest[number] + received
-        self.seen[number] += text.count(DELTA)
-        found = text.rfind(DELTA)
-        tail = text[found + len(DELTA):] if found >= 0 else text
-        self.rest[number] = tail[-(len(DELTA) - 1):]
+        self.seen[number] += text.count(self.mark)
+        found = text.rfind(self.mark)
+        tail = text[found + len(self.mark):] if found >= 0 else text
+        self.rest[number] = tail[-(len(self.mark) - 1):]
 
     def close(self):
         for watcher in self.sockets.values():
@@ -80,12 +86,12 @@ class Watchers:
         self.poll.close()
 
 
-def subscribed(port):
-    """A WebSocket that is subscribed to the resources."""
-    watcher = websocket(port)
-    for room in ROOMS:
-        watcher.sendall(frame(json.dumps({"type": "subscribe", "channel": f"slots:{room}"}).encode()))
-    read_until(watcher, b'"subscribed"', len(ROOMS))
+def connect(port, channels, token=""):
+    """A WebSocket that is subscribed to channels."""
+    watcher = websocket(port, token)
+    for channel in channels:
+        watcher.sendall(frame(json.dumps({"type": "subscribe", "channel": channel}).encode()))
+    read_until(watcher, b'"subscribed"', len(channels))
     return watcher
 
 
@@ -96,11 +102,11 @@ def subscribed_to_yardstick(port):
     return watcher
 
 
-def websocket(port):
+def websocket(port, token=""):
     opened = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
     # The key is fixed because the yardstick's answer is.
     opened.sendall(
-        f"GET /v1/ws?app=bench HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"GET /v1/ws?app=bench{token and f'&token={token}'} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
     return opened
 
@@ -179,7 +185,8 @@ def by_the_ledger(binaries, seconds):
         backend = Backend(int(server.target.rsplit(":", 1)[1]))
         for room in ROOMS:
             backend.ask("PUT", f"/v1/resources/{room}", {"capacity": 1})
-        watchers = Watchers(subscribed(backend.connection.port) for _ in range(WATCHERS))
+        rooms = [f"slots:{room}" for room in ROOMS]
+        watchers = Watchers(connect(backend.connection.port, rooms) for _ in range(WATCHERS))
         return report(server, watchers, holds_and_releases(backend), seconds)
 
 

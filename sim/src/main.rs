@@ -5,12 +5,13 @@
 //! deskbell-sim --seed 17 --steps 12    its first steps
 //! deskbell-sim --seeds 300             the seeds 0 to 299
 //! deskbell-sim --seed 17 --shared      over PostgreSQL
+//! deskbell-sim --post --seeds 300      the same of inboxes and conversations
 //! ```
 
 use std::process::ExitCode;
 
-use deskbell_sim::postgres;
-use deskbell_sim::world::{STEPS, run, run_shared};
+use deskbell_sim::world::Failed;
+use deskbell_sim::{post, postgres, world};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -26,21 +27,29 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let steps = number("--steps").unwrap_or(STEPS);
+    let of_post = words.iter().any(|word| word == "--post");
+    let usual = if of_post { post::STEPS } else { world::STEPS };
+    let steps = number("--steps").unwrap_or(usual);
+    let shared = words.iter().any(|word| word == "--shared");
+    let run = |seed| -> Result<(u64, u64, String), Failed> {
+        if shared {
+            let ran = world::run_shared(seed, steps, &postgres::shared().database());
+            ran.map(|report| (report.answers, report.ends, format!("{report:?}")))
+        } else if of_post {
+            post::run(seed, steps).map(|report| (report.answers, report.ends, format!("{report:?}")))
+        } else {
+            world::run(seed, steps).map(|report| (report.answers, report.ends, format!("{report:?}")))
+        }
+    };
     let (mut passed, mut failed, mut answers, mut ends) = (0_u64, 0_u64, 0, 0);
     for seed in first..first + count {
-        let ran = if words.iter().any(|word| word == "--shared") {
-            run_shared(seed, steps, &postgres::shared().database())
-        } else {
-            run(seed, steps)
-        };
-        match ran {
-            Ok(report) => {
+        match run(seed) {
+            Ok((answered, ended, report)) => {
                 passed += 1;
-                answers += report.answers;
-                ends += report.ends;
+                answers += answered;
+                ends += ended;
                 if count == 1 {
-                    println!("{report:?}");
+                    println!("{report}");
                 }
             }
             Err(wrong) => {

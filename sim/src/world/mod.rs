@@ -19,4 +19,5 @@ mod watch;
 pub use ground::{Beside, Ground};
 pub use program::{Call, NEWS, Notice, resource, short};
 pub use run::{Failed, Report, STEPS, run, run_shared};
+pub(crate) use site::Site;
 pub use site::{APP, Process};

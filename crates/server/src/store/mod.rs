@@ -72,7 +72,7 @@ pub use installation::{Credentials, Installation, Seed};
 pub use kept::{Shared, connect};
 pub use ledger::{Asked, Decided, Done, IsHere, Ledger, Seeds};
 pub use members::Members;
-pub use notes::{Fate, Found, LeaseWish, Letter, Note, Question, Rows, Turn, Which};
+pub use notes::{Fate, Found, Later, LeaseWish, Letter, Note, Question, Rows, Standing, Turn, Which};
 pub use opened::{Opened, Options};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
 pub use post::look::{MessagePage, NotificationPage, PostLook, PostSeen, ShownMessage, ShownNotification};

@@ -13,7 +13,7 @@ use super::endpoint::{question, write};
 use super::{Ask, Hook, Shown};
 use crate::clock;
 use crate::hub::Hub;
-use crate::store::{Found, LeaseWish, Note, Question, Turn, Which};
+use crate::store::{Found, LeaseWish, Note, Question, Standing, Turn, Which};
 
 /// Time between two askings for a lease, by whoever has it and whoever waits for it.
 const EVERY: Millis = 2 * SECOND;
@@ -91,7 +91,8 @@ async fn pass_on(hub: &Hub, hook: &Hook, asked: Ask) {
 /// Shows what the process with the lease has noted.
 async fn look(hub: &Hub, hook: &Hook, shown: &Mutex<Shown>) {
     let (app, name) = (hub.apps[hook.app].id, hook.name.clone());
-    let Ok(Found::Endpoint(Some(kept), head)) = question(hub, Question::Endpoint(app, name.clone())).await
+    let asked = Question::Endpoint(app, name.clone());
+    let Ok(Found::Endpoint(Standing { kept: Some(kept), head, later, .. })) = question(hub, asked).await
     else {
         return;
     };
@@ -100,7 +101,7 @@ async fn look(hub: &Hub, hook: &Hook, shown: &Mutex<Shown>) {
     let position = ledger::whole_row(kept.read_to);
     // What is shown is whole between any two changes.
     *shown.lock().unwrap_or_else(PoisonError::into_inner) =
-        Shown { position, head, open: kept.open.len(), dead, off: kept.off, ..Shown::default() };
+        Shown { position, head, open: kept.open.len(), later, dead, off: kept.off, ..Shown::default() };
 }
 
 impl Lease {

@@ -234,6 +234,14 @@ CREATE TABLE letters (
 
 CREATE INDEX letters_due ON letters (app, endpoint, coordinate) WHERE due = 1;
 
+CREATE TABLE later (
+    app        bigint NOT NULL,
+    endpoint   text COLLATE "C" NOT NULL,
+    hour       bigint NOT NULL,
+    coordinate bigint NOT NULL,
+    PRIMARY KEY (app, endpoint, hour, coordinate)
+);
+
 CREATE TABLE links (
     app        bigint NOT NULL,
     subject    text COLLATE "C" NOT NULL,
