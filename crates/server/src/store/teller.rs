@@ -4,7 +4,7 @@
 //! batch need not wait for it. There is one, with a queue of one batch, so rows and answers keep their order.
 
 use std::collections::HashMap;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use deskbell_core::ids::AppId;
 use deskbell_core::log::Row;
@@ -32,6 +32,23 @@ pub(super) struct Committed {
     pub(super) answers: Vec<Answer<Receipt>>,
     /// They wait until the log has what other processes wrote.
     pub(super) followed: Vec<Answer<()>>,
+}
+
+impl Committed {
+    /// Nothing is new, and nobody waits.
+    fn is_empty(&self) -> bool {
+        self.done.rows.is_empty()
+            && self.hearings.is_empty()
+            && self.returns.is_empty()
+            && self.answers.is_empty()
+            && self.followed.is_empty()
+    }
+
+    /// Hands it to the teller's queue; says whether there is somebody to tell it. What tells nobody anything does
+    /// not take the place of a batch that waits there.
+    pub(super) fn hand_to(self, tell: &SyncSender<Self>) -> bool {
+        self.is_empty() || tell.send(self).is_ok()
+    }
 }
 
 pub(super) struct Teller {

@@ -201,7 +201,7 @@ impl Writer {
             }
         };
         self.members.take(std::mem::take(&mut done.moved));
-        tell.send(Committed { done, followed, ..Committed::default() }).is_ok()
+        Committed { done, followed, ..Committed::default() }.hand_to(tell)
     }
 
     /// Commits what was asked for and passes it on to be told. Says whether there is somebody to tell it.
@@ -255,7 +255,7 @@ impl Writer {
         self.members.take(std::mem::take(&mut done.moved));
         let committed =
             Committed { done, petitions, hearings, returns, publishes, answers, followed: Vec::new() };
-        let told = tell.send(committed).is_ok();
+        let told = committed.hand_to(tell);
         self.note(notes);
         self.batches += 1;
         if self.expiry.is_some() && self.batches >= BATCHES_PER_SLICE {
