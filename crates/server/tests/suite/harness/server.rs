@@ -291,8 +291,13 @@ impl Server {
 
     /// A request with the secret.
     pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.api_text(method, path, body.map(Value::to_string).as_deref())
+    }
+
+    /// The same with a body that may be no JSON.
+    pub fn api_text(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
         let bearer = format!("Bearer {SECRET}");
-        request(self, method, path, &[("Authorization", &bearer)], body.map(Value::to_string).as_deref())
+        request(self, method, path, &[("Authorization", &bearer)], body)
     }
 }
 
