@@ -237,7 +237,7 @@ impl Writer {
                 Task::Expire(now) => self.expiry = Some(Expiry::new(now, self.durable_age)),
                 Task::Settle => {
                     if let Some(file) = self.ledger.tables.db.file() {
-                        self.checkpointer.settle(file);
+                        self.checkpointer.settle_the_rest(file);
                     }
                 }
             }

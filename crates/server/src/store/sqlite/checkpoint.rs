@@ -30,6 +30,8 @@ struct State {
     pages: u32,
     /// Pages at which the last checkpoint began.
     last: u32,
+    /// The writer is to finish a checkpoint, and has not yet.
+    finishing: bool,
     ended: bool,
 }
 
@@ -96,8 +98,7 @@ impl Checkpointer {
                 // The first pass took long and much was written meanwhile; the second is short,
                 // and leaves next to nothing to the writer.
                 self.settle(connection);
-                // A full lane means a busy writer; the next checkpoint asks again.
-                let _ = writer.offer(Side::Second, Task::Settle, 0);
+                self.leave_the_rest_to(writer);
             }
             if self.is_halted() {
                 // Wakes the writer, who looks whether it may go on.
@@ -121,8 +122,29 @@ impl Checkpointer {
         }
     }
 
+    /// Asks the writer to finish, and rests until it has: only one at a time may copy, so that a pass of
+    /// this thread just then would leave the side file without an end once more.
+    fn leave_the_rest_to(&self, writer: &Lane<Task>) {
+        self.state().finishing = true;
+        if writer.offer(Side::Second, Task::Settle, 0).is_err() {
+            // A full lane means a busy writer; the next checkpoint asks again.
+            self.state().finishing = false;
+        }
+        let mut state = self.state();
+        while state.finishing && !state.ended {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The writer copies what a checkpoint has left, between two commits.
+    pub(in crate::store) fn settle_the_rest(&self, connection: &Connection) {
+        self.settle(connection);
+        self.state().finishing = false;
+        self.changed.notify_one();
+    }
+
     /// Copies what can be copied without waiting for anybody.
-    pub(in crate::store) fn settle(&self, connection: &Connection) {
+    fn settle(&self, connection: &Connection) {
         match self.halt.copy(connection, "PASSIVE") {
             // What there is to say of the second has been said.
             Ok(()) | Err(Failure::Halted(_)) => {}
