@@ -12,6 +12,7 @@ use deskbell_wire::websocket::{Decoder, Role};
 
 use super::body::Pipe;
 use super::frames::Variant;
+use super::pusher::Speaker;
 use super::session::Session;
 use super::waiting::Waiting;
 use super::write::Backlog;
@@ -62,6 +63,8 @@ pub struct Client {
     pub pipe: Option<Arc<Pipe>>,
     /// Counts the connection while it lives.
     pub seat: Option<Box<Seat>>,
+    /// What only few clients of the Pusher dialect have.
+    pub speaker: Option<Box<Speaker>>,
 }
 
 /// Where a client stands that does not follow the shard.
@@ -114,7 +117,7 @@ impl Catching {
 impl Client {
     /// A connection with its fresh session.
     pub fn new(app: u16, variant: Variant, peer: IpAddr, session: Session, now: Millis) -> Self {
-        let deflate = matches!(variant, Variant::NativeWsDeflate | Variant::EchoDeflate);
+        let deflate = variant.is_compressed();
         Self {
             stamp: 0,
             app,
@@ -136,6 +139,7 @@ impl Client {
             waiting: None,
             pipe: None,
             seat: None,
+            speaker: None,
         }
     }
 }
