@@ -10,6 +10,7 @@ import re
 import statistics
 import typing
 
+import inboxes
 import servers
 import stored
 import watchers
@@ -120,8 +121,8 @@ def both(*options):
 def all_scenarios(quick):
     seconds = 1 if quick else 4
     timed = ["--duration", seconds, "--warmup", 0.5]
-    return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(timed, seconds), *store(quick),
-            *details(seconds)]
+    return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(seconds), *store(quick),
+            *post(quick), *details(seconds)]
 
 
 def fan_out(timed):
@@ -208,32 +209,24 @@ def connections():
     ]
 
 
-def told_by_the_ledger(binaries, run):
-    """The yardstick as ever; Deskbell as a backend holds and releases."""
-    if run.server == "limit":
-        with start(run.server, binaries) as server:
-            return servers.generate(binaries, server, run.options)
-    return watchers.watched(binaries, run)
-
-
-def ledger(timed, seconds):
+def ledger(seconds):
     return [
         Scenario(
             "watchers-1k", "Ten resources, 1,000 screens that watch them, a hold or a release at a time",
-            {"limit": Run("limit", ["--connections", watchers.WATCHERS, "--size", watchers.FRAME, *timed]),
-             "deskbell": Run("deskbell", [seconds])},
+            {"limit": Run("limit", [seconds]), "deskbell": Run("deskbell", [seconds])},
             [Target("deltas per CPU second of the shard, deskbell / limit", per_cpu_ratio("deskbell", "limit"),
                     least=0.93),
              Target("the same with deciding, committing and HTTP",
                     lambda round: round["deskbell"]["whole"]["deliveries_per_cpu_s"]
                     / round["limit"]["published"]["deliveries_per_cpu_s"])],
-            measure=told_by_the_ledger),
+            measure=watchers.watched),
     ]
 
 
 def store(quick):
     few, many = "1,000 past", "1,000,000 past"
-    seconds, longer = (0.3, 2000) if quick else (2, 1000000)
+    # Shorter, and the bare table is still so small that its rows go nearly all into the same pages.
+    seconds, longer = (0.3, 2000) if quick else (5, 1000000)
     held = {clients: f"hold + release {clients}" for clients in (32, 256)}
     return [
         Scenario(
@@ -245,7 +238,9 @@ def store(quick):
                       stored.ratio(few, held[clients], "hold + release 1"), least=6) for clients in held),
              Target("p99 in ms of 32 clients", lambda round: round[few]["stored"][held[32]]["p99_ms"], most=10),
              Target("p50 in ms of a look at a week with 1,000 holds",
-                    lambda round: round[few]["stored"]["week_ms"], most=1)],
+                    lambda round: round[few]["stored"]["week_ms"], most=1),
+             Target("ms until 1,000 who want one slot are answered, the worst of 20 times",
+                    lambda round: round[few]["stored"]["one_slot_ms"], most=100)],
             measure=stored.measured),
         Scenario(
             "ledger-past", "The same with a thousand and with a million reservations that are over",
@@ -254,6 +249,23 @@ def store(quick):
                     lambda round, clients=clients: stored.rate(many, held[clients])(round)
                     / stored.rate(few, held[clients])(round), least=0.8) for clients in held],
             rounds=2, measure=stored.measured),
+    ]
+
+
+def post(quick):
+    size, users, waves = (2000, 500, 1) if quick else (100000, 10000, 5)
+    return [
+        Scenario(
+            "inbox", f"An inbox of {size:,} notifications; {users:,} users online, each notified on a channel of its own",
+            {"deskbell": Run("deskbell", [size, users, waves])},
+            [*(Target(f"ms for {what} of the inbox", inboxes.milliseconds(name), most=10)
+               for what, name in (("the newest page", "page_ms"), ("a page in the middle", "deep_page_ms"),
+                                  ("the count", "count_ms"), ("reading all", "read_all_ms"),
+                                  ("a look for unread ones where there are none", "none_unread_ms"))),
+             Target("CPU, notifying everybody / as many publishes", inboxes.ratio("notified", "published"), most=1),
+             Target("CPU, notifying everybody / as many publishes, 1,000 in a request",
+                    inboxes.ratio("notified", "published in batches"))],
+            rounds=3, measure=inboxes.measured),
     ]
 
 

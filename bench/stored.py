@@ -33,7 +33,10 @@ def report(text):
         week = re.match(r"a look at a week .*?p50 +(\d+) us", line)
         if week:
             stored["week_ms"] = int(week[1]) / 1000
-    wanted = ["hold + release 1", "week_ms"]
+        one_slot = re.match(r"1,000 holds on one slot.*worst +(\d+) us", line)
+        if one_slot:
+            stored["one_slot_ms"] = int(one_slot[1]) / 1000
+    wanted = ["hold + release 1", "week_ms", "one_slot_ms"]
     wanted += [f"{what} {clients}" for what in ("bare INSERT", "hold + release") for clients in (32, 256)]
     missing = [name for name in wanted if name not in stored]
     if missing:

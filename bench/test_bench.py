@@ -83,8 +83,20 @@ class Judging(unittest.TestCase):
         names = [found.name for found in scenarios.all_scenarios(quick=False)]
         self.assertEqual(len(names), len(set(names)))
         for found in scenarios.all_scenarios(quick=False):
-            if found.name not in ("connect", "instructions", "ledger", "ledger-past", "watchers-1k"):
+            if found.name not in ("connect", "inbox", "instructions", "ledger", "ledger-past", "watchers-1k"):
                 scenarios.judge(found, [{label: report() for label in found.runs}])
+
+    def test_a_slow_look_and_a_dear_notification_are_missed_and_their_opposites_are_not(self):
+        def judged(read_all, notified):
+            inbox = dict.fromkeys(("page_ms", "deep_page_ms", "count_ms", "none_unread_ms"), 1.0)
+            spent = {"notified": notified, "published": 2.0, "published in batches": 0.5}
+            made = {**report(), "inbox": {**inbox, "read_all_ms": read_all}, "cpu_s": spent}
+            return {target["text"]: target for target in scenarios.judge(scenario("inbox"), [{"deskbell": made}])}
+        good, bad = judged(9.0, 1.9), judged(11.0, 2.1)
+        self.assertTrue(all(target["met"] for target in good.values()))
+        self.assertEqual([text for text, target in bad.items() if not target["met"]],
+                         ["ms for reading all of the inbox", "CPU, notifying everybody / as many publishes"])
+        self.assertEqual(good["CPU, notifying everybody / as many publishes, 1,000 in a request"]["median"], 3.8)
 
     def test_the_ledgers_lines_become_figures_and_a_missing_one_is_a_failure(self):
         lines = [
@@ -94,14 +106,16 @@ class Judging(unittest.TestCase):
             "    0.25 of the bare rate, 16.8 times one per transaction",
             "bare INSERT, group commit, 256         50321/s  p50   3626 us  p99  17677 us",
             "hold + release, 256                     9934/s  p50  21723 us  p99  60549 us",
-            "a look at a week with 1,000 holds         p50    700 us  p99   4623 us"]
+            "a look at a week with 1,000 holds         p50    700 us  p99   4623 us",
+            "1,000 holds on one slot, all answered after  p50   3602 us  worst  16909 us"]
         round = {"run": stored.report("\n".join(lines))}
         self.assertEqual(stored.ratio("run", "hold + release 32", "bare INSERT 32")(round), 0.25)
         self.assertEqual(round["run"]["stored"]["hold + release 32"]["p99_ms"], 14.905)
         self.assertEqual(round["run"]["stored"]["week_ms"], 0.7)
+        self.assertEqual(round["run"]["stored"]["one_slot_ms"], 16.909)
         self.assertEqual(scenarios.unclean("run", round["run"]), [])
         self.assertIsNone(run.trim(round["run"])["options"]["channels"])
-        for gone in (0, 1, 2, 4, 5, 6):
+        for gone in (0, 1, 2, 4, 5, 6, 7):
             with self.assertRaises(servers.Failed):
                 stored.report("\n".join(lines[:gone] + lines[gone + 1:]))
 

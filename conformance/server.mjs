@@ -4,10 +4,16 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import readline from "node:readline";
+import { test as run } from "node:test";
 
 export const SECRET = "the-secret-of-the-conformance-suites";
 const ROOT = path.resolve(import.meta.dirname, "..");
 const BINARY = process.env.BINARY_UNDER_TEST ?? path.join(ROOT, "target/debug/deskbell");
+
+/** A test that fails under its own name when what it waits for never comes. */
+export function test(name, body) {
+  return run(name, { timeout: 60_000 }, body);
+}
 
 /** A server that can be stopped, started again on the same port and data, and asked to publish. */
 export class Server {

@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { test } from "node:test";
 
-import { Server } from "../server.mjs";
+import { Server, test } from "../server.mjs";
 import { launch } from "./chromium.mjs";
 
 test("the README's page shows what is published, also what it missed", async (t) => {

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 
-import { Server } from "../server.mjs";
+import { Server, test } from "../server.mjs";
 import { launch, open } from "./chromium.mjs";
 
 const SHOTS = path.resolve(import.meta.dirname, "../../.work/screenshots");

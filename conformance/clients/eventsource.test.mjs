@@ -1,10 +1,10 @@
 // Server-sent events with npm's `eventsource`.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 
 import { EventSource } from "eventsource";
 
-import { Server } from "../server.mjs";
+import { Server, test } from "../server.mjs";
 
 let server;
 before(async () => (server = await Server.start({ flags: ["--dev"] })));

@@ -77,6 +77,30 @@ class Calendars(unittest.TestCase):
         self.assertEqual(len({str(event["UID"]) for event in events}), len(starts))
         self.assertEqual(calendar.errors, [])
 
+    def test_a_users_calendar_has_the_own_bookings_on_both_sides_of_every_change_and_follows_them(self):
+        nine = datetime.time(9, tzinfo=OSLO)
+        starts = [datetime.datetime.combine(date + side * DAY, nine) for date, _ in changes() for side in (-1, 0, 1)]
+        self.ask("PUT", "/v1/resources/room", {"time_zone": "Europe/Oslo", "capacity": 2})
+        booked = []
+        for start in starts:
+            for holder in ("7", "8"):
+                claim = {"resource": "room", "start": millis(start), "end": millis(start) + 3_600_000}
+                said = json.loads(self.ask("POST", "/v1/bookings", {"claims": [claim], "holder": holder}))
+                booked.append(said["reservation"]["id"])
+        link = json.loads(self.ask("GET", "/v1/calendars?user=7"))
+
+        def shown():
+            calendar = icalendar.Calendar.from_ical(self.ask("GET", link["path"]))
+            self.assertEqual(calendar.errors, [])
+            return {event["DTSTART"].dt.astimezone(OSLO): event for event in calendar.walk("VEVENT")}
+        events = shown()
+        self.assertEqual(sorted(events), starts)
+        self.assertEqual({str(event["SUMMARY"]) for event in events.values()}, {"room"})
+        self.ask("POST", f"/v1/bookings/{booked[0]}/cancel", {})
+        again = shown()[starts[0]]
+        self.assertEqual((str(again["STATUS"]), str(again["UID"])), ("CANCELLED", str(events[starts[0]]["UID"])))
+        self.assertGreater(again["SEQUENCE"], events[starts[0]]["SEQUENCE"])
+
     def test_a_series_that_it_writes_blocks_the_same_hours_over_both_changes(self):
         first = (datetime.datetime.now(OSLO) + DAY).replace(hour=14, minute=30, second=0, microsecond=0)
         event = icalendar.Event()

@@ -1,11 +1,11 @@
 // The native dialect with npm's `ws`.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 
 import WebSocket from "ws";
 
-import { Server } from "../server.mjs";
+import { Server, test } from "../server.mjs";
 
 let server;
 before(async () => (server = await Server.start({ config: "[websocket]\ncompression = true\n", flags: ["--dev"] })));

@@ -4,11 +4,13 @@
 //! deskbell-sim --seed 17               one run, with the usual steps
 //! deskbell-sim --seed 17 --steps 12    its first steps
 //! deskbell-sim --seeds 300             the seeds 0 to 299
+//! deskbell-sim --post --seeds 300      the same of inboxes and conversations
 //! ```
 
 use std::process::ExitCode;
 
-use deskbell_sim::world::{STEPS, run};
+use deskbell_sim::world::Failed;
+use deskbell_sim::{post, world};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -24,16 +26,25 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let steps = number("--steps").unwrap_or(STEPS);
+    let of_post = words.iter().any(|word| word == "--post");
+    let usual = if of_post { post::STEPS } else { world::STEPS };
+    let steps = number("--steps").unwrap_or(usual);
+    let run = |seed| -> Result<(u64, u64, String), Failed> {
+        if of_post {
+            post::run(seed, steps).map(|report| (report.answers, report.ends, format!("{report:?}")))
+        } else {
+            world::run(seed, steps).map(|report| (report.answers, report.ends, format!("{report:?}")))
+        }
+    };
     let (mut passed, mut failed, mut answers, mut ends) = (0_u64, 0_u64, 0, 0);
     for seed in first..first + count {
-        match run(seed, steps) {
-            Ok(report) => {
+        match run(seed) {
+            Ok((answered, ended, report)) => {
                 passed += 1;
-                answers += report.answers;
-                ends += report.ends;
+                answers += answered;
+                ends += ended;
                 if count == 1 {
-                    println!("{report:?}");
+                    println!("{report}");
                 }
             }
             Err(wrong) => {

@@ -385,8 +385,11 @@ pub const WEBHOOK_PATTERNS: usize = 50;
 pub const WEBHOOK_WINDOW: usize = 1_000;
 /// Bytes of bodies that one endpoint holds in memory; beyond it no further row is read.
 pub const WEBHOOK_BYTES: usize = 8 * 1024 * 1024;
-/// Rows that are read at once for one endpoint.
+/// Rows that are read at once for one endpoint, and events whose hour has come.
 pub const WEBHOOK_ROWS: usize = 256;
+/// Events that wait for their hour and of which that is not noted yet; then it is noted before further rows are
+/// read. One row can notify a thousand users.
+pub const WEBHOOK_LATER: usize = 4_000;
 /// Time between two notes of how far an endpoint is. After a crash so much is sent twice.
 pub const WEBHOOK_NOTE: Millis = SECOND;
 /// Deliveries of one endpoint under way at once, if nothing is said: enough to hide a slow network, few enough

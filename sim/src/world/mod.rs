@@ -16,4 +16,5 @@ mod watch;
 
 pub use program::{Call, NEWS, Notice, resource, short};
 pub use run::{Failed, Report, STEPS, run};
+pub(crate) use site::Site;
 pub use site::{APP, Process};

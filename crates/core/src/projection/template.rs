@@ -10,11 +10,12 @@
 //! | `$iso:PATH` | the time at a path (or `event.at`) as `2026-01-31T09:00:00.000Z` |
 //! | `$text:PATH` | the value as a text |
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::action;
 use crate::event::Event;
-use crate::limits::{self, DAY, HOUR, MINUTE, Millis, SECOND};
+use crate::limits::{self, Millis};
 use crate::refusal::{Code, Refusal};
 
 /// A template that is sound.
@@ -71,7 +72,7 @@ fn fill(template: &Value, event: &Event, data: &Value) -> Option<Value> {
 
 fn look(path: &str, event: &Event, data: &Value) -> Option<Value> {
     if let Some(path) = path.strip_prefix("iso:") {
-        return look(path, event, data)?.as_u64().map(|at| Value::from(iso(at)));
+        return look(path, event, data)?.as_u64().and_then(iso).map(Value::from);
     }
     if let Some(path) = path.strip_prefix("text:") {
         return look(path, event, data).map(|value| match value {
@@ -96,23 +97,8 @@ fn step<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
     }
 }
 
-/// A time as JavaScript's `toISOString` writes it.
-fn iso(at: Millis) -> String {
-    let (year, month, day) = date((at / DAY).cast_signed());
-    let (hour, minute) = (at % DAY / HOUR, at % HOUR / MINUTE);
-    let (second, millis) = (at % MINUTE / SECOND, at % SECOND);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// The Gregorian date of a day since 1970: years are counted from March, so that a leap day is the
-/// last of its year, and 400 of them have 146,097 days.
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + i64::from(month <= 2), month, day)
+/// A time as JavaScript's `toISOString` writes it; none behind the year 9999.
+fn iso(at: Millis) -> Option<String> {
+    let at = Timestamp::from_millisecond(i64::try_from(at).ok()?).ok()?;
+    Some(format!("{at:.3}"))
 }

@@ -3,6 +3,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`Wants`], [`Lane`] | which events an endpoint gets, and which of them must not overtake each other |
+//! | [`not_before`] | until when an event waits for its hour |
 //! | [`Queue`] | what is on its way to one endpoint: what may start now, and what is kept over a restart |
 //! | [`judge`] | what becomes of a delivery, from the answer that it got |
 //!
@@ -13,6 +14,6 @@ mod lane;
 mod queue;
 mod verdict;
 
-pub use lane::{Lane, Wants};
+pub use lane::{Lane, Wants, not_before};
 pub use queue::{Kept, Open, Place, Queue, Start};
 pub use verdict::{Answer, Terms, Tries, Trouble, Verdict, backoff, judge};

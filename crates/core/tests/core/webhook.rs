@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use deskbell_core::event::{Data, Event, Form};
 use deskbell_core::ids::{ChannelName, EventId, EventName};
+use deskbell_core::limits::QUIET_AHEAD;
 use deskbell_core::pattern::Pattern;
-use deskbell_core::webhook::{Answer, Lane, Place, Queue, Terms, Tries, Trouble, Verdict, Wants, judge};
+use deskbell_core::webhook::{
+    Answer, Lane, Place, Queue, Terms, Tries, Trouble, Verdict, Wants, judge, not_before,
+};
 use proptest::prelude::*;
 
 const TERMS: Terms =
@@ -40,6 +43,24 @@ fn what_an_event_is_about_is_the_same_for_every_audience() {
         assert_eq!(of("slots:dr-7", Form::Json, other), "slots:dr-7", "{other}");
     }
     assert_eq!(of("chat", Form::Text, booking), "chat", "a text is not looked into");
+    let notified = r#"{"user":"ann","id":"n-1","data":{"reservation":{"id":"r_1"}}}"#;
+    assert_eq!(of("webhook:1", Form::Json, notified), "inbox:ann");
+    assert_eq!(of("user:ann", Form::Json, notified), "user:ann");
+    assert_eq!(of("webhook:1", Form::Json, r#"{"user":7}"#), "webhook:1");
+}
+
+#[test]
+fn only_a_notification_waits_for_its_hour_and_never_for_long() {
+    let hour = |channel, form, data: &str| not_before(&event(channel, "n", form, data));
+    let held = r#"{"user":"ann","not_before":5000}"#;
+    assert_eq!(hour("webhook:1", Form::Json, held), Some(5_000));
+    assert_eq!(hour("webhook:1", Form::Text, held), None);
+    assert_eq!(hour("staff:1", Form::Json, held), None);
+    for at_once in [r#"{"user":"ann"}"#, r#"{"user":"ann","not_before":0}"#, r#"{"not_before":5000}"#, "[]"] {
+        assert_eq!(hour("webhook:1", Form::Json, at_once), None, "{at_once}");
+    }
+    let never = format!(r#"{{"user":"ann","not_before":{}}}"#, u64::MAX);
+    assert_eq!(hour("webhook:1", Form::Json, &never), Some(QUIET_AHEAD));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use deskbell_wire::ledger::time;
 use serde_json::Value;
 
 use super::CliError;
-use super::http_client::{self, Request, in_query};
+use super::http_client::{Request, in_query};
 use super::remote::RemoteArgs;
 
 /// Holds that are asked for at once.
@@ -59,7 +59,7 @@ fn list(args: &HoldsArgs, out: &mut dyn Write) -> Result<(), CliError> {
     }
     let (mut after, mut found) = (String::new(), 0);
     loop {
-        let page = ask(&args.remote, Request::get(&format!("{base}{after}")))?;
+        let page = args.remote.ask(Request::get(&format!("{base}{after}")))?.json;
         for hold in page["reservations"].as_array().into_iter().flatten() {
             found += 1;
             let line = if args.json { hold.to_string() } else { line(hold) };
@@ -100,15 +100,7 @@ fn release(id: &str, remote: &RemoteArgs, out: &mut dyn Write) -> Result<(), Cli
         return Err(CliError::Usage("this is no hold's id; `deskbell holds` prints them".to_owned()));
     }
     let target = format!("/v1/holds/{id}/release");
-    let answer = ask(remote, Request::post(&target, "{}".to_owned()))?;
+    let answer = remote.ask(Request::post(&target, "{}".to_owned()))?.json;
     writeln!(out, "{id} is {}", answer["reservation"]["state"].as_str().unwrap_or("over"))?;
     Ok(())
-}
-
-fn ask(remote: &RemoteArgs, request: Request<'_>) -> Result<Value, CliError> {
-    let url = remote.url()?;
-    let request = request.with_secret(remote.secret()?.expose());
-    let text = http_client::send(&url, &request)?.good(&url)?;
-    serde_json::from_str(&text)
-        .map_err(|_| CliError::Failed(format!("{url} answered something that is no JSON; is it a Deskbell?")))
 }

@@ -6,9 +6,8 @@ use clap::Args;
 use serde_json::Value;
 
 use super::CliError;
-use super::connect::Url;
 use super::http_client::{self, Request};
-use super::remote::RemoteArgs;
+use super::remote::{RemoteArgs, Said};
 
 /// What to ask, and how to print it.
 #[derive(Args)]
@@ -29,7 +28,7 @@ pub struct HealthArgs {
 
 /// Prints the numbers of a server, one a line.
 pub fn status(args: InspectArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let (text, stats) = ask(&args.remote, "/v1/stats")?;
+    let Said { text, json: stats } = args.remote.ask(Request::get("/v1/stats"))?;
     if args.json {
         writeln!(out, "{}", text.trim_end())?;
         return Ok(());
@@ -45,7 +44,7 @@ pub fn status(args: InspectArgs, out: &mut dyn Write) -> Result<(), CliError> {
 
 /// Prints the sessions of a server, one a line.
 pub fn sessions(args: InspectArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let (text, answer) = ask(&args.remote, "/v1/sessions")?;
+    let Said { text, json: answer } = args.remote.ask(Request::get("/v1/sessions"))?;
     if args.json {
         writeln!(out, "{}", text.trim_end())?;
         return Ok(());
@@ -78,16 +77,6 @@ pub fn health(args: HealthArgs, out: &mut dyn Write) -> Result<(), CliError> {
     }
     writeln!(out, "{url} is well and ready")?;
     Ok(())
-}
-
-fn ask(remote: &RemoteArgs, target: &str) -> Result<(String, Value), CliError> {
-    let url: Url = remote.url()?;
-    let request = Request::get(target).with_secret(remote.secret()?.expose());
-    let text = http_client::send(&url, &request)?.good(&url)?;
-    let no_json =
-        |_| CliError::Failed(format!("{url} answered something that is no JSON; is it a Deskbell?"));
-    let parsed = serde_json::from_str(&text).map_err(no_json)?;
-    Ok((text, parsed))
 }
 
 /// The members of nested objects with dotted names; lists stay as they are.

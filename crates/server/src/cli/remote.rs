@@ -6,10 +6,12 @@ use std::path::Path;
 
 use clap::Args;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::CliError;
 use super::connect::Url;
 use super::flags::ConfigFlags;
+use super::http_client::{self, Request};
 use crate::config::{Listen, Secret, Settings};
 
 /// How to reach a running server.
@@ -38,6 +40,14 @@ pub struct Credentials {
     pub secret: String,
 }
 
+/// What a server has answered.
+pub struct Said {
+    /// As it came.
+    pub text: String,
+    /// The same, read.
+    pub json: Value,
+}
+
 impl RemoteArgs {
     /// The server. The configuration is only read when no flag says it.
     pub fn url(&self) -> Result<Url, CliError> {
@@ -53,6 +63,17 @@ impl RemoteArgs {
             Some(secret) => Ok(Secret::new(secret)),
             None => app_secret(&Settings::load(self.config.clone().sources())?),
         }
+    }
+
+    /// Asks the server with the secret.
+    pub fn ask(&self, request: Request<'_>) -> Result<Said, CliError> {
+        let url = self.url()?;
+        let request = request.with_secret(self.secret()?.expose());
+        let text = http_client::send(&url, &request)?.good(&url)?;
+        let no_json =
+            |_| CliError::Failed(format!("{url} answered something that is no JSON; is it a Deskbell?"));
+        let json = serde_json::from_str(&text).map_err(no_json)?;
+        Ok(Said { text, json })
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value, value::RawValue};
 
 use super::CliError;
-use super::http_client::{self, Request};
+use super::http_client::Request;
 use super::remote::RemoteArgs;
 
 /// The most that is read from standard input.
@@ -35,12 +35,7 @@ pub struct SendArgs {
 /// Publishes, and prints the event's id and cursor.
 pub fn run(args: SendArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let body = body(&args)?;
-    let url = args.remote.url()?;
-    let request = Request::post("/v1/publish", body).with_secret(args.remote.secret()?.expose());
-    let text = http_client::send(&url, &request)?.good(&url)?;
-    let answer: Value = serde_json::from_str(&text).map_err(|_| {
-        CliError::Failed(format!("{url} answered something that is no JSON; is it a Deskbell?"))
-    })?;
+    let answer = args.remote.ask(Request::post("/v1/publish", body))?.json;
     let member = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
     writeln!(out, "{} {}", member("id"), member("cursor"))?;
     Ok(())

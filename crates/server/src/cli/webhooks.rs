@@ -7,7 +7,7 @@ use deskbell_wire::ledger::time;
 use serde_json::{Value, json};
 
 use super::CliError;
-use super::http_client::{self, Request};
+use super::http_client::Request;
 use super::remote::RemoteArgs;
 
 /// Dead letters that are asked for at once.
@@ -81,7 +81,7 @@ pub fn run(args: WebhooksArgs, out: &mut dyn Write) -> Result<(), CliError> {
         Some(Act::Enable(one)) => switch(&one, "enable", out),
         Some(Act::Disable(one)) => switch(&one, "disable", out),
         Some(Act::Secret(one)) => {
-            let answer = ask(&one.whom.remote, Request::get(&path(&one.name, "")?))?;
+            let answer = one.whom.remote.ask(Request::get(&path(&one.name, "")?))?.json;
             Ok(writeln!(out, "{}", answer["secret"].as_str().unwrap_or_default())?)
         }
     }
@@ -96,7 +96,7 @@ fn path(name: &str, rest: &str) -> Result<String, CliError> {
 }
 
 fn list(whom: &Whom, out: &mut dyn Write) -> Result<(), CliError> {
-    let answer = ask(&whom.remote, Request::get("/v1/webhooks"))?;
+    let answer = whom.remote.ask(Request::get("/v1/webhooks"))?.json;
     let webhooks = answer["webhooks"].as_array().map(Vec::as_slice).unwrap_or_default();
     for webhook in webhooks {
         let line = if whom.json { webhook.to_string() } else { line(webhook) };
@@ -116,10 +116,11 @@ fn line(webhook: &Value) -> String {
     let last = webhook["delivered_at"].as_u64();
     let last = last.map_or_else(|| "never".to_owned(), time::to_text);
     format!(
-        "{} {state} host={} waiting={} behind={behind} dead={} delivered={last}{trouble}",
+        "{} {state} host={} waiting={} later={} behind={behind} dead={} delivered={last}{trouble}",
         webhook["name"].as_str().unwrap_or_default(),
         webhook["host"].as_str().unwrap_or_default(),
         number("open"),
+        number("later"),
         number("dead"),
     )
 }
@@ -128,7 +129,7 @@ fn dead(one: &One, out: &mut dyn Write) -> Result<(), CliError> {
     let (mut after, mut found) = (0, 0);
     loop {
         let target = path(&one.name, &format!("/letters?limit={PAGE}&after={after}"))?;
-        let page = ask(&one.whom.remote, Request::get(&target))?;
+        let page = one.whom.remote.ask(Request::get(&target))?.json;
         for letter in page["letters"].as_array().into_iter().flatten() {
             found += 1;
             let line = if one.whom.json { letter.to_string() } else { letter_line(letter) };
@@ -164,20 +165,12 @@ fn letter_line(letter: &Value) -> String {
 fn decide(some: &Several, act: &str, done: &str, out: &mut dyn Write) -> Result<(), CliError> {
     let body = if some.letters.is_empty() { json!({}) } else { json!({"letters": some.letters}) };
     let target = path(&some.name, &format!("/{act}"))?;
-    let answer = ask(&some.remote, Request::post(&target, body.to_string()))?;
+    let answer = some.remote.ask(Request::post(&target, body.to_string()))?.json;
     Ok(writeln!(out, "{} of the letters are {done}", answer["letters"])?)
 }
 
 fn switch(one: &One, act: &str, out: &mut dyn Write) -> Result<(), CliError> {
     let target = path(&one.name, &format!("/{act}"))?;
-    let answer = ask(&one.whom.remote, Request::post(&target, String::new()))?;
+    let answer = one.whom.remote.ask(Request::post(&target, String::new()))?.json;
     Ok(writeln!(out, "{}", line(&answer))?)
-}
-
-fn ask(remote: &RemoteArgs, request: Request<'_>) -> Result<Value, CliError> {
-    let url = remote.url()?;
-    let request = request.with_secret(remote.secret()?.expose());
-    let text = http_client::send(&url, &request)?.good(&url)?;
-    serde_json::from_str(&text)
-        .map_err(|_| CliError::Failed(format!("{url} answered something that is no JSON; is it a Deskbell?")))
 }

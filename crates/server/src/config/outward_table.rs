@@ -40,11 +40,12 @@ const WEBHOOK_FIELDS: &[Opt] = &[
     Opt::texts(
         "channels",
         Form::Pattern,
-        &["staff:*"],
-        "Channels whose events are sent, if their name fits too. `staff:*` has every event of the ledger once, \
-         with everything in it. Only durable channels can be named.",
+        &["staff:*", "webhook:*"],
+        "Channels whose events are sent, if their name fits too. `staff:*` has every event about bookings once, \
+         with everything in it, and `webhook:*` the notifications that go by webhook. Only durable channels can be \
+         named.",
     ),
-    Opt::texts("events", Form::Pattern, &["booking.*"], "Names of the events that are sent."),
+    Opt::texts("events", Form::Pattern, &["booking.*", "notification.created"], "Names of the events that are sent."),
     Opt::time("timeout", limits::WEBHOOK_TIMEOUT, within(100, 5 * MINUTE), "Time for an answer."),
     Opt::number(
         "concurrency",

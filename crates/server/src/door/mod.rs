@@ -112,9 +112,14 @@ impl Door {
         tls: Arc<Acceptor>,
         stream: TcpStream,
         address: SocketAddr,
-        stop: watch::Receiver<bool>,
+        mut stop: watch::Receiver<bool>,
     ) {
-        match tls.accept(stream).await {
+        let accepted = tokio::select! {
+            biased;
+            accepted = tls.accept(stream) => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        match accepted {
             Ok(Some(stream)) => self.knock(stream, address, true, stop).await,
             Ok(None) => {}
             // A port probe, or a client that does not trust us: nothing to be said to it.
@@ -127,11 +132,17 @@ impl Door {
         mut stream: S,
         address: SocketAddr,
         secure: bool,
-        stop: watch::Receiver<bool>,
+        mut stop: watch::Receiver<bool>,
     ) {
         let front = self.hub.front.load_full();
         let most = front.header;
-        let head = tokio::time::timeout(front.header_time, read_head(&mut stream, most)).await;
+        let head = tokio::select! {
+            // What has arrived is read first: a whole request is answered even now.
+            biased;
+            head = tokio::time::timeout(front.header_time, read_head(&mut stream, most)) => head,
+            // Browsers open connections in advance. They have asked for nothing that could be under way.
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
         let bytes = match head {
             Ok(Ok(Some(head))) => head,
             // Nothing was said: a port probe is no error.

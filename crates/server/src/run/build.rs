@@ -20,7 +20,7 @@ use deskbell_core::rate::Rate;
 use deskbell_core::session::Seals;
 use tokio::sync::watch;
 
-use super::{StartError, outward, pusher};
+use super::{StartError, failing, outward, pusher};
 use crate::app::{App, Secret};
 use crate::attendance::Attendance;
 use crate::bell::Bells;
@@ -43,14 +43,11 @@ use crate::tls::files::CertificateFiles;
 /// The clock of a machine may be this far behind that of the run before without anybody being told.
 const CLOCK_TOLERANCE: u64 = 2_000;
 
-/// What the process ends with when a part has failed that only a new process can replace.
-const FAILED: i32 = 70;
-
 /// The hub and the threads of its shards.
 pub fn hub(settings: &Settings) -> Result<(Arc<Hub>, Vec<JoinHandle<()>>), StartError> {
     let (hub, cradles, sessions) = parts(settings)?;
     // The store has said in the log what happened, and what to do.
-    hub.store.on_halt(Box::new(|_| std::process::exit(FAILED)));
+    hub.store.on_halt(Box::new(|_| std::process::exit(failing::FAILED)));
     let shards = shards(&hub, cradles)?;
     adopt(&hub, sessions);
     Ok((hub, shards))
@@ -206,14 +203,7 @@ fn shards(hub: &Arc<Hub>, cradles: Vec<Cradle>) -> Result<Vec<JoinHandle<()>>, S
     let mut threads = Vec::new();
     for (number, cradle) in cradles.into_iter().enumerate() {
         let shard = Shard::new(number as u16, cradle, hub.clone());
-        let work = move || {
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shard.run()));
-            if !matches!(ended, Ok(Ok(()))) {
-                // Its clients would hang for ever. A new process takes them up again.
-                tracing::error!(shard = number, ?ended, "a shard has failed: the process ends");
-                std::process::exit(FAILED);
-            }
-        };
+        let work = move || failing::or_end(number, || shard.run());
         let thread = std::thread::Builder::new().name(format!("shard-{number}")).spawn(work);
         threads.push(thread.map_err(StartError::new)?);
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 mod departures;
+mod failing;
 mod outward;
 mod pusher;
 mod reload;
@@ -214,7 +215,7 @@ async fn until_stopped(mut running: Running, mut signals: Signals) -> Result<(),
             _ = signals.hangup.recv() => reload::reload(&mut running),
         }
     }
-    tracing::info!("stopping: connections are closed over {} ms", running.settings.drain_ms);
+    tracing::info!("stopping: connections are closed over {} ms at most", running.settings.drain_ms);
     // A second signal means: now.
     tokio::select! {
         stopped = stop::stop(running) => stopped,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use deskbell_core::access::{Action, Identity};
+use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::{ChannelName, Principal, ResourceId};
 use deskbell_core::refusal::Refusal;
 use deskbell_core::reservation::{Onlooker, Plea};
@@ -10,6 +11,7 @@ use deskbell_core::selection::Viewer;
 use deskbell_core::vocabulary::{Availability, Notice, Slot};
 use deskbell_wire::ledger::write_members;
 use deskbell_wire::native::Reference;
+use serde::Serialize;
 
 use super::Shard;
 use super::mailbox::{Handle, Letter};
@@ -21,18 +23,26 @@ use crate::store::Ruling;
 impl Shard {
     /// Asks the ledger for a client.
     pub(super) fn plead(&mut self, slot: u32, plea: Plea, reference: Reference) {
-        let handle = self.handle(slot);
         let ties = self.tuning.holds_end_with_connections;
-        let Some(client) = self.clients.get_mut(slot) else { return };
-        client.parked_frames += 1;
+        let Some((app, identity, answer)) = self.owe(slot) else { return };
         let hub = self.hub.clone();
-        let app = &hub.apps[usize::from(client.app)];
-        let actor = ledger::actor(app, client.session.identity.clone(), ties);
-        let mailbox = self.mailbox.clone();
-        ledger::ask(&hub, app, actor, plea, move |ruling| {
-            let answer = Answer::Ruled { reference, ruling: Box::new(ruling) };
-            mailbox.answer(Letter::Answer { client: handle, answer });
+        let app = &hub.apps[app];
+        ledger::ask(&hub, app, ledger::actor(app, identity, ties), plea, move |ruling| {
+            answer(Answer::Ruled { reference, ruling: Box::new(ruling) });
         });
+    }
+
+    /// Notes that a client is owed an answer. Gives its app, who it is, and the way back to it.
+    pub(super) fn owe(
+        &mut self,
+        slot: u32,
+    ) -> Option<(usize, Arc<Identity>, impl FnOnce(Answer) + Send + use<>)> {
+        let handle = self.handle(slot);
+        let mailbox = self.mailbox.clone();
+        let client = self.clients.get_mut(slot)?;
+        client.parked_frames += 1;
+        let answer = move |answer| mailbox.answer(Letter::Answer { client: handle, answer });
+        Some((usize::from(client.app), client.session.identity.clone(), answer))
     }
 
     /// The ledger has ruled.
@@ -51,24 +61,19 @@ impl Shard {
         let actor = ledger::actor(app, client.session.identity.clone(), true);
         let onlooker = Onlooker { now: ledger::told_at(ruled), ..ledger::onlooker(&hub, &actor) };
         // A provider may call its bookings off: the one step that there is a frame for.
-        let members = write_members(&onlooker.reply(&ruled.reply, true));
-        let cursor = app.seal(ruled.at);
-        self.say(slot, &Notice::Ledger { members: &members, cursor: &cursor }, reference);
+        self.say_seen(slot, &onlooker.reply(&ruled.reply, true), ruled.at, reference);
     }
 
     /// Looks up what is free for a client.
     pub(super) fn look_up(&mut self, slot: u32, asked: Availability, reference: Reference) {
-        let handle = self.handle(slot);
         if let Err(refusal) = self.may_look(slot, &asked.resource) {
             self.say(slot, &Notice::Error(&refusal), &reference);
             return;
         }
-        let Some(client) = self.clients.get_mut(slot) else { return };
-        client.parked_frames += 1;
-        let (hub, mailbox) = (self.hub.clone(), self.mailbox.clone());
-        ledger::free(&hub, &hub.apps[usize::from(client.app)], asked, move |found| {
-            let answer = Answer::Free { reference, found: found.map(Box::new) };
-            mailbox.answer(Letter::Answer { client: handle, answer });
+        let Some((app, _, answer)) = self.owe(slot) else { return };
+        let hub = self.hub.clone();
+        ledger::free(&hub, &hub.apps[app], asked, move |found| {
+            answer(Answer::Free { reference, found: found.map(Box::new) });
         });
     }
 
@@ -80,15 +85,24 @@ impl Shard {
 
     /// What is free was seen.
     pub(super) fn say_free(&mut self, slot: u32, found: Result<Box<Found>, Refusal>, reference: &Reference) {
-        let Some(client) = self.clients.get(slot) else { return };
-        let app = usize::from(client.app);
         match found.and_then(|found| found.show()) {
-            Ok((shown, at)) => {
-                let (members, cursor) = (write_members(&shown), self.hub.apps[app].seal(at));
-                self.say(slot, &Notice::Ledger { members: &members, cursor: &cursor }, reference);
-            }
+            Ok((shown, at)) => self.say_seen(slot, &shown, at, reference),
             Err(refusal) => self.say(slot, &Notice::Error(&refusal), reference),
         }
+    }
+
+    /// Says members of an answer, and where a reader stands who has what they tell of.
+    pub(super) fn say_seen(
+        &mut self,
+        slot: u32,
+        members: &impl Serialize,
+        at: impl Into<Cursor>,
+        reference: &Reference,
+    ) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let cursor = self.hub.apps[usize::from(client.app)].seal(at);
+        let members = write_members(members);
+        self.say(slot, &Notice::Ledger { members: &members, cursor: &cursor }, reference);
     }
 
     /// A connection of the client's principal has begun.

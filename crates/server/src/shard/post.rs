@@ -9,13 +9,11 @@ use deskbell_core::log::ResetReason;
 use deskbell_core::post::{Look, Plea};
 use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::{Notice, Typing};
-use deskbell_wire::ledger::write_members;
 use deskbell_wire::native::Reference;
 use serde::Deserialize;
 
 use super::Shard;
 use super::cohort::cohort_of;
-use super::mailbox::Letter;
 use super::waiting::Answer;
 use crate::post::{self, Found};
 use crate::store::Ran;
@@ -29,44 +27,29 @@ struct Left {
 impl Shard {
     /// Asks something for a client.
     pub(super) fn ask_post(&mut self, slot: u32, plea: Plea, reference: Reference) {
-        let handle = self.handle(slot);
-        let Some(client) = self.clients.get_mut(slot) else { return };
-        client.parked_frames += 1;
+        let Some((app, identity, answer)) = self.owe(slot) else { return };
         let hub = self.hub.clone();
-        let app = &hub.apps[usize::from(client.app)];
-        let actor = post::actor(app, client.session.identity.clone());
-        let mailbox = self.mailbox.clone();
-        post::ask(&hub, app, actor, plea, move |result| {
-            let answer = Answer::Ran { reference, result: result.map(Box::new) };
-            mailbox.answer(Letter::Answer { client: handle, answer });
+        let app = &hub.apps[app];
+        post::ask(&hub, app, post::actor(app, identity), plea, move |result| {
+            answer(Answer::Ran { reference, result: result.map(Box::new) });
         });
     }
 
     /// It was done, or not.
     pub(super) fn say_ran(&mut self, slot: u32, result: Result<Box<Ran>, Refusal>, reference: &Reference) {
-        let Some(client) = self.clients.get(slot) else { return };
-        let app = usize::from(client.app);
         match result {
-            Ok(ran) => {
-                let (members, cursor) = (write_members(&ran.reply), self.hub.apps[app].seal(ran.at));
-                self.say(slot, &Notice::Ledger { members: &members, cursor: &cursor }, reference);
-            }
+            Ok(ran) => self.say_seen(slot, &ran.reply, ran.at, reference),
             Err(refusal) => self.say(slot, &Notice::Error(&refusal), reference),
         }
     }
 
     /// Looks for a client.
     pub(super) fn look_post(&mut self, slot: u32, look: Look, reference: Reference) {
-        let handle = self.handle(slot);
-        let Some(client) = self.clients.get_mut(slot) else { return };
-        client.parked_frames += 1;
+        let Some((app, identity, answer)) = self.owe(slot) else { return };
         let hub = self.hub.clone();
-        let app = &hub.apps[usize::from(client.app)];
-        let actor = post::actor(app, client.session.identity.clone());
-        let mailbox = self.mailbox.clone();
-        post::look(&hub, app, actor, look, move |found| {
-            let answer = Answer::Looked { reference, found: found.map(Box::new) };
-            mailbox.answer(Letter::Answer { client: handle, answer });
+        let app = &hub.apps[app];
+        post::look(&hub, app, post::actor(app, identity), look, move |found| {
+            answer(Answer::Looked { reference, found: found.map(Box::new) });
         });
     }
 
@@ -77,13 +60,8 @@ impl Shard {
         found: Result<Box<Found>, Refusal>,
         reference: &Reference,
     ) {
-        let Some(client) = self.clients.get(slot) else { return };
-        let app = usize::from(client.app);
         match found.and_then(|found| found.show()) {
-            Ok((shown, at)) => {
-                let (members, cursor) = (write_members(&shown), self.hub.apps[app].seal(at));
-                self.say(slot, &Notice::Ledger { members: &members, cursor: &cursor }, reference);
-            }
+            Ok((shown, at)) => self.say_seen(slot, &shown, at, reference),
             Err(refusal) => self.say(slot, &Notice::Error(&refusal), reference),
         }
     }

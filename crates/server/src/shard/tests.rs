@@ -1,5 +1,6 @@
 //! A shard that is driven turn by turn, without a thread, so that it can be made to sleep.
 
+mod members;
 mod walk;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -32,15 +33,20 @@ struct Stage {
 }
 
 impl Stage {
+    /// One that is open to everybody.
     fn new(name: &str, channels: &str) -> Self {
+        Self::with(name, channels, &[("dev", "true")])
+    }
+
+    fn with(name: &str, channels: &str, options: &[(&str, &str)]) -> Self {
         let data = std::env::temp_dir().join(format!("deskbell-shard-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&data).unwrap();
         let file = data.join("deskbell.toml");
         std::fs::write(&file, channels).unwrap();
         let own = data.display().to_string();
         let mut sources = crate::config::Sources { file: Some(file), ..Default::default() };
-        for (key, words) in [("dev", "true"), ("data", own.as_str()), ("shards", "1")] {
-            let (key, words, flag) = (key.to_owned(), words.to_owned(), "--set".to_owned());
+        for (key, words) in [("data", own.as_str()), ("shards", "1")].iter().chain(options) {
+            let (key, words, flag) = ((*key).to_owned(), (*words).to_owned(), "--set".to_owned());
             sources.flags.push(crate::config::SetFlag { key, words, flag });
         }
         let settings = Settings::load(sources).unwrap();
@@ -59,15 +65,23 @@ impl Stage {
 
     /// A reader that goes on from a cursor, if it has one; the shard takes it in with its next turn.
     fn coming_reader(&self, channels: &[&str], cursor: Option<String>) -> Reader {
+        self.coming_reader_as(Identity::visitor(1), channels, cursor)
+    }
+
+    fn coming_reader_as(&self, who: Identity, channels: &[&str], cursor: Option<String>) -> Reader {
         let pipe = Arc::new(Pipe::default());
-        self.arrive(Way::Stream { pipe: pipe.clone(), ask: ask(channels, cursor) });
+        self.arrive_as(who, Way::Stream { pipe: pipe.clone(), ask: ask(channels, cursor) });
         Reader { body: PipeBody(pipe), text: Vec::new(), frames: Vec::new() }
     }
 
     fn arrive(&self, way: Way) {
+        self.arrive_as(Identity::visitor(1), way);
+    }
+
+    fn arrive_as(&self, who: Identity, way: Way) {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let seat = self.hub.seat(peer).unwrap();
-        let arrival = Arrival { app: 0, identity: Arc::new(Identity::visitor(1)), peer, way, seat };
+        let arrival = Arrival { app: 0, identity: Arc::new(who), peer, way, seat };
         self.hub.mailboxes[0].post(Letter::Arrived(Box::new(arrival))).unwrap();
     }
 

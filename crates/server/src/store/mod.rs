@@ -67,7 +67,7 @@ pub use failure::Failure;
 pub use installation::{Credentials, Installation, Seed};
 pub use ledger::{Asked, Decided, Done, Ledger, Seeds};
 pub use members::Members;
-pub use notes::{Fate, Found, Letter, Note, Question, Rows, Which};
+pub use notes::{Fate, Found, Later, Letter, Note, Question, Rows, Standing, Which};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
 pub use post::look::{MessagePage, NotificationPage, PostLook, PostSeen, ShownMessage, ShownNotification};
 pub use post::{Done as Ran, Errand, Settled};

@@ -12,13 +12,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use super::cargo::{Cargo, Hold};
+use super::waiting::Waiting;
 use super::{Ask, Hook, Shown, delivery};
 use crate::clock;
 use crate::hub::Hub;
-use crate::store::{Found, Letter, Note, Question, Rows, Which};
+use crate::store::{Found, Letter, Note, Question, Which};
 
 /// Time until a store that could not be asked is asked again.
-const AGAIN: Millis = SECOND;
+pub(super) const AGAIN: Millis = SECOND;
 /// Time for answers that are under way when the server stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// The longest sleep: something may always have been forgotten.
@@ -26,24 +27,25 @@ const LONGEST_SLEEP: Millis = 60 * SECOND;
 
 /// One endpoint at work.
 pub(super) struct Endpoint {
-    hub: Arc<Hub>,
-    hook: Arc<Hook>,
-    app: AppId,
-    queue: Queue,
-    hold: Hold,
+    pub(super) hub: Arc<Hub>,
+    pub(super) hook: Arc<Hook>,
+    pub(super) app: AppId,
+    pub(super) queue: Queue,
+    pub(super) hold: Hold,
+    pub(super) waiting: Waiting,
     /// What became of events since the last note.
-    died: Vec<Letter>,
-    delivered: Vec<u64>,
+    pub(super) died: Vec<Letter>,
+    pub(super) delivered: Vec<u64>,
     /// Something is to be noted.
-    changed: bool,
-    noted_at: Millis,
+    pub(super) changed: bool,
+    pub(super) noted_at: Millis,
     /// There may be letters that are tried again and are not in the queue.
-    letters: bool,
+    pub(super) letters: bool,
     /// The store could not be asked; until then it is left alone.
-    wait_until: Millis,
-    rows: watch::Receiver<u64>,
-    flights: JoinSet<(Place, Answer)>,
-    shown: Arc<Mutex<Shown>>,
+    pub(super) wait_until: Millis,
+    pub(super) rows: watch::Receiver<u64>,
+    pub(super) flights: JoinSet<(Place, Answer)>,
+    pub(super) shown: Arc<Mutex<Shown>>,
 }
 
 impl Endpoint {
@@ -51,20 +53,22 @@ impl Endpoint {
     pub(super) async fn open(hub: Arc<Hub>, hook: Arc<Hook>, shown: Arc<Mutex<Shown>>) -> Self {
         let app = hub.apps[hook.app].id;
         let rows = hub.apps[hook.app].rows.subscribe();
-        let (kept, head) = loop {
+        let standing = loop {
             match question(&hub, Question::Endpoint(app, hook.name.clone())).await {
-                Ok(Found::Endpoint(kept, head)) => break (kept, head),
+                Ok(Found::Endpoint(standing)) => break standing,
                 _ => tokio::time::sleep(Duration::from_millis(AGAIN)).await,
             }
         };
-        let is_new = kept.is_none();
-        let kept = kept.unwrap_or_else(|| Kept { read_to: ledger::end(head), ..Kept::default() });
+        let is_new = standing.kept.is_none();
+        let head = || Kept { read_to: ledger::end(standing.head), ..Kept::default() };
+        let kept = standing.kept.unwrap_or_else(head);
         let mut endpoint = Self {
             queue: Queue::new(hook.terms, kept.read_to, kept.off),
             hub,
             hook,
             app,
             hold: Hold::default(),
+            waiting: Waiting::new(standing.later, standing.hour),
             died: Vec::new(),
             delivered: Vec::new(),
             changed: is_new,
@@ -92,14 +96,19 @@ impl Endpoint {
         for Open { at, count, since } in open {
             let found = events.iter().find(|(of, _)| *of == at);
             let cargo = found.and_then(|(_, draft)| Cargo::of_draft(self.app, draft, at));
-            // Its row was deleted, or it was a gap already.
-            let cargo = cargo.unwrap_or_else(|| Cargo::of_gap(self.app, ledger::row(at), clock::now_ms()));
+            // It was a gap already, where its row was not deleted.
+            let cargo = cargo.unwrap_or_else(|| self.gap(at));
             let tried = (count > 0).then_some(Tries { count, since });
             self.load(Place::Ledger(at), cargo, tried);
         }
     }
 
-    fn load(&mut self, place: Place, cargo: Cargo, tried: Option<Tries>) {
+    /// What is told in place of an event whose row was deleted.
+    pub(super) fn gap(&self, at: u64) -> Cargo {
+        Cargo::of_gap(self.app, ledger::row(at), clock::now_ms())
+    }
+
+    pub(super) fn load(&mut self, place: Place, cargo: Cargo, tried: Option<Tries>) {
         self.queue.take_in(place, cargo.lane.clone(), tried);
         self.hold.load(place, cargo);
     }
@@ -134,94 +143,9 @@ impl Endpoint {
         let longest = clock::now_ms() + LONGEST_SLEEP;
         let note = self.changed.then(|| self.noted_at + limits::WEBHOOK_NOTE);
         let store = (self.wait_until > 0).then_some(self.wait_until);
-        [self.queue.next(), note, store].into_iter().flatten().min().unwrap_or(longest).min(longest)
-    }
-
-    /// Reads rows while there is room for their events. Rows without any event for this endpoint pass quickly.
-    async fn read_in(&mut self) {
-        if clock::now_ms() < self.wait_until {
-            return;
-        }
-        self.wait_until = 0;
-        if self.letters && self.queue.room() > 0 {
-            self.letters = false;
-            self.read_letters().await;
-        }
-        while self.queue.off().is_none()
-            && self.queue.room() > 0
-            && self.hold.bytes() < limits::WEBHOOK_BYTES
-            && ledger::whole_row(self.queue.read_to()) < *self.rows.borrow_and_update()
-        {
-            let wanted = Question::Rows {
-                app: self.app,
-                after: self.queue.read_to(),
-                rows: limits::WEBHOOK_ROWS,
-                bytes: limits::WEBHOOK_BYTES / 8,
-            };
-            let Ok(Found::Rows(rows)) = question(&self.hub, wanted).await else {
-                self.wait_until = clock::now_ms() + AGAIN;
-                return;
-            };
-            self.take_rows(rows);
-        }
-    }
-
-    fn take_rows(&mut self, rows: Rows) {
-        if rows.floor > ledger::whole_row(self.queue.read_to()) {
-            tracing::error!(
-                webhook = self.hook.name,
-                "this endpoint was behind for longer than history.durable_age: rows up to {} are deleted and \
-                 were not all delivered; it is told so by webhook.gap",
-                rows.floor
-            );
-            self.hub.metrics.webhook(&self.hook.name, "gap");
-            let gap = Cargo::of_gap(self.app, rows.floor, clock::now_ms());
-            self.load(Place::Ledger(ledger::end(rows.floor)), gap, None);
-            self.queue.set_read_to(ledger::end(rows.floor));
-        }
-        let last = rows.rows.last().map_or(rows.head, |(row, _)| *row);
-        for (row, drafts) in rows.rows {
-            for (place, draft) in drafts.iter().enumerate() {
-                let at = ledger::event(row, place);
-                if self.hook.wants.takes(&draft.event)
-                    && let Some(cargo) = Cargo::of_draft(self.app, draft, at)
-                {
-                    self.load(Place::Ledger(at), cargo, None);
-                }
-            }
-        }
-        self.queue.set_read_to(ledger::end(last));
-        self.changed = true;
-    }
-
-    /// Letters that are tried again, as many as there is room for.
-    async fn read_letters(&mut self) {
-        let wanted = Question::Letters {
-            app: self.app,
-            name: self.hook.name.clone(),
-            after: 0,
-            limit: self.hook.terms.window,
-            which: Which::Due,
-        };
-        let Ok(Found::Letters(letters, _)) = question(&self.hub, wanted).await else {
-            self.letters = true;
-            self.wait_until = clock::now_ms() + AGAIN;
-            return;
-        };
-        // Behind a full page there may be others, for which whoever lands makes room.
-        self.letters = letters.len() >= self.hook.terms.window;
-        // What landed since the last note is marked in the store as it was before.
-        let landed = |at: u64| self.delivered.contains(&at) || self.died.iter().any(|dead| dead.at == at);
-        let is_new = |letter: &Letter| !self.queue.has(Place::Letter(letter.at)) && !landed(letter.at);
-        let new: Vec<Letter> = letters.into_iter().filter(is_new).collect();
-        for letter in new {
-            if self.queue.room() == 0 || self.hold.bytes() >= limits::WEBHOOK_BYTES {
-                // Whoever lands makes room.
-                self.letters = true;
-                return;
-            }
-            self.load(Place::Letter(letter.at), Cargo::of_letter(letter), None);
-        }
+        // Where there is no room, whoever lands makes some.
+        let hour = self.waiting.hour().filter(|_| self.has_room()).map(|hour| hour.max(self.wait_until));
+        [self.queue.next(), note, store, hour].into_iter().flatten().min().unwrap_or(longest).min(longest)
     }
 
     /// Starts every attempt that may start.
@@ -297,8 +221,9 @@ impl Endpoint {
         }
     }
 
-    /// Notes how far it is, in one act with what became of events.
-    async fn note(&mut self) {
+    /// Notes how far it is, in one act with what became of events; says whether it is noted.
+    pub(super) async fn note(&mut self) -> bool {
+        let (later, came) = self.waiting.take_news();
         let (died, delivered) = (std::mem::take(&mut self.died), std::mem::take(&mut self.delivered));
         let letters = !died.is_empty() || !delivered.is_empty();
         let again: Vec<Letter> = died.clone();
@@ -308,6 +233,8 @@ impl Endpoint {
             kept: self.queue.kept(),
             died,
             delivered: delivered.clone(),
+            later: later.clone(),
+            came: came.clone(),
         };
         self.noted_at = clock::now_ms();
         match write(&self.hub, note).await {
@@ -324,10 +251,12 @@ impl Endpoint {
                 if letters {
                     self.count_letters().await;
                 }
+                true
             }
             Err(_) => {
-                self.died = again;
-                self.delivered = delivered;
+                (self.died, self.delivered) = (again, delivered);
+                self.waiting.take_back(later, came);
+                false
             }
         }
     }
@@ -373,6 +302,7 @@ impl Endpoint {
         self.hub.metrics.webhook_state(&self.hook.name, open as u64 + head.saturating_sub(position));
         self.shown(|shown| {
             (shown.position, shown.head, shown.open, shown.going) = (position, head, open, going);
+            shown.later = self.waiting.count();
             shown.off = self.queue.off().map(str::to_owned);
         });
     }
@@ -383,7 +313,7 @@ impl Endpoint {
     }
 }
 
-async fn question(hub: &Hub, question: Question) -> Result<Found, Refusal> {
+pub(super) async fn question(hub: &Hub, question: Question) -> Result<Found, Refusal> {
     let (tell, told) = oneshot::channel();
     hub.store.question(question, Box::new(move |found| drop(tell.send(found))));
     told.await.unwrap_or_else(|_| Err(gone()))

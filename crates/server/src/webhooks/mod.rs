@@ -3,8 +3,10 @@
 //! | part | what |
 //! |---|---|
 //! | [`Hook`] | one endpoint as it is configured |
-//! | `endpoint` | the task of one endpoint: reads rows, starts attempts, notes how far it is |
+//! | `endpoint` | the task of one endpoint: takes in, starts attempts, notes how far it is |
+//! | `intake` | what it takes in: letters, events whose hour has come, rows |
 //! | `cargo` | what is on its way: bodies, made from rows and from letters |
+//! | `waiting` | the events that wait for their hour |
 //! | `delivery` | one attempt |
 //! | [`Shown`] | what operators see of an endpoint |
 //!
@@ -14,6 +16,8 @@
 mod cargo;
 mod delivery;
 mod endpoint;
+mod intake;
+mod waiting;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -69,6 +73,8 @@ pub struct Shown {
     pub head: u64,
     /// Events that were looked at and have not arrived.
     pub open: usize,
+    /// Events that wait for their hour, such as the end of somebody's quiet hours.
+    pub later: u64,
     /// Attempts without an answer.
     pub going: usize,
     /// Dead letters.

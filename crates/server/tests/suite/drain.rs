@@ -184,3 +184,25 @@ fn sessions_are_bounded_by_their_own_address_also_after_a_restart() {
         assert_eq!(back.expect("welcome")["resumed"], true, "session {n} of 30, each from its own address");
     }
 }
+
+#[test]
+fn connections_that_ask_for_nothing_do_not_hold_the_stop_up() {
+    let mut server = Server::start(Start::with(CONFIG).flag("--dev"));
+    let silent = Conn::to(server.address);
+    let mut half = Conn::to(server.address);
+    half.send("GET /hea");
+    let mut kept = Conn::to(server.address);
+    // Answered after the others were accepted.
+    assert_eq!(kept.get("/healthz", &[]).status, 200);
+    server.stop();
+    assert_nobody_was_cut(&server);
+    for mut idle in [silent, kept] {
+        assert_eq!(idle.until_end(), b"", "closed without a word");
+    }
+}
+
+/// Every connection ended by itself, before the stop ran out of patience.
+pub fn assert_nobody_was_cut(server: &Server) {
+    let cut: Vec<_> = server.logged().into_iter().filter(|line| line.contains("did not end")).collect();
+    assert!(cut.is_empty(), "{cut:?}");
+}

@@ -16,6 +16,8 @@ pattern = "durable*"
 durable = true
 "#;
 
+const MIB: u64 = 1 << 20;
+
 fn start() -> Start {
     Start::with(CONFIG).flag("--dev")
 }
@@ -167,6 +169,46 @@ fn a_disk_that_is_full_for_a_while_loses_nothing_that_was_acknowledged() {
     });
     late.assert_exact();
     swarm.assert_exact();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_fails_while_data_is_copied_ends_the_process_and_takes_nothing_with_it() {
+    let mut server = Server::start(start());
+    let cursor = server.ws().cursor;
+    let size = |server: &Server, file: &str| std::fs::metadata(server.data.join(file)).unwrap().len();
+    let mut taken = Vec::new();
+    let publish = |server: &Server, taken: &mut Vec<String>| {
+        let id = format!("n{}", taken.len());
+        let body = json!({"channel": "durable1", "name": "e", "id": id, "data": "x".repeat(200_000)});
+        let bearer = format!("Bearer {SECRET}");
+        let headers = [("Authorization", bearer.as_str())];
+        let answer = try_request(server.address, "POST", "/v1/publish", &headers, Some(&body.to_string()));
+        let is_taken = answer.is_some_and(|answer| answer.status == 200);
+        taken.extend(is_taken.then_some(id));
+        is_taken
+    };
+    // The side file is copied whenever 8 MiB are new in it. It gets room for that below the bound, and the
+    // data file gets none, so the next copy fails and no commit before it does.
+    while size(&server, "deskbell.db") < size(&server, "deskbell.db-wal") + 12 * MIB {
+        assert!(publish(&server, &mut taken), "nothing fails yet");
+        assert!(taken.len() < 2_000, "the data file does not grow");
+    }
+    let before = taken.len();
+    server.limit_files(Some(size(&server, "deskbell.db")));
+    while publish(&server, &mut taken) {
+        assert!(taken.len() < before + 500, "the copy does not fail");
+    }
+    assert_eq!(server.end(), Some(70));
+    let said = server.logged().join("\n");
+    assert!(said.contains("start the server again"), "{said}");
+    let server = server.restarted();
+    assert_eq!(server.problems(), Vec::<String>::new());
+    let mut back = Ws::back(&server, None, &cursor, &["durable1"]);
+    assert_eq!(back.expect("subscribed")["recovered"], true);
+    for id in taken {
+        assert_eq!(back.expect("event")["id"], id);
+    }
 }
 
 /// A directory that goes when the test ends.

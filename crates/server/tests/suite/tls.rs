@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind};
 
+use super::drain::assert_nobody_was_cut;
 use super::harness::*;
 use crate::json;
 
@@ -188,4 +189,15 @@ fn plain_bytes_on_the_encrypted_port_harm_nobody() {
     scene.server.stop();
     let log = scene.server.log.lock().unwrap().clone();
     assert!(!log.iter().any(|line| line.contains("ERROR")), "{log:?}");
+}
+
+#[test]
+fn a_handshake_that_never_ends_does_not_hold_the_stop_up() {
+    let mut scene = Scene::new("");
+    let silent = Conn::to(scene.server.address);
+    // Answered after the other was accepted.
+    assert_eq!(scene.conn().get("/healthz", &[]).status, 200);
+    scene.server.stop();
+    assert_nobody_was_cut(&scene.server);
+    drop(silent);
 }

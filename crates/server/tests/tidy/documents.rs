@@ -1,4 +1,4 @@
-//! What the documents must say: every option, every code, every reason; and only paths that are there.
+//! What the documents must say: every option, every code, every reason, every limit; and only paths that are there.
 
 use std::path::Path;
 
@@ -43,6 +43,19 @@ fn every_code_and_reason_is_in_the_protocol() {
     report(
         &missing.collect::<Vec<_>>(),
         "Say in docs/protocol.md what it means and what a client does then.",
+    );
+}
+
+#[test]
+fn every_limit_says_what_it_bounds() {
+    let text = source::read("crates/core/src/limits.rs");
+    let lines: Vec<&str> = text.lines().collect();
+    let limits: Vec<usize> = (1..lines.len()).filter(|at| lines[*at].starts_with("pub const ")).collect();
+    assert!(limits.len() > 60, "only {} limits were found: the search is broken", limits.len());
+    let silent = limits.into_iter().filter(|at| !lines[at - 1].starts_with("/// "));
+    report(
+        &silent.map(|at| lines[at].to_owned()).collect::<Vec<_>>(),
+        "Say above it what it bounds, in which unit, and why it has this value.",
     );
 }
 

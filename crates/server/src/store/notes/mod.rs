@@ -39,6 +39,10 @@ pub enum Note {
         died: Vec<Letter>,
         /// Letters that were delivered after all.
         delivered: Vec<u64>,
+        /// Events that wait for their hour from now on.
+        later: Vec<Later>,
+        /// Events whose hour has come; they are open from now on, or settled.
+        came: Vec<Later>,
     },
     /// Letters are to be tried again, or to be thrown away. The answer is how many there were.
     Letters {
@@ -58,6 +62,15 @@ pub enum Note {
         /// Whose links.
         subject: String,
     },
+}
+
+/// An event that waits for its hour. What comes earlier is the smaller one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Later {
+    /// The hour.
+    pub hour: Millis,
+    /// The event's coordinate in the ledger.
+    pub at: u64,
 }
 
 /// What is to be done with a dead letter.
@@ -123,6 +136,19 @@ pub enum Question {
         /// Which of them.
         which: Which,
     },
+    /// Events of an endpoint whose hour has come.
+    Later {
+        /// The app.
+        app: AppId,
+        /// The endpoint's name.
+        name: String,
+        /// Those behind this one.
+        after: Later,
+        /// Up to this hour.
+        until: Millis,
+        /// How many.
+        limit: usize,
+    },
     /// How often somebody's calendar links were changed.
     Generation(AppId, String),
 }
@@ -139,16 +165,31 @@ pub enum Which {
 /// What was read.
 #[derive(Debug)]
 pub enum Found {
-    /// How far an endpoint is, if it was ever seen; and the last row.
-    Endpoint(Option<Kept>, u64),
+    /// How far an endpoint is.
+    Endpoint(Standing),
     /// Rows.
     Rows(Rows),
     /// Events with their coordinates.
     Events(Vec<(u64, Draft)>),
     /// Letters, and how many there are in all.
     Letters(Vec<Letter>, u64),
+    /// Events whose hour has come, in its order, each if it is still there; and the hour of the one behind them.
+    Later(Vec<(Later, Option<Draft>)>, Option<Millis>),
     /// A generation.
     Generation(u64),
+}
+
+/// How far an endpoint is.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What it noted, if it was ever seen.
+    pub kept: Option<Kept>,
+    /// The ledger's last row.
+    pub head: u64,
+    /// How many events wait for their hour.
+    pub later: u64,
+    /// The first of their hours.
+    pub hour: Option<Millis>,
 }
 
 /// Rows of the ledger, as they were written.

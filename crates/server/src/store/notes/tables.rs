@@ -10,18 +10,29 @@ use super::super::codec;
 use super::super::database::{Database, Next, Row};
 use super::super::failure::Failure;
 use super::super::tables::head;
-use super::{Fate, Found, Letter, Note, Question, Rows, Which};
+use super::{Fate, Found, Later, Letter, Note, Question, Rows, Standing, Which};
 
 /// Writes a note, within the transaction of whoever calls.
 pub(in crate::store) fn write(db: &Database, note: &Note) -> Result<u64, Failure> {
     match note {
-        Note::Endpoint { app, name, kept, died, delivered } => {
+        Note::Endpoint { app, name, kept, died, delivered, later, came } => {
             let body = serde_json::to_string(kept).map_err(|error| Failure::Damaged(error.to_string()))?;
             db.execute(
                 "INSERT INTO endpoints (app, name, body) VALUES (?1, ?2, ?3)
                  ON CONFLICT (app, name) DO UPDATE SET body = excluded.body",
                 &[(*app).into(), name.into(), (&body).into()],
             )?;
+            for (question, which) in [
+                ("INSERT INTO later (app, endpoint, hour, coordinate) VALUES (?1, ?2, ?3, ?4)", later),
+                (
+                    "DELETE FROM later WHERE app = ?1 AND endpoint = ?2 AND hour = ?3 AND coordinate = ?4",
+                    came,
+                ),
+            ] {
+                for Later { hour, at } in which {
+                    db.execute(question, &[(*app).into(), name.into(), (*hour).into(), (*at).into()])?;
+                }
+            }
             for letter in died {
                 bury(db, *app, name, letter)?;
             }
@@ -121,6 +132,7 @@ pub(in crate::store) fn answer(db: &Database, question: &Question) -> Result<Fou
         Question::Letters { app, name, after, limit, which } => {
             letters(db, *app, name, (*after, *limit, *which))
         }
+        Question::Later { app, name, after, until, limit } => later(db, *app, name, (*after, *until), *limit),
         Question::Generation(app, subject) => {
             let question = "SELECT generation FROM links WHERE app = ?1 AND subject = ?2";
             let found = db.first(question, &[(*app).into(), subject.into()], |row| row.unsigned(0))?;
@@ -136,7 +148,37 @@ fn endpoint(db: &Database, app: AppId, name: &str) -> Result<Found, Failure> {
         &[app.into(), name.into()],
         |row| serde_json::from_str(row.text(0)?).map_err(damaged),
     )?;
-    Ok(Found::Endpoint(kept, head(db, app)?.row))
+    let values = [app.into(), name.into()];
+    let count = "SELECT count(*) FROM later WHERE app = ?1 AND endpoint = ?2";
+    let first = "SELECT hour FROM later WHERE app = ?1 AND endpoint = ?2 ORDER BY hour LIMIT 1";
+    let later = db.number(count, &values)?.cast_unsigned();
+    let hour = db.first(first, &values, |row| row.unsigned(0))?;
+    Ok(Found::Endpoint(Standing { kept, head: head(db, app)?.row, later, hour }))
+}
+
+fn later(
+    db: &Database,
+    app: AppId,
+    name: &str,
+    (after, until): (Later, u64),
+    limit: usize,
+) -> Result<Found, Failure> {
+    // One more than is asked for, which says when to ask again.
+    let mut all = db.all(
+        "SELECT hour, coordinate FROM later WHERE app = ?1 AND endpoint = ?2 AND (hour, coordinate) > (?3, ?4)
+         ORDER BY hour, coordinate LIMIT ?5",
+        &[app.into(), name.into(), after.hour.into(), after.at.into(), (limit as u64 + 1).into()],
+        |row| Ok(Later { hour: row.unsigned(0)?, at: row.unsigned(1)? }),
+    )?;
+    let due = all.iter().take(limit).take_while(|later| later.hour <= until).count();
+    let next = all.get(due).map(|later| later.hour);
+    all.truncate(due);
+    let mut found = Vec::with_capacity(all.len());
+    for later in all {
+        let draft = events(db, app, &[later.at])?.pop().map(|(_, draft)| draft);
+        found.push((later, draft));
+    }
+    Ok(Found::Later(found, next))
 }
 
 fn rows(db: &Database, app: AppId, after: u64, most: (usize, usize)) -> Result<Rows, Failure> {

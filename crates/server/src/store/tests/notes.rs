@@ -3,7 +3,7 @@
 use deskbell_core::limits;
 use deskbell_core::webhook::{Kept, Open};
 
-use super::super::{Fate, Found, Letter, Note, Question, Which};
+use super::super::{Fate, Found, Later, Letter, Note, Question, Standing, Which};
 use super::*;
 
 fn note(store: &Store, note: Note) -> u64 {
@@ -33,7 +33,13 @@ fn letter(at: u64) -> Letter {
 }
 
 fn endpoint(kept: &Kept, died: Vec<Letter>, delivered: Vec<u64>) -> Note {
-    Note::Endpoint { app: APP, name: "shop".to_owned(), kept: kept.clone(), died, delivered }
+    let (later, came) = (Vec::new(), Vec::new());
+    Note::Endpoint { app: APP, name: "shop".to_owned(), kept: kept.clone(), died, delivered, later, came }
+}
+
+fn standing(store: &Store, app: AppId) -> Standing {
+    let Found::Endpoint(standing) = ask(store, Question::Endpoint(app, "shop".to_owned())) else { panic!() };
+    standing
 }
 
 fn letters(store: &Store, which: Which) -> (Vec<u64>, u64) {
@@ -46,7 +52,7 @@ fn letters(store: &Store, which: Which) -> (Vec<u64>, u64) {
 fn how_far_an_endpoint_is_and_what_died_is_there_after_a_restart() {
     let scratch = Scratch::new();
     let store = scratch.start();
-    let Found::Endpoint(None, 0) = ask(&store, Question::Endpoint(APP, "shop".to_owned())) else { panic!() };
+    assert_eq!(standing(&store, APP), Standing { kept: None, head: 0, later: 0, hour: None });
     let open = vec![Open { at: 4_096, count: 2, since: 7 }];
     let kept = Kept { read_to: 9_000, open, off: Some("it answered 410".to_owned()) };
     note(&store, endpoint(&kept, vec![letter(5), letter(9), letter(12)], Vec::new()));
@@ -60,10 +66,7 @@ fn how_far_an_endpoint_is_and_what_died_is_there_after_a_restart() {
     store.close().unwrap();
     drop(store);
     let store = scratch.start();
-    let Found::Endpoint(Some(found), _) = ask(&store, Question::Endpoint(APP, "shop".to_owned())) else {
-        panic!()
-    };
-    assert_eq!(found, kept);
+    assert_eq!(standing(&store, APP).kept, Some(kept.clone()));
     assert_eq!(
         (letters(&store, Which::All), letters(&store, Which::Due)),
         ((vec![5, 9, 12], 3), (vec![9], 3))
@@ -75,9 +78,46 @@ fn how_far_an_endpoint_is_and_what_died_is_there_after_a_restart() {
     );
     note(&store, endpoint(&kept, Vec::new(), vec![9]));
     assert_eq!(letters(&store, Which::All), (vec![], 0));
-    let Found::Endpoint(None, _) = ask(&store, Question::Endpoint(AppId(7), "shop".to_owned())) else {
-        panic!()
+    assert_eq!(standing(&store, AppId(7)).kept, None);
+}
+
+#[test]
+fn what_waits_for_its_hour_comes_in_the_order_of_hours_and_is_there_until_it_came() {
+    let scratch = Scratch::new();
+    let store = scratch.start();
+    for number in 0..3 {
+        put(&store, "a", &number.to_string());
+    }
+    let of = |row, hour| Later { hour, at: ledger::event(row, 0) };
+    let at = |row| ledger::event(row, 0);
+    let of_note = |later, came| Note::Endpoint {
+        app: APP,
+        name: "shop".to_owned(),
+        kept: Kept::default(),
+        died: Vec::new(),
+        delivered: Vec::new(),
+        later,
+        came,
     };
+    // Of the last one nothing is in the ledger any more.
+    note(&store, of_note(vec![of(1, 70), of(2, 50), of(3, 50), of(9, 60)], Vec::new()));
+    store.close().unwrap();
+    drop(store);
+    let store = scratch.start();
+    let standing = standing(&store, APP);
+    assert_eq!((standing.later, standing.hour), (4, Some(50)));
+    let due = |after, until, limit| {
+        let question = Question::Later { app: APP, name: "shop".to_owned(), after, until, limit };
+        let Found::Later(found, next) = ask(&store, question) else { panic!() };
+        (found.into_iter().map(|(later, draft)| (later.at, draft.is_some())).collect::<Vec<_>>(), next)
+    };
+    assert_eq!(due(Later::default(), 49, 9), (vec![], Some(50)));
+    assert_eq!(due(Later::default(), 50, 9), (vec![(at(2), true), (at(3), true)], Some(60)));
+    assert_eq!(due(Later::default(), 99, 1), (vec![(at(2), true)], Some(50)), "there is more of this hour");
+    assert_eq!(due(of(2, 50), 60, 9), (vec![(at(3), true), (at(9), false)], Some(70)));
+    assert_eq!(due(of(1, 70), 99, 9), (vec![], None));
+    note(&store, of_note(vec![of(1, 90)], vec![of(2, 50), of(9, 60), of(1, 70)]));
+    assert_eq!(due(Later::default(), 99, 9), (vec![(at(3), true), (at(1), true)], None));
 }
 
 #[test]

@@ -7,12 +7,15 @@ use deskbell_core::refusal::Code;
 use super::*;
 use crate::store::schema;
 
-/// A store whose writer stops in its feed until the test lets it go on, so that what is submitted
-/// meanwhile becomes one batch.
+/// Batches after which the writer stands still while the feed does.
+const GATES: u64 = 3;
+
+/// A store that stops in its feed until the test lets it go on.
 struct Gated {
-    store: Store,
-    entered: Receiver<Vec<u64>>,
+    // Goes first, so that a test that fails lets the writer go on to its end.
     go: mpsc::SyncSender<()>,
+    entered: Receiver<Vec<u64>>,
+    store: Store,
 }
 
 impl Gated {
@@ -28,16 +31,27 @@ impl Gated {
                 inner(app, rows)
             })))
             .unwrap();
-        Self { store, entered, go }
+        Self { go, entered, store }
     }
 
-    /// Submits these as one batch.
-    fn batch(&self, publishes: Vec<Publish>) -> Vec<Waiting<Receipt>> {
-        let first = submit(&self.store, publish(vec![draft("gate", "gate")]));
-        self.entered.recv().unwrap();
+    /// Submits these as one batch, behind [`GATES`] rows.
+    fn batch(&self, scratch: &Scratch, publishes: Vec<Publish>) -> Vec<Waiting<Receipt>> {
+        // One is in the feed, one waits for it, and with one in its hands the writer stands still.
+        let gates: Vec<_> = (1..=GATES)
+            .map(|row| {
+                let gate = submit(&self.store, publish(vec![draft("gate", &row.to_string())]));
+                while committed(scratch) < row {
+                    std::thread::yield_now();
+                }
+                gate
+            })
+            .collect();
         let waiting = publishes.into_iter().map(|publish| submit(&self.store, publish)).collect();
-        self.go.send(()).unwrap();
-        first.recv().unwrap().unwrap();
+        for (row, gate) in (1..).zip(gates) {
+            assert_eq!(self.entered.recv().unwrap(), [row]);
+            self.go.send(()).unwrap();
+            gate.recv().unwrap().unwrap();
+        }
         waiting
     }
 }
@@ -76,12 +90,14 @@ fn what_gathers_is_one_commit_in_the_order_of_submission() {
     let scratch = Scratch::new();
     let gated = Gated::start(&scratch);
     let many = (0..100).map(|n| publish(vec![draft("a", &n.to_string()), draft("b", &n.to_string())]));
-    let waiting = gated.batch(many.collect());
-    assert_eq!(gated.entered.recv().unwrap(), (2..=101).collect::<Vec<_>>(), "one feed, so one commit");
+    let waiting = gated.batch(&scratch, many.collect());
+    let all_rows: Vec<_> = (GATES + 1..=GATES + 100).collect();
+    assert_eq!(gated.entered.recv().unwrap(), all_rows, "one feed, so one commit");
     gated.go.send(()).unwrap();
     for (n, waiting) in (0..).zip(waiting) {
         let receipt = waiting.recv().unwrap().unwrap();
-        assert_eq!((receipt.at.ledger, receipt.at.seq), (ledger::end(n + 2), 1 + 2 * (n + 1)));
+        let at = (ledger::end(GATES + n + 1), GATES + 2 * (n + 1));
+        assert_eq!((receipt.at.ledger, receipt.at.seq), at);
         assert_eq!(receipt.ids.len(), 2);
     }
     assert_eq!(all(&gated.store, "b"), (0..100).map(|n| n.to_string()).collect::<Vec<_>>());
@@ -92,11 +108,14 @@ fn what_gathers_is_one_commit_in_the_order_of_submission() {
 fn two_of_one_key_in_one_batch_are_one() {
     let scratch = Scratch::new();
     let gated = Gated::start(&scratch);
-    let waiting = gated.batch(vec![
-        once(1, 1, vec![draft("a", "x")]),
-        once(1, 1, vec![draft("a", "other")]),
-        once(1, 2, vec![draft("a", "x")]),
-    ]);
+    let waiting = gated.batch(
+        &scratch,
+        vec![
+            once(1, 1, vec![draft("a", "x")]),
+            once(1, 1, vec![draft("a", "other")]),
+            once(1, 2, vec![draft("a", "x")]),
+        ],
+    );
     gated.go.send(()).unwrap();
     let answers: Vec<_> = waiting.into_iter().map(|waiting| waiting.recv().unwrap()).collect();
     let first = answers[0].clone().unwrap();
@@ -159,17 +178,20 @@ fn one_that_cannot_be_written_takes_no_other_with_it() {
     let connection = schema::connect(&scratch.place()).unwrap();
     let damage = "INSERT INTO keys VALUES (1001, ?1, 5, 4711, ?2)";
     connection.execute(damage, (5_u128.to_be_bytes(), NOW.cast_signed())).unwrap();
-    let waiting = gated.batch(vec![
-        publish(vec![draft("a", "1")]),
-        once(5, 5, vec![draft("a", "2")]),
-        publish(vec![draft("a", "3")]),
-    ]);
+    let waiting = gated.batch(
+        &scratch,
+        vec![
+            publish(vec![draft("a", "1")]),
+            once(5, 5, vec![draft("a", "2")]),
+            publish(vec![draft("a", "3")]),
+        ],
+    );
     gated.go.send(()).unwrap();
     gated.go.send(()).unwrap();
     let answers: Vec<_> = waiting.into_iter().map(|waiting| waiting.recv().unwrap()).collect();
-    assert_eq!(answers[0].as_ref().unwrap().at.ledger, ledger::end(2));
+    assert_eq!(answers[0].as_ref().unwrap().at.ledger, ledger::end(GATES + 1));
     assert_eq!(answers[1].as_ref().unwrap_err().code, Code::Unavailable);
-    assert_eq!(answers[2].as_ref().unwrap().at.ledger, ledger::end(3), "no position is skipped");
+    assert_eq!(answers[2].as_ref().unwrap().at.ledger, ledger::end(GATES + 2), "no position is skipped");
     assert_eq!(all(&gated.store, "a"), ["1", "3"]);
 }
 

@@ -1,14 +1,10 @@
 //! Certificates by ACME, ordered from a real authority on this machine.
 
-use std::time::Duration;
-
 use tokio::time::timeout;
 
 use super::super::acme::{Acme, AcmeSettings};
 use super::authority::{Authority, free};
 use super::*;
-
-const SOON: Duration = Duration::from_mins(1);
 
 fn settings(scratch: &Scratch, directory: &str, roots: &str) -> AcmeSettings {
     AcmeSettings {
@@ -25,10 +21,15 @@ struct Running(Arc<Acme>, Listening, JoinHandle<()>);
 impl Running {
     async fn start(acme: Acme, port: u16) -> Self {
         let acme = Arc::new(acme);
-        let driven = Arc::clone(&acme);
         let listening = Listening::start(Acceptor::acme(Arc::clone(&acme)), port).await;
-        Self(acme, listening, tokio::spawn(async move { driven.run().await }))
+        let orders = order(&acme);
+        Self(acme, listening, orders)
     }
+}
+
+fn order(acme: &Arc<Acme>) -> JoinHandle<()> {
+    let acme = Arc::clone(acme);
+    tokio::spawn(async move { acme.run().await })
 }
 
 impl Drop for Running {
@@ -78,6 +79,24 @@ async fn wait_for_kept(cache: &Path) {
         }
     };
     timeout(SOON, until_kept).await.expect("the certificate is kept");
+}
+
+#[tokio::test]
+async fn an_order_that_the_authority_refuses_is_made_again() {
+    let scratch = Scratch::new();
+    let port = free();
+    let authority = Authority::start(&scratch, port).await;
+    // Whoever looks whether the names are ours finds somebody who hangs up, and the order is void.
+    let deaf = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let settings = settings(&scratch, &authority.directory, &authority.own_root);
+    let acme = Arc::new(Acme::new(settings).unwrap());
+    let orders = order(&acme);
+    drop(timeout(SOON, deaf.accept()).await.expect("the authority looks").unwrap());
+    drop(deaf);
+    let listening = Listening::start(Acceptor::acme(Arc::clone(&acme)), port).await;
+    let running = Running(acme, listening, orders);
+    timeout(SOON, running.0.until_ready()).await.expect("the next order is fulfilled");
+    greeted(port, "deskbell.test", &authority.issued_root).await.unwrap();
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ impl Transport {
 pub struct Reader<'a> {
     server: &'a Server,
     channels: String,
+    /// Whose client it is, as a part of a query.
+    token: String,
     link: Link,
     /// What it would come back with.
     pub cursor: Option<String>,
@@ -40,10 +42,31 @@ enum Link {
 impl<'a> Reader<'a> {
     /// Connects and subscribes; what it gets starts behind the cursor.
     pub fn open(server: &'a Server, transport: Transport, channels: &[&str], cursor: Option<&str>) -> Self {
+        Self::open_with(server, transport, channels, cursor, String::new())
+    }
+
+    /// The same as a user.
+    pub fn open_as(
+        server: &'a Server,
+        transport: Transport,
+        who: &str,
+        channels: &[&str],
+        cursor: Option<&str>,
+    ) -> Self {
+        Self::open_with(server, transport, channels, cursor, format!("&token={}", super::user(who)))
+    }
+
+    fn open_with(
+        server: &'a Server,
+        transport: Transport,
+        channels: &[&str],
+        cursor: Option<&str>,
+        token: String,
+    ) -> Self {
         let names = channels.join(",");
         let link = match transport {
             Transport::Ws => {
-                let mut ws = server.ws();
+                let mut ws = Ws::open(server, &format!("/v1/ws?{}", token.trim_start_matches('&')));
                 let mut hello = json!({"type": "hello", "channels": channels});
                 if let Some(cursor) = cursor {
                     hello["cursor"] = json!(cursor);
@@ -53,14 +76,14 @@ impl<'a> Reader<'a> {
                 Link::Ws(Box::new(ws))
             }
             Transport::Sse => {
-                let mut sse = Sse::open(server, &format!("/v1/stream?channels={names}"), cursor);
+                let mut sse = Sse::open(server, &format!("/v1/stream?channels={names}{token}"), cursor);
                 assert_eq!(sse.status, 200);
                 sse.expect("welcome");
                 Link::Sse(Box::new(sse))
             }
             Transport::Poll => Link::Poll(Box::new(Conn::open(server)), VecDeque::new()),
         };
-        let mut reader = Self { server, channels: names, link, cursor: cursor.map(str::to_owned) };
+        let mut reader = Self { server, channels: names, token, link, cursor: cursor.map(str::to_owned) };
         match &reader.link {
             Link::Ws(ws) => reader.cursor = Some(ws.cursor.clone()),
             Link::Sse(sse) => reader.cursor = Some(sse.last_id.clone()),
@@ -75,7 +98,7 @@ impl<'a> Reader<'a> {
     pub fn switch(self, transport: Transport) -> Self {
         let channels = self.channels.clone();
         let names: Vec<&str> = channels.split(',').collect();
-        Self::open(self.server, transport, &names, self.cursor.as_deref())
+        Self::open_with(self.server, transport, &names, self.cursor.as_deref(), self.token)
     }
 
     /// The next frame that is no answer to subscribing.
@@ -125,9 +148,11 @@ impl<'a> Reader<'a> {
     }
 
     fn poll(&mut self, wait: u64) {
+        let token = &self.token;
         let Link::Poll(conn, inbox) = &mut self.link else { return };
         let cursor = self.cursor.as_ref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-        let answer = conn.get(&format!("/v1/poll?channels={}&wait={wait}{cursor}", self.channels), &[]);
+        let answer =
+            conn.get(&format!("/v1/poll?channels={}&wait={wait}{cursor}{token}", self.channels), &[]);
         assert_eq!(answer.status, 200, "{}", answer.text());
         let answer = answer.json();
         // A reset stands before the events that follow it, and then only the answer as a whole has a place.

@@ -41,6 +41,11 @@ impl Received {
         &self.headers["webhook-id"]
     }
 
+    /// When it was sent, as it says: in seconds since 1970.
+    pub fn stamp(&self) -> u64 {
+        self.headers["webhook-timestamp"].parse().unwrap()
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()

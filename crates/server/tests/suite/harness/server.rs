@@ -213,6 +213,17 @@ impl Server {
         true
     }
 
+    /// What the process ends with, which it does by itself.
+    #[cfg(target_os = "linux")]
+    pub fn end(&mut self) -> Option<i32> {
+        let mut ended = None;
+        super::eventually("the process has ended", || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended?.code()
+    }
+
     /// Starts an ended process again on the same data and port.
     pub fn restarted(mut self) -> Self {
         self.keep = true;
@@ -280,8 +291,13 @@ impl Server {
 
     /// A request with the secret.
     pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.api_text(method, path, body.map(Value::to_string).as_deref())
+    }
+
+    /// The same with a body that may be no JSON.
+    pub fn api_text(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
         let bearer = format!("Bearer {SECRET}");
-        request(self, method, path, &[("Authorization", &bearer)], body.map(Value::to_string).as_deref())
+        request(self, method, path, &[("Authorization", &bearer)], body)
     }
 }
 

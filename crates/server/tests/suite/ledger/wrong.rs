@@ -18,11 +18,6 @@ pub(super) fn routes(server: &Server) -> Vec<(String, String)> {
     found
 }
 
-fn ask(server: &Server, method: &str, path: &str, body: Option<&str>) -> Answer {
-    let bearer = format!("Bearer {SECRET}");
-    request(server, method, path, &[("Authorization", &bearer)], body)
-}
-
 #[test]
 fn every_route_refuses_whoever_is_unknown_what_is_malformed_and_what_it_does_not_know() {
     let server = Server::start(Start::default());
@@ -35,10 +30,10 @@ fn every_route_refuses_whoever_is_unknown_what_is_malformed_and_what_it_does_not
             let stranger = [("Cookie", "deskbell_visitor=forged")];
             refused(&request(&server, &method, &path, &stranger, Some("{}")), 401, "unauthorized");
         }
-        refused(&ask(&server, &method, &format!("{path}?sinse=1"), None), 400, "bad_field");
+        refused(&server.api_text(&method, &format!("{path}?sinse=1"), None), 400, "bad_field");
         if template.contains("{id}") {
             let bad = template.replace("{id}", "no%20id");
-            refused(&ask(&server, &method, &bad, None), 400, "bad_field");
+            refused(&server.api_text(&method, &bad, None), 400, "bad_field");
         }
         if method == "GET" {
             continue;
@@ -50,7 +45,7 @@ fn every_route_refuses_whoever_is_unknown_what_is_malformed_and_what_it_does_not
             (r#"{"nobody_knows":1}"#, "bad_field"),
             (r#"{"a":1,"a":2}"#, "bad_field"),
         ] {
-            let answer = ask(&server, &method, &path, Some(body));
+            let answer = server.api_text(&method, &path, Some(body));
             assert_eq!(answer.status, 400, "{method} {path} {body}: {answer:?}");
             assert_eq!(answer.json()["code"], code, "{method} {path} {body}: {answer:?}");
             codes.insert(code);

@@ -6,6 +6,7 @@ mod inbox;
 mod killed;
 mod members;
 mod preferences;
+mod tabs;
 mod wrong;
 
 use serde_json::Value;

@@ -23,11 +23,6 @@ fn refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
 }
 
-fn ask(server: &Server, method: &str, path: &str, body: Option<&str>) -> Answer {
-    let bearer = format!("Bearer {SECRET}");
-    request(server, method, path, &[("Authorization", &bearer)], body)
-}
-
 #[test]
 fn every_route_refuses_whoever_is_unknown_what_is_malformed_and_what_it_does_not_know() {
     let server = Server::start(Start::default());
@@ -37,11 +32,11 @@ fn every_route_refuses_whoever_is_unknown_what_is_malformed_and_what_it_does_not
         let path = template.replace("{id}", "c").replace("{user}", "ann").replace("{number}", "1");
         refused(&request(&server, &method, &path, &[], Some("{}")), 401, "unauthorized");
         for query in ["sinse=1", &format!("user={}", "x".repeat(257))] {
-            refused(&ask(&server, &method, &format!("{path}?{query}"), Some("{}")), 400, "bad_field");
+            refused(&server.api_text(&method, &format!("{path}?{query}"), Some("{}")), 400, "bad_field");
         }
         if template.contains("{id}") {
             let bad = path.replace("conversations/c", "conversations/no%20id");
-            refused(&ask(&server, &method, &bad, Some("{}")), 400, "bad_field");
+            refused(&server.api_text(&method, &bad, Some("{}")), 400, "bad_field");
         }
         // A visitor is somebody, but nobody who has an inbox or could be in a conversation.
         let own = request(&server, &method, &path, &[("Cookie", &cookie), ("Origin", "null")], Some("{}"));
@@ -54,7 +49,7 @@ fn every_route_refuses_whoever_is_unknown_what_is_malformed_and_what_it_does_not
             ("[]", if template.ends_with("/typing") { "bad_field" } else { "bad_message" }),
             (r#"{"nobody_knows":1}"#, "bad_field"),
         ] {
-            let answer = ask(&server, &method, &path, Some(body));
+            let answer = server.api_text(&method, &path, Some(body));
             assert_eq!(
                 (answer.status, &answer.json()["code"]),
                 (400, &json!(code)),

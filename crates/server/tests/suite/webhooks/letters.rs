@@ -1,20 +1,9 @@
 //! Dead letters: visible, resent by command, thrown away, and there after a crash.
 
-use std::process::Command;
-
 use super::*;
 
 /// Patience for one attempt alone.
 const ONCE: &str = "first_wait = \"10ms\"\nlongest_wait = \"20ms\"\npatience = \"0\"\n";
-
-/// What the command line prints.
-fn command(world: &World, words: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_deskbell"));
-    command.arg("webhooks").args(words).arg("--url").arg(format!("http://{}", world.server.address));
-    let done = command.args(["--secret", SECRET]).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
-}
 
 fn dead(world: &World) -> u64 {
     world.state()["dead"].as_u64().unwrap()
@@ -28,7 +17,7 @@ fn what_could_not_be_delivered_is_seen_and_resent_by_command() {
     let failed = [world.receiver.next(), world.receiver.next()];
     eventually("both are dead", || dead(&world) == 2);
     world.server = world.server.crash_and_restart();
-    let printed = command(&world, &["dead", "shop"]);
+    let printed = world.command(&["dead", "shop"]);
     assert_eq!(printed.lines().count(), 2, "{printed}");
     for id in &ids {
         assert!(printed.contains(&format!("booking.confirmed booking:{id}")), "{printed}");
@@ -40,7 +29,7 @@ fn what_could_not_be_delivered_is_seen_and_resent_by_command() {
     assert_eq!(letters["letters"][0]["body"]["data"]["reservation"]["id"], json!(ids[0]));
 
     // Resent while the receiver still fails: they are dead again, and there.
-    assert!(command(&world, &["resend", "shop"]).starts_with("2 "));
+    assert!(world.command(&["resend", "shop"]).starts_with("2 "));
     let again = [world.receiver.next(), world.receiver.next()];
     assert!(again.iter().all(|got| failed.iter().any(|before| before.id() == got.id())));
     let settled = |world: &World| {
@@ -53,14 +42,14 @@ fn what_could_not_be_delivered_is_seen_and_resent_by_command() {
     // One is resent by its number, the other thrown away.
     world.receiver.say(Say::Status(200, ""));
     let number = letters["letters"][0]["letter"].to_string();
-    assert!(command(&world, &["resend", "shop", &number]).starts_with("1 "));
+    assert!(world.command(&["resend", "shop", &number]).starts_with("1 "));
     let resent = world.receiver.next();
     assert_eq!((resent.about(), resent.is_signed_with(KEY)), (ids[0].clone(), true));
     eventually("it has arrived", || dead(&world) == 1);
-    assert!(command(&world, &["discard", "shop"]).starts_with("1 "));
+    assert!(world.command(&["discard", "shop"]).starts_with("1 "));
     eventually("nothing is left", || dead(&world) == 0);
-    assert_eq!(command(&world, &["dead", "shop"]), "no dead letters\n");
-    assert!(command(&world, &[]).contains("shop on host=127.0.0.1:"));
+    assert_eq!(world.command(&["dead", "shop"]), "no dead letters\n");
+    assert!(world.command(&[]).contains("shop on host=127.0.0.1:"));
     assert!(world.receiver.pending().is_empty());
 }
 
@@ -72,7 +61,7 @@ fn a_letter_that_was_being_resent_survives_a_crash() {
     world.receiver.next();
     eventually("it is dead", || dead(&world) == 1);
     world.receiver.say(Say::Nothing);
-    command(&world, &["resend", "shop"]);
+    world.command(&["resend", "shop"]);
     world.receiver.next();
     world.receiver.say(Say::Status(200, ""));
     world.server = world.server.crash_and_restart();

@@ -1,10 +1,21 @@
 //! Webhooks from outside: a real server, a real receiver, and everything that can go wrong between them.
 
+mod away;
 mod crash;
 mod gap;
 mod letters;
+mod notifications;
 mod snippets;
 mod troubles;
+
+use std::path::Path;
+use std::process::Command as Process;
+
+use deskbell_core::calendar::{Hours, TimeZone};
+use deskbell_core::ids::{AppId, ResourceId};
+use deskbell_core::limits::{DURABLE_AGE, Millis, SECOND};
+use deskbell_core::reservation::{Act, Actor, Command, Policy, ResourceWish};
+use deskbell_server::store::{Opened, Options, Petition, Seed};
 
 use super::harness::*;
 use crate::json;
@@ -28,6 +39,27 @@ pub fn config(url: &str, more: &str) -> String {
     )
 }
 
+/// Time goes on from here: a row of the ledger says that it was that late already.
+pub fn pass(data: &Path, time: Millis) {
+    let seed = Seed { secret: [1; 32], app_key: [2; 10], app_secret: [3; 20] };
+    let options = Options { data: data.to_owned(), seed, durable_age: DURABLE_AGE, disk: None };
+    let mut ledger = Opened::open(&options).unwrap().ledger(time, Box::new(|| [7; 16])).unwrap();
+    let act = Act::PutResource(Box::new(ResourceWish {
+        id: ResourceId::parse("clock").unwrap(),
+        // Another one each time, because what is so already makes no row.
+        capacity: (time / SECOND % 1_000_000) as u32,
+        before: 0,
+        after: 0,
+        time_zone: TimeZone::parse("UTC").unwrap(),
+        hours: Hours::default(),
+        provider: None,
+        policy: Policy::default(),
+    }));
+    let command = Command::Ask { actor: Actor::backend(), act };
+    let done = ledger.batch(time, &[Petition { app: AppId(1001), command, once: None }], &[]);
+    assert!(done.rulings[0].is_ok(), "{:?}", done.rulings);
+}
+
 impl World {
     pub fn start(more: &str) -> Self {
         let receiver = Receiver::start();
@@ -39,8 +71,13 @@ impl World {
 
     /// Books a time; gives the booking's id.
     pub fn book(&self) -> String {
+        self.book_in("room")
+    }
+
+    /// Books a time of a resource; gives the booking's id.
+    pub fn book_in(&self, resource: &str) -> String {
         let start = (in_seconds(0) as u64 * 1_000 / 3_600_000 + 72) * 3_600_000;
-        let claims = json!([{"resource": "room", "start": start, "end": start + 3_600_000}]);
+        let claims = json!([{"resource": resource, "start": start, "end": start + 3_600_000}]);
         let answer =
             self.server.api("POST", "/v1/bookings", Some(&json!({"claims": claims, "holder": "ann"})));
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -51,6 +88,15 @@ impl World {
     pub fn step(&self, id: &str, step: &str) {
         let answer = self.server.api("POST", &format!("/v1/bookings/{id}/{step}"), Some(&json!({})));
         assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// What `deskbell webhooks` prints.
+    pub fn command(&self, words: &[&str]) -> String {
+        let mut command = Process::new(env!("CARGO_BIN_EXE_deskbell"));
+        command.arg("webhooks").args(words).arg("--url").arg(format!("http://{}", self.server.address));
+        let done = command.args(["--secret", SECRET]).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
     }
 
     /// How the webhook is.

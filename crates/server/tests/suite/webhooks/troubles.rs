@@ -18,8 +18,7 @@ fn a_failed_attempt_is_repeated_with_the_same_id_and_a_fresh_stamp() {
         assert!(attempt.is_signed_with(KEY), "every attempt is signed for its own time");
         assert_eq!((attempt.id(), &attempt.body), (attempts[0].id(), &attempts[0].body));
     }
-    let stamps: Vec<u64> =
-        attempts.iter().map(|one| one.headers["webhook-timestamp"].parse().unwrap()).collect();
+    let stamps: Vec<u64> = attempts.iter().map(Received::stamp).collect();
     assert!(stamps[2] > stamps[0], "{stamps:?}");
     eventually("it has arrived", || world.state()["open"] == 0);
     assert!(world.state()["trouble"].is_null(), "what works again has no trouble");
