@@ -10,6 +10,7 @@ pub mod ics;
 pub mod native;
 pub mod post;
 pub mod publish;
+pub mod pusher;
 pub mod query;
 pub mod websocket;
 
@@ -25,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     ("native", native::check),
     ("post", post::check),
     ("publish", publish::check),
+    ("pusher", pusher::check),
     ("query", query::check),
     ("websocket", websocket::check),
 ];

@@ -157,6 +157,11 @@ impl Rules {
         Self(rules.into())
     }
 
+    /// Names any rule this channel, whatever it allows and to whom?
+    pub fn speaks_of(&self, channel: &ChannelName) -> bool {
+        self.0.iter().any(|rule| rule.pattern.covers(channel.as_str()))
+    }
+
     /// Decides. A rule is stronger than a grant: a grant's `from` hides the past only from those
     /// who may read for no other reason.
     ///

@@ -14,6 +14,15 @@ pub const LEDGER_FED: [&str; 7] =
 /// What the names of the channels begin with that say what somebody does at the moment. Nobody is owed it.
 const EPHEMERAL: [&str; 2] = ["selections:", "typing:"];
 
+/// What the names of the channels begin with whose newest event a Pusher client is given when it
+/// subscribes.
+pub const CACHED: [&str; 4] = ["cache-", "private-cache-", "private-encrypted-cache-", "presence-cache-"];
+
+/// Is the newest event of this channel kept for whoever comes?
+pub fn is_cached(channel: &str) -> bool {
+    CACHED.iter().any(|prefix| channel.starts_with(prefix))
+}
+
 /// Does the ledger feed this channel?
 ///
 /// ```

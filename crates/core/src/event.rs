@@ -82,6 +82,22 @@ pub enum Kind {
     Updated,
     /// Members went; the data is a JSON array of them.
     Left,
+    /// A client says something to those who listen now, and nobody else is owed it: typing, pointers.
+    Whisper,
+    /// How many subscriptions the channel has; only a dialect whose clients ask for it shows it.
+    Count,
+}
+
+impl Kind {
+    /// Does it say who is here? Only those get it who may see that.
+    pub const fn is_presence(self) -> bool {
+        matches!(self, Self::Joined | Self::Updated | Self::Left)
+    }
+
+    /// Is it for those alone who listen at this moment, whatever the channel keeps?
+    pub const fn is_momentary(self) -> bool {
+        matches!(self, Self::Whisper | Self::Count)
+    }
 }
 
 /// An event on its way into the log.
@@ -95,12 +111,14 @@ pub struct Draft {
     pub key: Option<Key>,
     /// The session that must not get it, as the publisher named it.
     pub except: Option<PublicId>,
+    /// The member who says it, where the others may know.
+    pub by: Option<Arc<str>>,
 }
 
 impl Draft {
     /// A published event without further wishes.
     pub fn message(event: Event) -> Self {
-        Self { event, kind: Kind::Message, key: None, except: None }
+        Self { event, kind: Kind::Message, key: None, except: None, by: None }
     }
 }
 
@@ -115,6 +133,8 @@ pub struct Entry {
     pub key: Option<Key>,
     /// The session that must not get it.
     pub except: Option<PublicId>,
+    /// The member who says it, where the others may know.
+    pub by: Option<Arc<str>>,
     /// The epoch in which `seq` counts.
     pub epoch: Epoch,
     /// The place in the order; 0 for an ephemeral event, which takes none, and for a durable event

@@ -77,6 +77,18 @@ impl Pattern {
     pub fn matches(&self, name: &str, user: Option<&str>) -> bool {
         fits(&self.pieces, name, user)
     }
+
+    /// Does the name fit for any reader at all?
+    ///
+    /// ```
+    /// use deskbell_core::pattern::Pattern;
+    /// let own = Pattern::parse("notes.{user}").unwrap();
+    /// assert!(own.covers("notes.7") && !own.covers("news"));
+    /// ```
+    pub fn covers(&self, name: &str) -> bool {
+        let any = |piece: &Piece| if *piece == Piece::User { Piece::Any } else { piece.clone() };
+        fits(&self.pieces.iter().map(any).collect::<Vec<_>>(), name, None)
+    }
 }
 
 fn push_text(pieces: &mut Vec<Piece>, text: &str) -> Result<(), BadPattern> {

@@ -1,6 +1,7 @@
 //! One tenant on this node: its keys, its log, its rules.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
 use deskbell_core::access::{Action, Allowed, Identity, Rules};
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::identity::Verifier;
 use crate::log::AppLog;
+use crate::pusher::{Occupancy, Terms};
 use crate::store::Members;
 
 /// An app that is open for business.
@@ -41,6 +43,12 @@ pub struct App {
     pub rows: Arc<watch::Sender<u64>>,
     /// Checks its users' tokens.
     pub verifier: Verifier,
+    /// What it agrees to with clients and backends of the Pusher dialect.
+    pub pusher: ArcSwap<Terms>,
+    /// How many subscriptions its channels have.
+    pub occupancy: Occupancy,
+    /// Its connections of the Pusher dialect.
+    pub connected: AtomicUsize,
 }
 
 impl App {

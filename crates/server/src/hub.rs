@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use arc_swap::ArcSwap;
 use deskbell_core::access::Identity;
 use deskbell_core::event::{Data, Draft, Event, Kind};
-use deskbell_core::ids::{EventId, Key};
+use deskbell_core::ids::{ChannelName, EventId, EventName, Key, PublicId};
 use deskbell_core::limits::Millis;
 use deskbell_core::link::LinkKey;
 use deskbell_core::log::Once;
@@ -68,6 +68,21 @@ pub struct Hub {
     pub next_shard: AtomicUsize,
 }
 
+/// What a client says to those who listen now.
+#[derive(Debug, Clone)]
+pub struct Whisper {
+    /// Where.
+    pub channel: ChannelName,
+    /// What it is called.
+    pub name: EventName,
+    /// The data.
+    pub data: Data,
+    /// Whose own connection must not get it.
+    pub from: PublicId,
+    /// As whom the others know the speaker.
+    pub by: Option<Arc<str>>,
+}
+
 /// What became of a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
@@ -117,6 +132,26 @@ impl Hub {
         None
     }
 
+    /// Gives what a client says to those who listen now.
+    pub fn whisper(&self, app: &App, whisper: Whisper, now: Millis) -> Result<(), Refusal> {
+        let Whisper { channel, name, data, from, by } = whisper;
+        let id = EventId::from_random(clock::random_bytes());
+        let event = Event { id, channel, name, data, at: now };
+        let draft = Draft { kind: Kind::Whisper, except: Some(from), by, ..Draft::message(event) };
+        app.log.with(|log| log.append(draft, None, now)).map(|_| ())
+    }
+
+    /// Tells a channel how many subscriptions it has.
+    pub fn tell_count(&self, app: &App, channel: &ChannelName, count: usize, now: Millis) {
+        let id = EventId::from_random(clock::random_bytes());
+        let name = EventName::parse("subscription_count").expect("the built-in names are well formed");
+        let data = Data::json(format!("{{\"subscription_count\":{count}}}"));
+        let event = Event { id, channel: channel.clone(), name, data, at: now };
+        let draft = Draft { kind: Kind::Count, ..Draft::message(event) };
+        // A log that is being written down tells nobody anything more.
+        let _ = app.log.with(|log| log.append(draft, None, now));
+    }
+
     /// The app that a key names; the first app where no key is given.
     pub fn app(&self, key: Option<&str>) -> Option<&App> {
         match key {
@@ -142,6 +177,7 @@ fn draft(publish: Publish, now: Millis) -> Draft {
         kind: Kind::Message,
         key,
         except: publish.except,
+        by: None,
     }
 }
 

@@ -24,6 +24,7 @@ pub mod open_files;
 pub mod outbound;
 pub mod outbox;
 pub mod post;
+pub mod pusher;
 pub mod run;
 pub mod selections;
 pub mod shard;

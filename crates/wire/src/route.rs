@@ -8,6 +8,8 @@
 pub enum Dialect {
     /// Deskbell's own frames, under `/v1`.
     Native,
+    /// Pusher's, under `/app/{key}` behind any prefix.
+    Pusher,
 }
 
 impl Dialect {
@@ -15,6 +17,7 @@ impl Dialect {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Native => "native",
+            Self::Pusher => "pusher",
         }
     }
 }
@@ -76,8 +79,23 @@ pub fn route(asked: &Asked<'_>, echo: bool) -> Route {
     match (asked.method, asked.path) {
         ("GET", "/v1/ws") => Route::Socket(Dialect::Native),
         ("GET", "/echo") if echo => Route::Echo,
+        ("GET", path) if pusher_key(path).is_some() => Route::Socket(Dialect::Pusher),
         _ => Route::Http,
     }
+}
+
+/// The key of the app in the path of a Pusher client, whatever stands before `/app/`: a prefix of the
+/// operator's, or a host name that a client takes for part of the path.
+///
+/// ```
+/// use deskbell_wire::route::pusher_key;
+/// assert_eq!(pusher_key("/app/278d425bdf160c739803"), Some("278d425bdf160c739803"));
+/// assert_eq!(pusher_key("/ws/app/k"), Some("k"));
+/// assert_eq!(pusher_key("/app/k/more"), None);
+/// ```
+pub fn pusher_key(path: &str) -> Option<&str> {
+    let (before, key) = path.rsplit_once('/')?;
+    (before.ends_with("/app") && !key.is_empty()).then_some(key)
 }
 
 #[cfg(test)]
@@ -101,6 +119,12 @@ mod tests {
             ("GET", "/echo", "", true, Route::Echo),
             ("POST", "/echo", "", true, Route::Http),
             ("GET", "", "", true, Route::Http),
+            ("GET", "/app/k", "protocol=7", false, Route::Socket(Dialect::Pusher)),
+            ("GET", "/.pusher.com:443/app/k", "", false, Route::Socket(Dialect::Pusher)),
+            ("GET", "/app/", "", false, Route::Http),
+            ("GET", "/apps/k", "", false, Route::Http),
+            ("GET", "/wrapp/k", "", false, Route::Http),
+            ("POST", "/app/k", "", false, Route::Http),
         ] {
             let asked = Asked { method, path, query, cookies: None };
             assert_eq!(route(&asked, echo), expected, "{method} {path}?{query} {echo}");

@@ -228,14 +228,14 @@ fn digit(letter: u8) -> Option<u8> {
     char::from(letter).to_digit(16).map(|digit| digit as u8)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
         write!(out, "{byte:02x}").expect("writing into memory cannot fail");
         out
     })
 }
 
-fn from_hex(text: &[u8]) -> Option<[u8; 32]> {
+pub(crate) fn from_hex(text: &[u8]) -> Option<[u8; 32]> {
     let mut out = [0; 32];
     if text.len() != out.len() * 2 {
         return None;

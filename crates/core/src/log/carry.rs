@@ -270,6 +270,7 @@ fn placed(channel: &ChannelName, carried: CarriedEntry, epoch: Epoch) -> Option<
             None => None,
         },
         except: carried.except.map(PublicId),
+        by: None,
         epoch,
         seq: carried.seq,
         ledger: carried.ledger,

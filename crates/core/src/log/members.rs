@@ -109,7 +109,7 @@ impl Log {
 
     fn write_change(&mut self, channel: &ChannelName, kind: Kind, members: String, note: PresenceNote) {
         let name = match kind {
-            Kind::Message | Kind::Joined => "joined",
+            Kind::Message | Kind::Whisper | Kind::Count | Kind::Joined => "joined",
             Kind::Updated => "updated",
             Kind::Left => "left",
         };
@@ -120,7 +120,7 @@ impl Log {
             data: Data::json(members),
             at: note.now,
         };
-        self.place(Draft { event, kind, key: None, except: None }, None, note.now);
+        self.place(Draft { event, kind, key: None, except: None, by: None }, None, note.now);
     }
 
     /// Who is in a channel now, as far as the others have been told by the log's head. A list that

@@ -26,7 +26,7 @@ pub use ring::Pull;
 use crate::class::{Class, Classes, Shape};
 use crate::event::{Draft, Entry, Frames, Kind, SharedEntry};
 use crate::ids::{ChannelName, EventId};
-use crate::limits::Millis;
+use crate::limits::{self, Millis};
 use crate::position::{Epoch, Position, check_of, ledger};
 use crate::refusal::{Code, Refusal};
 use checks::Checks;
@@ -196,7 +196,8 @@ impl Log {
             !class.durable || row.is_some() || draft.kind != Kind::Message,
             "an event of a durable channel came past the ledger"
         );
-        let ephemeral = class.shape == Shape::Ephemeral && draft.kind == Kind::Message && row.is_none();
+        let momentary = class.shape == Shape::Ephemeral && draft.kind == Kind::Message;
+        let ephemeral = row.is_none() && (momentary || draft.kind.is_momentary());
         if !ephemeral {
             self.head.seq += 1;
             self.head.check = check_of(&draft.event.id);
@@ -211,6 +212,7 @@ impl Log {
             kind: draft.kind,
             key: draft.key,
             except: draft.except,
+            by: draft.by,
             epoch: self.head.epoch,
             seq: if ephemeral { 0 } else { self.head.seq },
             ledger: row.map_or(0, |row| row.own),
@@ -287,6 +289,12 @@ impl Log {
     /// How many entries of a channel are kept.
     pub fn kept(&self, channel: &str) -> usize {
         self.records.get(channel).map_or(0, |record| record.history.len())
+    }
+
+    /// The newest event of a cached channel, for as long as it is given to whoever comes.
+    pub fn cached(&self, channel: &str, now: Millis) -> Option<SharedEntry> {
+        let newest = self.records.get(channel)?.cached.as_ref()?;
+        (newest.event.at.saturating_add(limits::CACHED_AGE) > now).then(|| newest.clone())
     }
 
     /// Channels that have a record, with how many entries each keeps.

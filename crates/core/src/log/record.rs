@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::class::{Class, Classes, Shape};
+use crate::class::{Class, Classes, Shape, is_cached};
 use crate::event::{Kind, SharedEntry};
 use crate::history::{Entries, History};
 use crate::limits::{self, Millis};
@@ -24,6 +24,8 @@ pub(super) struct Record {
     pub(super) last: u64,
     /// When it came.
     pub(super) last_at: Millis,
+    /// The newest message, where the channel gives it to whoever comes: longer than its history may last.
+    pub(super) cached: Option<SharedEntry>,
 }
 
 /// The floors of every channel without a record: what the dropped records had seen. Streams and
@@ -74,6 +76,7 @@ impl Record {
             changes_floor: floors.changes,
             last: floor,
             last_at: 0,
+            cached: None,
         }
     }
 
@@ -81,6 +84,9 @@ impl Record {
         if entry.kind == Kind::Message {
             self.last = self.history.place(&entry);
             self.last_at = self.last_at.max(now);
+            if is_cached(entry.event.channel.as_str()) {
+                self.cached = Some(entry.clone());
+            }
             self.history.push(entry, &self.class, now);
         } else {
             self.changes.push_back(entry);
@@ -90,6 +96,7 @@ impl Record {
 
     pub(super) fn trim(&mut self, now: Millis) {
         self.history.trim(&self.class, now);
+        self.cached.take_if(|entry| entry.event.at.saturating_add(limits::CACHED_AGE) <= now);
         self.trim_changes(now);
     }
 
@@ -118,6 +125,7 @@ impl Record {
         self.history.is_empty()
             && self.presence.is_empty()
             && self.changes.is_empty()
+            && self.cached.is_none()
             && self.last_at.saturating_add(age) < now
     }
 }

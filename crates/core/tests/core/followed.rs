@@ -63,7 +63,7 @@ impl Followed {
             match entry.kind {
                 Kind::Joined => self.list.insert(id),
                 Kind::Left => self.list.remove(&id),
-                Kind::Updated | Kind::Message => continue,
+                Kind::Updated | Kind::Message | Kind::Whisper | Kind::Count => continue,
             };
         }
     }

@@ -5,6 +5,7 @@ mod carry;
 mod expiry;
 mod followed;
 mod members;
+mod momentary;
 mod once;
 mod opening_hours;
 mod post;

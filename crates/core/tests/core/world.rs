@@ -321,6 +321,7 @@ impl World {
                     kind: Kind::Message,
                     key: draft.key.clone(),
                     except: None,
+                    by: None,
                     epoch: Epoch(0),
                     seq: 0,
                     ledger: own,

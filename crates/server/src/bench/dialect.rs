@@ -1,17 +1,21 @@
-//! What is said to the server: Deskbell's native frames and HTTP API, or the yardstick's mini protocol.
+//! What is said to the server: Deskbell's native frames and HTTP API, the Pusher protocol, or the yardstick's mini
+//! protocol.
 
+use deskbell_wire::signature::{self, Request};
 use serde_json::{Value, json};
 
 use super::frames;
 use super::options::{Options, Protocol};
 use super::stamp::Stamp;
+use crate::clock;
 
 /// Builds what is sent and reads what is not an event.
 pub struct Dialect {
-    /// Which of the two it is.
+    /// Which of them it is.
     pub protocol: Protocol,
     authority: String,
     app: Option<String>,
+    app_id: u64,
     secret: String,
     prefix: String,
     size: usize,
@@ -50,6 +54,7 @@ impl Dialect {
             protocol: options.target.protocol,
             authority: options.target.authority.clone(),
             app: options.app.clone(),
+            app_id: options.app_id,
             secret: options.secret.clone().unwrap_or_else(from_environment),
             prefix: options.prefix.clone(),
             size: options.size,
@@ -62,6 +67,9 @@ impl Dialect {
         let path = match (self.protocol, &self.app) {
             (Protocol::Native, Some(app)) => format!("/v1/ws?app={app}"),
             (Protocol::Native, None) => "/v1/ws".into(),
+            (Protocol::Pusher, app) => {
+                format!("/app/{}?protocol=7&client=bench", app.as_deref().unwrap_or_default())
+            }
             (Protocol::Limit, _) => "/".into(),
         };
         format!(
@@ -74,7 +82,7 @@ impl Dialect {
 
     /// Whether the server speaks first.
     pub fn waits_for_welcome(&self) -> bool {
-        self.protocol == Protocol::Native
+        self.protocol != Protocol::Limit
     }
 
     /// The frames that subscribe to some channels.
@@ -86,6 +94,11 @@ impl Dialect {
                 Protocol::Native => {
                     let name = self.channel(channel);
                     let frame = json!({"type": "subscribe", "ref": channel.to_string(), "channel": name});
+                    frames::append_text(&mut out, frame.to_string().as_bytes());
+                }
+                Protocol::Pusher => {
+                    let data = json!({"channel": self.channel(channel), "auth": ""});
+                    let frame = json!({"event": "pusher:subscribe", "data": data});
                     frames::append_text(&mut out, frame.to_string().as_bytes());
                 }
             }
@@ -116,19 +129,38 @@ impl Dialect {
                 }
                 out
             }
-            Protocol::Native => self.post(&self.body(events, first)),
+            Protocol::Native => {
+                let head = format!("POST /v1/publish HTTP/1.1\r\nAuthorization: Bearer {}\r\n", self.secret);
+                self.post(head, &self.body(events, first))
+            }
+            Protocol::Pusher => self.trigger(events),
         }
     }
 
-    fn post(&self, body: &[u8]) -> Vec<u8> {
-        let mut out = format!(
-            "POST /v1/publish HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            self.authority,
-            self.secret,
-            body.len()
-        )
-        .into_bytes();
+    /// A signed trigger, or a batch where there are several events.
+    fn trigger(&self, events: &[Stamp]) -> Vec<u8> {
+        let event = |stamp: &Stamp| {
+            let mut data = Vec::new();
+            stamp.append(&mut data, self.size);
+            let data = String::from_utf8_lossy(&data).into_owned();
+            json!({"name": "e", "channel": self.channel(stamp.channel as usize), "data": data})
+        };
+        let (what, body) = match events {
+            [one] => ("events", event(one)),
+            many => ("batch_events", json!({"batch": many.iter().map(event).collect::<Vec<_>>()})),
+        };
+        let (path, body) = (format!("/apps/{}/{what}", self.app_id), body.to_string());
+        let request = Request { method: "POST", path: &path, query: "", body: body.as_bytes() };
+        let key = self.app.as_deref().unwrap_or_default();
+        let query = signature::sign(&request, key, self.secret.as_bytes(), clock::now_ms());
+        self.post(format!("POST {path}?{query} HTTP/1.1\r\n"), body.as_bytes())
+    }
+
+    fn post(&self, head: String, body: &[u8]) -> Vec<u8> {
+        let (host, length) = (&self.authority, body.len());
+        let rest =
+            format!("Host: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+        let mut out = (head + &rest).into_bytes();
         out.extend_from_slice(body);
         out
     }
@@ -166,6 +198,14 @@ impl Dialect {
         }
         let frame: Value = serde_json::from_slice(payload).unwrap_or_default();
         let text = |key: &str| frame[key].as_str().unwrap_or_default().to_owned();
+        if self.protocol == Protocol::Pusher {
+            return match &*text("event") {
+                "pusher:connection_established" => Control::Welcome(Keepsake::default()),
+                "pusher_internal:subscription_succeeded" => Control::Subscribed,
+                "pusher:error" => Control::Refused(frame["data"].to_string()),
+                _ => Control::Other,
+            };
+        }
         match frame["type"].as_str() {
             Some("welcome") => Control::Welcome(Keepsake { resume: text("resume"), cursor: text("cursor") }),
             Some("subscribed") => Control::Subscribed,
@@ -198,7 +238,7 @@ mod tests {
 
     fn dialect(protocol: Protocol, resume: bool) -> Dialect {
         let [authority, secret, prefix] = ["h:1", "s", "bench-"].map(str::to_owned);
-        Dialect { protocol, authority, app: Some("k".into()), secret, prefix, size: 40, resume }
+        Dialect { protocol, authority, app: Some("k".into()), app_id: 3, secret, prefix, size: 40, resume }
     }
 
     fn stamps(channels: &[u32]) -> Vec<Stamp> {
@@ -218,6 +258,21 @@ mod tests {
         assert_eq!((&first["channel"], &second["channel"]), (&json!("bench-3"), &json!("bench-4")));
         assert_ne!(first["id"], second["id"]);
         assert_eq!(first["data"].as_str().map(str::len), Some(40));
+    }
+
+    #[test]
+    fn a_trigger_is_signed_and_a_burst_is_a_batch() {
+        for (channels, what) in [(&[3][..], "events"), (&[3, 4], "batch_events")] {
+            let request = dialect(Protocol::Pusher, false).publish(&stamps(channels), 0);
+            let (head, body) = request.split_at(frames::head_end(&request).expect("a head"));
+            let line = std::str::from_utf8(head).expect("text").lines().next().unwrap_or_default().to_owned();
+            let (path, rest) =
+                line.strip_prefix("POST ").and_then(|line| line.split_once('?')).expect("a query");
+            assert_eq!(path, format!("/apps/3/{what}"));
+            let query = rest.trim_end_matches(" HTTP/1.1");
+            let signed = Request { method: "POST", path, query, body };
+            assert!(signature::verify(&signed, "k", b"s", clock::now_ms()).is_ok());
+        }
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Lane {
     /// Sends a request. The yardstick gives no answers, so there it counts as done.
     pub fn send(&mut self, number: u64, bytes: Vec<u8>, protocol: Protocol) -> io::Result<Outcome> {
         self.unsent.extend_from_slice(&bytes);
-        if protocol == Protocol::Native {
+        if protocol != Protocol::Limit {
             self.request = Some((number, bytes));
             return self.flush();
         }

@@ -9,7 +9,8 @@ use super::{sequence, stamp};
 /// How `deskbell bench` is called.
 #[derive(Debug, Clone, clap::Args, serde::Serialize)]
 pub struct Options {
-    /// The server: `native://HOST:PORT` for Deskbell, `limit://HOST:PORT` for the yardstick
+    /// The server: `native://HOST:PORT` for Deskbell, `pusher://HOST:PORT` for any server of the Pusher protocol,
+    /// `limit://HOST:PORT` for the yardstick
     #[arg(long, default_value = "native://127.0.0.1:8080")]
     pub target: Target,
     /// Subscribers
@@ -57,6 +58,9 @@ pub struct Options {
     /// The app's key
     #[arg(long)]
     pub app: Option<String>,
+    /// The app's id, which the Pusher protocol has in its paths
+    #[arg(long, default_value_t = 1001)]
+    pub app_id: u64,
     /// The app's secret, for publishing; without it `DESKBELL_APP_SECRET` is used
     #[arg(long)]
     #[serde(skip)]
@@ -96,6 +100,8 @@ pub enum Dirty {
 pub enum Protocol {
     /// Deskbell's own frames, and its HTTP API for publishing.
     Native,
+    /// The Pusher protocol, for clients and for backends.
+    Pusher,
     /// The yardstick's mini protocol.
     Limit,
 }
@@ -115,8 +121,9 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, String> {
         let (protocol, authority) = match text.split_once("://") {
             Some(("native", rest)) => (Protocol::Native, rest),
+            Some(("pusher", rest)) => (Protocol::Pusher, rest),
             Some(("limit", rest)) => (Protocol::Limit, rest),
-            _ => return Err("write native://HOST:PORT or limit://HOST:PORT".into()),
+            _ => return Err("write native://HOST:PORT, pusher://HOST:PORT or limit://HOST:PORT".into()),
         };
         let authority = authority.trim_end_matches('/');
         match authority.rsplit_once(':') {
@@ -145,6 +152,7 @@ impl std::fmt::Display for Target {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let scheme = match self.protocol {
             Protocol::Native => "native",
+            Protocol::Pusher => "pusher",
             Protocol::Limit => "limit",
         };
         write!(out, "{scheme}://{}", self.authority)
@@ -189,8 +197,12 @@ impl Options {
                 "--outstanding times the events per channel in a request must not be more than 64",
             ),
             (
-                self.target.protocol == Protocol::Native || (self.channels == 1 && !self.resume && !self.tls),
+                self.target.protocol != Protocol::Limit || (self.channels == 1 && !self.resume && !self.tls),
                 "the yardstick knows one channel, no --resume and no --tls",
+            ),
+            (
+                self.target.protocol != Protocol::Pusher || (self.app.is_some() && !self.resume),
+                "the Pusher protocol needs the app's key (--app), and knows no --resume",
             ),
             (!self.resume || self.rate > 0.0, "--resume needs a --rate"),
         ];
@@ -241,6 +253,9 @@ mod tests {
             ("--outstanding 65", false),
             ("--outstanding 16 --batch 5", false),
             ("--target limit://127.0.0.1:1 --channels 2", false),
+            ("--target pusher://127.0.0.1:1 --app k --channels 2", true),
+            ("--target pusher://127.0.0.1:1", false),
+            ("--target pusher://127.0.0.1:1 --app k --resume --rate 1", false),
             ("--resume", false),
         ] {
             assert_eq!(parse(line).expect("parsed").check().is_ok(), accepted, "{line}");

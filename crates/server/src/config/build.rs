@@ -9,8 +9,8 @@ use super::error::Secret;
 use super::forms;
 use super::settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CalendarSettings, ChannelClass, ChannelRule,
-    HistorySettings, HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings,
-    Settings, TlsSettings, WebSocketSettings, WebhookSettings,
+    HistorySettings, HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, OwnPusherSettings,
+    PusherSettings, SessionSettings, Settings, TlsSettings, WebSocketSettings, WebhookSettings,
 };
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
@@ -141,6 +141,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         },
         history,
         limits: limits(&values),
+        pusher: pusher(&values),
         metrics: MetricsSettings {
             enabled: values.is("metrics.enabled"),
             public: values.is("metrics.public"),
@@ -199,6 +200,7 @@ fn apps(values: &Values) -> Vec<AppSettings> {
         secret: values.secret("app.secret"),
         name: "default".to_owned(),
         origins: Vec::new(),
+        pusher: OwnPusherSettings::default(),
     };
     let rows = values.rows("apps");
     let first_is_meant =
@@ -213,6 +215,7 @@ fn apps(values: &Values) -> Vec<AppSettings> {
             secret: cells.secret("secret"),
             name: cells.text("name").unwrap_or(number),
             origins: cells.texts("origins"),
+            pusher: own_pusher(row),
         }
     });
     first_is_meant.then_some(first).into_iter().chain(listed).collect()
@@ -310,6 +313,38 @@ fn calendar(row: &Row) -> CalendarSettings {
         every_ms: cells.number("every"),
         timeout_ms: cells.number("timeout"),
         ca_file: cells.path("ca_file"),
+    }
+}
+
+fn pusher(values: &Values) -> PusherSettings {
+    PusherSettings {
+        enabled: values.is("pusher.enabled"),
+        activity_ms: values.number("pusher.activity_timeout"),
+        pong_ms: values.number("pusher.pong_timeout"),
+        public: values.texts("pusher.public"),
+        client_events: values.is("pusher.client_events"),
+        client_event_rate: values.number("pusher.client_event_rate") as u32,
+        subscription_count: values.is("pusher.subscription_count"),
+        members: values.count("pusher.members"),
+        data: values.count("pusher.data"),
+        channels: values.count("pusher.channels"),
+        batch: values.count("pusher.batch"),
+        bare_signatures: values.is("pusher.bare_signatures"),
+    }
+}
+
+fn own_pusher(row: &Row) -> OwnPusherSettings {
+    let cells = &row.cells;
+    let count = |key| cells.amount(key).map(|amount| amount as usize);
+    OwnPusherSettings {
+        enabled: cells.on("pusher_enabled"),
+        connections: count("pusher_connections"),
+        client_events: cells.on("pusher_client_events"),
+        client_event_rate: cells.amount("pusher_client_event_rate").map(|rate| rate as u32),
+        subscription_count: cells.on("pusher_subscription_count"),
+        members: count("pusher_members"),
+        data: count("pusher_data"),
+        bare_signatures: cells.on("pusher_bare_signatures"),
     }
 }
 

@@ -8,6 +8,7 @@ mod limit_table;
 mod options;
 mod outward_table;
 pub mod pages;
+mod pusher_table;
 mod raw;
 mod read;
 mod reload;
@@ -26,7 +27,8 @@ pub use reload::Difference;
 pub use settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CREDENTIALS_FILE, CalendarSettings,
     ChannelClass, ChannelRule, DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings,
-    MetricsSettings, SessionSettings, Settings, TlsSettings, WebSocketSettings, WebhookSettings,
+    MetricsSettings, OwnPusherSettings, PusherSettings, SessionSettings, Settings, TlsSettings,
+    WebSocketSettings, WebhookSettings,
 };
 pub use sources::{SetFlag, Sources};
 pub use value::{MASK, parse_time};

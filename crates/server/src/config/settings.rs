@@ -68,6 +68,8 @@ pub struct Settings {
     pub history: HistorySettings,
     /// Everything under `limit`.
     pub limits: LimitSettings,
+    /// The Pusher dialect.
+    pub pusher: PusherSettings,
     /// The metrics page.
     pub metrics: MetricsSettings,
     /// What is doubtful but stops nothing; to be logged at the start.
@@ -144,6 +146,58 @@ pub struct AppSettings {
     pub name: String,
     /// Its own web origins.
     pub origins: Vec<String>,
+    /// What it has otherwise than all apps in the Pusher dialect.
+    pub pusher: OwnPusherSettings,
+}
+
+/// The Pusher dialect, for all apps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PusherSettings {
+    /// Clients and backends are served.
+    pub enabled: bool,
+    /// Time without a message until somebody asks.
+    pub activity_ms: u64,
+    /// Time for the answer.
+    pub pong_ms: u64,
+    /// Patterns of channels without a guard that are open.
+    pub public: Vec<String>,
+    /// Clients may speak to each other.
+    pub client_events: bool,
+    /// How often in a second.
+    pub client_event_rate: u32,
+    /// Clients are told how many subscriptions there are.
+    pub subscription_count: bool,
+    /// Members of a presence channel.
+    pub members: usize,
+    /// Bytes of an event's data.
+    pub data: usize,
+    /// Channels of one event.
+    pub channels: usize,
+    /// Events of one batch.
+    pub batch: usize,
+    /// Signatures without a key are taken.
+    pub bare_signatures: bool,
+}
+
+/// What one app has otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnPusherSettings {
+    /// Clients and backends are served.
+    pub enabled: Option<bool>,
+    /// Connections at once.
+    pub connections: Option<usize>,
+    /// Clients may speak to each other.
+    pub client_events: Option<bool>,
+    /// How often in a second.
+    pub client_event_rate: Option<u32>,
+    /// Clients are told how many subscriptions there are.
+    pub subscription_count: Option<bool>,
+    /// Members of a presence channel.
+    pub members: Option<usize>,
+    /// Bytes of an event's data.
+    pub data: Option<usize>,
+    /// Signatures without a key are taken.
+    pub bare_signatures: Option<bool>,
 }
 
 /// How users' tokens are checked.

@@ -5,6 +5,7 @@ use deskbell_core::limits;
 use super::limit_table::{LIMITS, MEMORY};
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 use super::outward_table::{CALENDARS, WEBHOOKS};
+use super::pusher_table::{OF_APP, PUSHER};
 
 pub(super) const SECOND: u64 = 1_000;
 pub(super) const MINUTE: u64 = 60 * SECOND;
@@ -76,6 +77,12 @@ pub static SECTIONS: &[Section] = &[
         title: "Limits",
         intro: "Every bound a client can run into. Where 0 is allowed it turns the limit off.",
         options: LIMITS,
+    },
+    Section {
+        title: "Pusher",
+        intro: "The dialect of pusher-js, Laravel Echo and the Pusher libraries. What is set here holds for every \
+                app that says nothing else in its own table.",
+        options: PUSHER,
     },
     Section {
         title: "Webhooks",
@@ -201,6 +208,14 @@ const APP_FIELDS: &[Opt] = &[
     Opt::text("name", Form::Any, "A name for people.").like("\"Second site\""),
     Opt::texts("origins", Form::Origin, &[], "The app's own web origins, beside `cors.origins`.")
         .like("[\"https://second.example.org\"]"),
+    OF_APP[0],
+    OF_APP[1],
+    OF_APP[2],
+    OF_APP[3],
+    OF_APP[4],
+    OF_APP[5],
+    OF_APP[6],
+    OF_APP[7],
 ];
 
 const TLS: &[Opt] = &[

@@ -7,8 +7,10 @@ use axum::body::Body;
 use deskbell_core::access::Identity;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::http_head::Head;
-use deskbell_wire::route::Route;
-use deskbell_wire::websocket::{extension, handshake};
+use deskbell_wire::pusher::{code, encode};
+use deskbell_wire::route::{Dialect, Route, pusher_key};
+use deskbell_wire::websocket::encode as websocket;
+use deskbell_wire::websocket::{Opcode, extension, handshake};
 use http::{Request, Response, StatusCode};
 
 use super::{Peer, Seat};
@@ -18,6 +20,9 @@ use crate::hub::Hub;
 
 /// The name of the cookie with the signed visitor id.
 pub const VISITOR_COOKIE: &str = "deskbell_visitor";
+
+/// The status that says inside of the door that an app takes no connections.
+const DISABLED: u16 = 403;
 
 /// A year: a visitor who comes back is the same visitor.
 const VISITOR_SECONDS: u64 = 365 * 24 * 3_600;
@@ -35,6 +40,8 @@ pub struct Admitted {
     pub seat: Seat,
     /// The 101 answer.
     pub greeting: Vec<u8>,
+    /// What is spoken on it.
+    pub dialect: Dialect,
     /// Compression was agreed on.
     pub deflate: bool,
     /// Every message is sent back.
@@ -48,12 +55,49 @@ pub struct Refused {
     headers: Vec<(&'static str, String)>,
     code: &'static str,
     detail: String,
+    /// A client that understands nothing but WebSocket frames hears it so: the 101, and what follows it.
+    farewell: Option<Farewell>,
+}
+
+/// A WebSocket that is opened only to be told why it is closed.
+#[derive(Debug)]
+struct Farewell {
+    greeting: Vec<u8>,
+    frames: Vec<u8>,
 }
 
 impl Refused {
     /// A refusal of the request itself.
     pub fn plain(status: u16, code: &'static str, detail: &str) -> Self {
-        Self { status, headers: Vec::new(), code, detail: detail.to_owned() }
+        Self { status, headers: Vec::new(), code, detail: detail.to_owned(), farewell: None }
+    }
+
+    /// The same refusal for a client of the Pusher dialect: an error frame with the code, and a close with
+    /// the same one, because some clients look at the one and some at the other.
+    fn in_frames(self, accept: handshake::Accept) -> Self {
+        let code = Code::ALL.into_iter().find(|code| code.as_str() == self.code);
+        let code =
+            if self.status == DISABLED { code::DISABLED } else { code.map_or(code::BUSY, code::of_door) };
+        let mut greeting = Vec::with_capacity(256);
+        if accept.write_response(&mut greeting, &[]).is_err() {
+            return self;
+        }
+        let mut frames = Vec::with_capacity(256);
+        websocket::frame_into(&mut frames, Opcode::Text, &encode::error(code, &self.detail, None));
+        // A reason has at most 123 bytes, and the sentence stands in the frame.
+        websocket::close_into(&mut frames, Some(code), self.code);
+        Self { farewell: Some(Farewell { greeting, frames }), ..self }
+    }
+
+    /// Has the other side to be read to its end, so that our last words reach it?
+    pub fn lingers(&self) -> bool {
+        self.farewell.is_some()
+    }
+
+    /// What is said on the opened socket, and the head that opens it.
+    pub fn into_farewell(self) -> Option<(Response<Body>, Vec<u8>)> {
+        let farewell = self.farewell?;
+        Some((switching(&farewell.greeting), farewell.frames))
     }
 
     fn body(&self) -> String {
@@ -66,6 +110,9 @@ impl Refused {
 
     /// The whole answer as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
+        if let Some(farewell) = &self.farewell {
+            return [farewell.greeting.as_slice(), &farewell.frames].concat();
+        }
         let body = self.body();
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, self.reason());
         for (name, value) in &self.headers {
@@ -102,6 +149,7 @@ impl From<Refusal> for Refused {
             headers,
             code: refusal.code.as_str(),
             detail: refusal.message.into_owned(),
+            farewell: None,
         }
     }
 }
@@ -109,15 +157,20 @@ impl From<Refusal> for Refused {
 impl Admitted {
     /// The 101 for hyper, from the same bytes.
     pub fn response(&self) -> Response<Body> {
-        let text = String::from_utf8_lossy(&self.greeting);
-        let mut response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
-        for line in text.lines().skip(1) {
-            if let Some((name, value)) = line.split_once(": ") {
-                response = response.header(name, value);
-            }
-        }
-        response.body(Body::empty()).unwrap_or_default()
+        switching(&self.greeting)
     }
+}
+
+/// The head of a 101 as hyper wants it.
+fn switching(greeting: &[u8]) -> Response<Body> {
+    let text = String::from_utf8_lossy(greeting);
+    let mut response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+    for line in text.lines().skip(1) {
+        if let Some((name, value)) = line.split_once(": ") {
+            response = response.header(name, value);
+        }
+    }
+    response.body(Body::empty()).unwrap_or_default()
 }
 
 /// Decides about an upgrade.
@@ -153,7 +206,11 @@ async fn try_admit(
         headers: refusal.headers().iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
         code: refusal.code(),
         detail: refusal.sentence().to_owned(),
+        farewell: None,
     })?;
+    if kind == Route::Socket(Dialect::Pusher) {
+        return admit_pusher(hub, head, peer, accept).map_err(|refused| refused.in_frames(accept));
+    }
     if hub.draining.load(Ordering::Relaxed) {
         return Err(Refusal::new(Code::Draining, "the server is stopping; connect again in a moment").into());
     }
@@ -165,20 +222,72 @@ async fn try_admit(
     let mut headers = Vec::new();
     let cookie = new_visitor.map(|id| visitor_cookie(&hub.seals.visitor(id), peer.secure));
     headers.extend(cookie.as_deref().map(|cookie| ("Set-Cookie", cookie)));
-    let deflate = if hub.front.load().compression { extension::negotiate_deflate(head) } else { None };
-    headers.extend(deflate.map(|agreed| ("Sec-WebSocket-Extensions", agreed)));
-    let mut greeting = Vec::with_capacity(256);
-    accept
-        .write_response(&mut greeting, &headers)
-        .map_err(|error| Refused::plain(500, "unavailable", &error.to_string()))?;
+    let (greeting, deflate) = greet(hub, head, accept, headers)?;
     Ok(Admitted {
         app: app.index,
         identity: Arc::new(identity),
         peer: *peer,
         seat,
         greeting,
-        deflate: deflate.is_some(),
+        dialect: Dialect::Native,
+        deflate,
         echo: kind == Route::Echo,
+    })
+}
+
+/// The 101 answer, and whether frames may be compressed.
+fn greet(
+    hub: &Hub,
+    head: &Head<'_>,
+    accept: handshake::Accept,
+    mut headers: Vec<(&str, &str)>,
+) -> Result<(Vec<u8>, bool), Refused> {
+    let deflate = if hub.front.load().compression { extension::negotiate_deflate(head) } else { None };
+    headers.extend(deflate.map(|agreed| ("Sec-WebSocket-Extensions", agreed)));
+    let mut greeting = Vec::with_capacity(256);
+    accept
+        .write_response(&mut greeting, &headers)
+        .map_err(|error| Refused::plain(500, "unavailable", &error.to_string()))?;
+    Ok((greeting, deflate.is_some()))
+}
+
+/// A client of the Pusher dialect: its path names the app. It is nobody until it shows what its backend has
+/// signed, and no cookie says who it is; so any page may connect, unless the operator has listed some.
+fn admit_pusher(
+    hub: &Arc<Hub>,
+    head: &Head<'_>,
+    peer: &Peer,
+    accept: handshake::Accept,
+) -> Result<Admitted, Refused> {
+    if hub.draining.load(Ordering::Relaxed) {
+        return Err(Refusal::new(Code::Draining, "the server is stopping; connect again in a moment").into());
+    }
+    let key = pusher_key(head.path()).unwrap_or_default();
+    let missing =
+        || Refusal::new(Code::NotFound, "no app has this key; take it from the backend's configuration");
+    let app = hub.app(Some(key)).ok_or_else(missing)?;
+    let terms = app.pusher.load();
+    if !terms.enabled {
+        return Err(Refused::plain(
+            DISABLED,
+            Code::Denied.as_str(),
+            "this app takes no connections of this kind",
+        ));
+    }
+    if hub.front.load().has_origins(app.index) {
+        check_origin(hub, app, head, peer)?;
+    }
+    let seat = hub.seat(peer.address)?.of_app(app.index, terms.connections)?;
+    let (greeting, deflate) = greet(hub, head, accept, Vec::new())?;
+    Ok(Admitted {
+        app: app.index,
+        identity: Arc::new(Identity::visitor(clock::random_u64())),
+        peer: *peer,
+        seat,
+        greeting,
+        dialect: Dialect::Pusher,
+        deflate,
+        echo: false,
     })
 }
 

@@ -198,6 +198,9 @@ impl Door {
             Err(refused) => {
                 let _ = stream.write_all(&refused.to_bytes()).await;
                 let _ = stream.shutdown().await;
+                if refused.lingers() {
+                    linger(&mut stream).await;
+                }
                 (Knocked::Over, None)
             }
         }
@@ -267,6 +270,7 @@ impl Door {
                 if kind != Route::Http {
                     return match admit::admit(&self.hub, self.app, &head, kind, &peer).await {
                         Ok(admitted) => upgrade_later::<S>(self.hub.clone(), admitted, request),
+                        Err(refused) if refused.lingers() => say_farewell(refused, request),
                         Err(refused) => refused.into_response(),
                     };
                 }
@@ -302,6 +306,27 @@ fn upgrade_later<S: Handover>(
     response
 }
 
+/// A WebSocket that is opened on such a connection only to be told why it is closed.
+fn say_farewell(refused: Refused, request: Request<hyper::body::Incoming>) -> Response<Body> {
+    let Some((response, frames)) = refused.into_farewell() else { return Response::default() };
+    tokio::spawn(async move {
+        let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
+        let mut stream = TokioIo::new(upgraded);
+        let _ = stream.write_all(&frames).await;
+        let _ = stream.shutdown().await;
+        linger(&mut stream).await;
+    });
+    response
+}
+
+/// Reads and drops what the other side still says, until it ends or has had its time: closing over unread
+/// bytes would be a reset, which can destroy our last words on their way.
+async fn linger(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
+    let mut dropped = [0; 512];
+    let reading = async { while stream.read(&mut dropped).await.is_ok_and(|n| n > 0) {} };
+    let _ = tokio::time::timeout(Duration::from_millis(limits::LINGER), reading).await;
+}
+
 /// Gives a socket to a shard.
 fn hand_over<S: Handover>(hub: &Arc<Hub>, admitted: Admitted, stream: S, greeting: Vec<u8>, read: Vec<u8>) {
     let socket = match stream.into_socket() {
@@ -311,7 +336,8 @@ fn hand_over<S: Handover>(hub: &Arc<Hub>, admitted: Admitted, stream: S, greetin
             return;
         }
     };
-    let way = Way::WebSocket { socket, greeting, read, deflate: admitted.deflate, echo: admitted.echo };
+    let Admitted { dialect, deflate, echo, .. } = admitted;
+    let way = Way::WebSocket { socket, greeting, read, dialect, deflate, echo };
     let arrival = Arrival {
         app: admitted.app,
         identity: admitted.identity,

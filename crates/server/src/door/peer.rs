@@ -62,6 +62,11 @@ pub struct Peer {
 }
 
 impl Front {
+    /// Has the operator said which pages may connect to this app?
+    pub fn has_origins(&self, app: usize) -> bool {
+        !self.origins.is_empty() || self.app_origins.get(app).is_some_and(|own| !own.is_empty())
+    }
+
     /// Finds out who is at the other end. Headers count only where the socket's own peer is a
     /// trusted proxy; then the last address in the chain that is no trusted proxy is the client.
     /// `header` gives all lines of a name, joined by commas: some proxies add a line of their own.

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
@@ -24,6 +25,23 @@ pub struct Visit {
 pub struct Seat {
     hub: Arc<Hub>,
     address: IpAddr,
+    /// The app whose own bound it counts for.
+    app: Option<u16>,
+}
+
+impl Seat {
+    /// Counts the connection for an app as well, which may have so many (0 is no limit).
+    pub fn of_app(mut self, app: usize, most: usize) -> Result<Self, Refusal> {
+        let connected = &self.hub.apps[app].connected;
+        let before = connected.fetch_add(1, Ordering::Relaxed);
+        self.app = Some(app as u16);
+        if most != 0 && before >= most {
+            let sentence =
+                "this app has all the connections that it may have; close some, or raise its limit";
+            return Err(Refusal::new(Code::Quota, sentence));
+        }
+        Ok(self)
+    }
 }
 
 /// Sockets of an address in the front door, for so many clients (0 is no limit).
@@ -76,7 +94,7 @@ impl Hub {
             ));
         }
         self.metrics.connections.inc();
-        Ok(Seat { hub: self.clone(), address })
+        Ok(Seat { hub: self.clone(), address, app: None })
     }
 }
 
@@ -89,6 +107,9 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.hub.limiter.disconnect(Purpose::Connect, self.address);
         self.hub.metrics.connections.dec();
+        if let Some(app) = self.app {
+            self.hub.apps[usize::from(app)].connected.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

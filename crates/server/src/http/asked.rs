@@ -186,7 +186,12 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<EventId>, Refusal> 
 }
 
 /// Reads a body of at most so many bytes.
-async fn whole(headers: &HeaderMap, body: Body, most: usize, patience: Duration) -> Result<Bytes, Refusal> {
+pub(super) async fn whole(
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+    patience: Duration,
+) -> Result<Bytes, Refusal> {
     let told = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if told.is_some_and(|told| told > most as u64) {
         return Err(too_large(most));

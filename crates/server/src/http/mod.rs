@@ -10,6 +10,7 @@
 //! | `stream`, `poll` | events out, over a shard |
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
 //! | `post` | inboxes and conversations |
+//! | `pusher` | the Pusher dialect's own API |
 //! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
 //! | `webhooks` | how webhooks are, and what could not be delivered |
 //! | `health`, `start_page` | how the server is, for machines and for people |
@@ -32,6 +33,7 @@ mod ledger;
 mod post;
 mod problem;
 pub mod publish;
+mod pusher;
 mod query;
 mod sessions;
 mod shards;
@@ -45,14 +47,18 @@ mod webhooks;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
 use deskbell_core::refusal::Code;
+use tower_service::Service as _;
 
 use self::post::{conversations, inbox};
 use crate::hub::Hub;
 use ledger::{commands, free, lists, read};
 use problem::Problem;
+use pusher::{channels as occupied, events, users};
 
 /// The description of the API, written by hand; tests hold it against [`ROUTES`] and the codes.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -72,7 +78,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 75] = [
+pub const ROUTES: [Route; 83] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
@@ -148,17 +154,42 @@ pub const ROUTES: [Route; 75] = [
     route("POST", "/v1/webhooks/{name}/discard", || post(webhooks::discard)),
     route("POST", "/v1/webhooks/{name}/enable", || post(webhooks::enable)),
     route("POST", "/v1/webhooks/{name}/disable", || post(webhooks::disable)),
+    route("POST", "/apps/{app}/events", || post(events::trigger)),
+    route("POST", "/apps/{app}/batch_events", || post(events::batch)),
+    route("GET", "/apps/{app}/channels", || get(occupied::list)),
+    route("GET", "/apps/{app}/channels/{channel}", || get(occupied::one)),
+    route("GET", "/apps/{app}/channels/{channel}/users", || get(occupied::users)),
+    route("POST", "/apps/{app}/channels/{channel}/events", || post(events::old)),
+    route("POST", "/apps/{app}/users/{user}/terminate_connections", || post(users::terminate)),
+    route("POST", "/users/{user}/terminate_connections", || post(users::terminate_by_key)),
 ];
 
 /// All routes over a running server.
 pub fn router(hub: Arc<Hub>) -> Router {
     let routes =
         ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.answer)()));
+    let routes = routes.method_not_allowed_fallback(otherwise);
+    let prefixed = routes.clone().fallback(nowhere).with_state(hub.clone());
     routes
-        .fallback(nowhere)
-        .method_not_allowed_fallback(otherwise)
+        .fallback(move |request| elsewhere(prefixed, request))
         .layer(from_fn_with_state(hub.clone(), cors::around))
         .with_state(hub)
+}
+
+/// A path that is no route: one of the Pusher dialect's behind a prefix, which its libraries can be told to
+/// use, or nothing.
+async fn elsewhere(mut routes: Router, mut request: Request) -> Response {
+    match pusher::without_prefix(request.uri()) {
+        Some((uri, path)) => {
+            *request.uri_mut() = uri;
+            request.extensions_mut().insert(path);
+            match routes.call(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        }
+        None => nowhere().await.into_response(),
+    }
 }
 
 async fn nowhere() -> Problem {

@@ -126,19 +126,19 @@ fn admit(hub: &Hub, app: &App, asked: &Asked, publish: &Publish, now: Millis) ->
 }
 
 /// A publish under way.
-enum Started {
+pub(super) enum Started {
     Done(Outcome),
     Waits(oneshot::Receiver<Outcome>),
 }
 
-fn start(hub: &Hub, app: &App, who: &Identity, publish: Publish, now: Millis) -> Started {
+pub(super) fn start(hub: &Hub, app: &App, who: &Identity, publish: Publish, now: Millis) -> Started {
     let (tell, told) = oneshot::channel();
     // Nobody may be waiting any more; the event is published all the same.
     let later = move |outcome| drop(tell.send(outcome));
     hub.publish(app, who, publish, now, later).map_or(Started::Waits(told), Started::Done)
 }
 
-async fn settled(started: Started) -> Outcome {
+pub(super) async fn settled(started: Started) -> Outcome {
     match started {
         Started::Done(outcome) => outcome,
         Started::Waits(told) => told.await.unwrap_or_else(|_| {

@@ -20,7 +20,7 @@ use deskbell_core::rate::Rate;
 use deskbell_core::session::Seals;
 use tokio::sync::watch;
 
-use super::{StartError, failing, outward};
+use super::{StartError, failing, outward, pusher};
 use crate::app::{App, Secret};
 use crate::attendance::Attendance;
 use crate::bell::Bells;
@@ -32,6 +32,7 @@ use crate::identity;
 use crate::limiter::Limiter;
 use crate::log::AppLog;
 use crate::metrics::Metrics;
+use crate::pusher::Occupancy;
 use crate::selections::Watched;
 use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
 use crate::store::{Feed, Opened, Options, QUIET, Seed, Shared, World};
@@ -135,6 +136,9 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             projections: ArcSwap::from_pointee(projections(settings)?),
             rows: Arc::new(watch::Sender::new(opened.head(id).map_err(StartError::new)?.0)),
             verifier,
+            pusher: ArcSwap::from_pointee(pusher::terms(settings, wish)?),
+            occupancy: Occupancy::default(),
+            connected: AtomicUsize::new(0),
         });
     }
     Ok(apps)
@@ -377,6 +381,8 @@ pub fn tuning(settings: &Settings) -> Tuning {
         sse_rotation: limits.sse_rotation_ms,
         silence: limits.idle_ms,
         stalled: limits.stalled_ms,
+        pusher_activity: settings.pusher.activity_ms,
+        pusher_pong: settings.pusher.pong_ms,
     }
 }
 

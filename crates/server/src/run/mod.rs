@@ -4,6 +4,7 @@ pub(crate) mod build;
 mod departures;
 mod failing;
 mod outward;
+mod pusher;
 mod reload;
 mod stop;
 
@@ -165,6 +166,7 @@ async fn keep_house(hub: Arc<Hub>) {
         let now = clock::now_ms();
         for app in &hub.apps {
             app.log.with(|log| log.sweep(SWEEP, now));
+            app.occupancy.tell_owed(now, |channel, count| hub.tell_count(app, channel, count, now));
         }
         selections::expire(&hub, now);
         if turns.is_multiple_of(60) {

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use deskbell_core::access::Rules;
 use deskbell_core::class::Classes;
 
-use super::{Running, StartError, build};
+use super::{Running, StartError, build, pusher};
 use crate::app::App;
 use crate::config::{AppSettings, Settings};
 use crate::identity;
+use crate::pusher::Terms;
 use crate::shard::Letter;
 
 /// What one app takes.
 struct News {
     secret: String,
     auth: identity::Settings,
+    terms: Option<Terms>,
 }
 
 /// Reads the configuration again. What is wrong with it is told, and nothing changes.
@@ -96,12 +98,16 @@ fn own<'a>(app: &App, settings: &'a Settings) -> Option<&'a AppSettings> {
 fn news(app: &App, settings: &Settings) -> Result<News, StartError> {
     let wish = own(app, settings).and_then(|wish| wish.secret.as_ref());
     let secret = wish.map_or_else(|| app.secret.expose().to_string(), |secret| secret.expose().to_owned());
-    Ok(News { auth: build::auth(settings, &secret)?, secret })
+    let terms = own(app, settings).map(|own| pusher::terms(settings, own)).transpose()?;
+    Ok(News { auth: build::auth(settings, &secret)?, secret, terms })
 }
 
 fn apply(app: &App, news: News, rules: &Rules, classes: &Classes) -> Result<(), StartError> {
     app.verifier.replace(news.auth).map_err(StartError::new)?;
     app.secret.replace(&news.secret);
+    if let Some(terms) = news.terms {
+        app.pusher.store(Arc::new(terms));
+    }
     app.rules.store(Arc::new(rules.clone()));
     app.log.with(|log| log.set_classes(classes.clone()));
     Ok(())

@@ -192,7 +192,7 @@ impl Shard {
         let Some(client) = self.clients.get_mut(slot) else { return Ok(false) };
         let entered = client.session.entered.get_or_insert_default();
         entered.retain(|e| e.channel != *channel);
-        entered.push(Entered { channel: channel.clone(), data });
+        entered.push(Entered { channel: channel.clone(), data, member: None });
         Ok(true)
     }
 
@@ -211,28 +211,26 @@ impl Shard {
     pub(super) fn leave(&mut self, slot: u32, channel: &ChannelName) -> Result<bool, Refusal> {
         let Some(client) = self.clients.get_mut(slot) else { return Ok(false) };
         let Some(entered) = client.session.entered.as_mut() else { return Ok(true) };
-        let before = entered.len();
-        entered.retain(|e| e.channel != *channel);
-        if entered.len() == before {
-            return Ok(true);
-        }
+        let Some(place) = entered.iter().position(|e| e.channel == *channel) else { return Ok(true) };
+        let presence = entered.swap_remove(place);
         if entered.is_empty() {
             client.session.entered = None;
         }
-        self.leave_as(slot, channel);
+        self.leave_as(slot, &presence);
         Ok(true)
     }
 
     /// Takes the session out of a channel's presence in the log.
-    pub(super) fn leave_as(&mut self, slot: u32, channel: &ChannelName) {
+    pub(super) fn leave_as(&mut self, slot: u32, presence: &Entered) {
         let Some(client) = self.clients.get(slot) else { return };
-        let member = self.hub.seals.member_id(&client.session.identity.principal);
+        let own = || self.hub.seals.member_id(&client.session.identity.principal);
+        let member = presence.member.as_deref().map_or_else(own, str::to_owned);
         let (holder, note) = (client.session.holder(), self.note());
         let log = &self.hub.apps[usize::from(client.app)].log;
-        log.with(|log| log.leave(channel, &member, holder, note));
+        log.with(|log| log.leave(&presence.channel, &member, holder, note));
     }
 
-    fn note(&self) -> PresenceNote {
+    pub(super) fn note(&self) -> PresenceNote {
         PresenceNote { id: EventId::from_random(clock::random_bytes()), now: self.now }
     }
 

@@ -46,7 +46,10 @@ impl Shard {
         }
         let Some(client) = self.clients.get(slot) else { return };
         let (variant, silent) = (client.variant, self.now.saturating_sub(client.heard));
-        if variant.is_websocket() && silent > self.tuning.silence {
+        if variant.is_pusher() && self.is_silent_pusher(slot, silent) {
+            return;
+        }
+        if !variant.is_pusher() && variant.is_websocket() && silent > self.tuning.silence {
             self.close(slot, code::SILENT, "silent: no sign of life; come back and resume");
             return;
         }

@@ -5,6 +5,7 @@ use deskbell_core::ids::PublicId;
 use deskbell_core::session::SessionId;
 use deskbell_core::vocabulary::{Hello, Notice};
 use deskbell_wire::native::Reference;
+use deskbell_wire::route::Dialect;
 use mio::{Interest, Token};
 
 use super::client::Client;
@@ -146,13 +147,9 @@ impl Shard {
         let Some(client) = self.clients.get(slot) else { return };
         let (public, id) = (client.session.public_id(), client.session.id);
         let resume = self.hub.seals.resume_key(id);
-        let notice = Notice::Welcome {
-            session: public,
-            resume: &resume,
-            cursor,
-            heartbeat_ms: self.tuning.heartbeat,
-            resumed,
-        };
+        let is_pusher = client.variant.is_pusher();
+        let heartbeat_ms = if is_pusher { self.tuning.pusher_activity } else { self.tuning.heartbeat };
+        let notice = Notice::Welcome { session: public, resume: &resume, cursor, heartbeat_ms, resumed };
         self.say(slot, &notice, reference);
     }
 
@@ -234,6 +231,8 @@ fn variant(way: &Way) -> Variant {
     match way {
         Way::WebSocket { echo: true, deflate: true, .. } => Variant::EchoDeflate,
         Way::WebSocket { echo: true, .. } => Variant::Echo,
+        Way::WebSocket { dialect: Dialect::Pusher, deflate: true, .. } => Variant::PusherWsDeflate,
+        Way::WebSocket { dialect: Dialect::Pusher, .. } => Variant::PusherWs,
         Way::WebSocket { deflate: true, .. } => Variant::NativeWsDeflate,
         Way::WebSocket { .. } => Variant::NativeWs,
         Way::Stream { .. } => Variant::NativeSse,

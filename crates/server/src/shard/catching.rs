@@ -22,6 +22,7 @@ use super::client::{Catching, Client, LateRead, Whose};
 use super::mailbox::{Handle, Letter};
 use super::session::{Start, Sub};
 use super::subscribe::compare;
+use super::timers::What;
 use super::{PAGES_PER_TURN, Shard, flag};
 use crate::store::{LedgerPage, LedgerRead, LedgerWant};
 
@@ -190,6 +191,11 @@ impl Shard {
     /// Tells a client to load a channel's state anew, at its own moment within the next seconds.
     pub(super) fn say_reset(&mut self, slot: u32, channel: &ChannelName, reason: ResetReason, cursor: &str) {
         self.hub.metrics.reset(reason);
+        if self.clients.get(slot).is_some_and(|client| client.variant.is_pusher()) {
+            // This dialect has no word for it: its client comes back, and its page loads anew.
+            self.set_alarm(slot, crate::clock::random_below(limits::RELOAD_SPREAD), What::Drain);
+            return;
+        }
         let reload_in_ms = Some(crate::clock::random_below(limits::RELOAD_SPREAD));
         self.say(
             slot,

@@ -12,6 +12,7 @@ use deskbell_wire::websocket::{Decoder, Role};
 
 use super::body::Pipe;
 use super::frames::Variant;
+use super::pusher::Speaker;
 use super::session::Session;
 use super::waiting::Waiting;
 use super::write::Backlog;
@@ -62,6 +63,8 @@ pub struct Client {
     pub pipe: Option<Arc<Pipe>>,
     /// Counts the connection while it lives.
     pub seat: Option<Box<Seat>>,
+    /// What only few clients of the Pusher dialect have.
+    pub speaker: Option<Box<Speaker>>,
 }
 
 /// Where a client stands that does not follow the shard.
@@ -116,7 +119,7 @@ impl Catching {
 impl Client {
     /// A connection with its fresh session.
     pub fn new(app: u16, variant: Variant, peer: IpAddr, session: Session, now: Millis) -> Self {
-        let deflate = matches!(variant, Variant::NativeWsDeflate | Variant::EchoDeflate);
+        let deflate = variant.is_compressed();
         Self {
             stamp: 0,
             app,
@@ -138,6 +141,7 @@ impl Client {
             waiting: None,
             pipe: None,
             seat: None,
+            speaker: None,
         }
     }
 }

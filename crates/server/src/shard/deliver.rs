@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use bytes::{Bytes, BytesMut};
-use deskbell_core::event::{Kind, SharedEntry};
+use deskbell_core::event::SharedEntry;
 use deskbell_core::limits;
-use deskbell_core::log::Pull;
+use deskbell_core::log::{Log, Pull};
 use deskbell_core::position::Position;
 
 use super::channels::Listeners;
@@ -51,14 +51,35 @@ impl Shard {
 
     /// Hands one cohort what the log has by now.
     pub(super) fn deliver_to(&mut self, app: usize, cohort: usize) {
-        let hub = self.hub.clone();
-        let log = &hub.apps[app].log;
-        let next = self.views[app].cohorts[cohort].next;
-        if log.end() == next {
-            return;
+        if self.hub.apps[app].log.end() != self.views[app].cohorts[cohort].next {
+            self.take_in(app, cohort, |_| ());
         }
+    }
+
+    /// Brings a cohort to the log's end, and looks at the log in that very moment: what was seen then and
+    /// what the cohort is handed from there on fit together without a gap.
+    pub(super) fn level<R>(&mut self, app: usize, cohort: usize, look: impl Fn(&Log) -> R) -> R {
+        loop {
+            // Each round takes in thousands of entries, so only a log that grows faster than that goes on.
+            if let Some(seen) = self.take_in(app, cohort, &look) {
+                return seen;
+            }
+        }
+    }
+
+    /// Hands out a bounded number of entries. Where that brings the cohort to the end, what was seen there.
+    fn take_in<R>(&mut self, app: usize, cohort: usize, look: impl Fn(&Log) -> R) -> Option<R> {
+        let hub = self.hub.clone();
+        let next = self.views[app].cohorts[cohort].next;
         let mut entries = std::mem::take(&mut self.entries);
-        let (pull, end) = log.with(|log| (log.pull(next, limits::PULL, &mut entries), log.ring_end()));
+        let (pull, end, seen) = hub.apps[app].log.with(|log| {
+            let (pull, end) = (log.pull(next, limits::PULL, &mut entries), log.ring_end());
+            let is_level = match pull {
+                Pull::FellOff => true,
+                Pull::Next(place) => place == end.0,
+            };
+            (pull, end, is_level.then(|| look(log)))
+        });
         match pull {
             Pull::FellOff => self.fall_off(app, cohort, end),
             Pull::Next(place) => {
@@ -75,6 +96,7 @@ impl Shard {
         self.entries = entries;
         let waiting = std::mem::take(&mut self.views[app].cohorts[cohort].ahead);
         self.catch.extend(waiting);
+        seen
     }
 
     /// The ring has gone on without this cohort: everybody in it reads from history.
@@ -134,7 +156,7 @@ impl Shard {
             bytes += entry.weight();
             let number = channels.find(entry.event.channel.as_str());
             let number = number.filter(|number| channels.get(*number).is_heard_by(cohort));
-            let dirty = number.map(|number| Dirty { number, presence: entry.kind != Kind::Message });
+            let dirty = number.map(|number| Dirty { number, presence: entry.kind.is_presence() });
             let bit = match dirty {
                 None => None,
                 Some(dirty) => match chunk.dirty.iter().position(|other| *other == dirty) {

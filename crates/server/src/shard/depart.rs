@@ -110,6 +110,10 @@ impl Shard {
 
     fn may_park(&self, slot: u32) -> bool {
         let Some(client) = self.clients.get(slot) else { return false };
+        // Its clients come back as somebody new, with another socket's name.
+        if client.variant.is_pusher() {
+            return false;
+        }
         let present = client.session.entered.is_some();
         (present || !client.transient)
             && client.session.is_worth_parking()
@@ -166,7 +170,7 @@ impl Shard {
         let Some(client) = self.clients.get_mut(slot) else { return };
         let entered = client.session.entered.take();
         for presence in entered.into_iter().flat_map(|entered| *entered) {
-            self.leave_as(slot, &presence.channel);
+            self.leave_as(slot, &presence);
         }
     }
 
@@ -269,7 +273,7 @@ impl Shard {
                     .entered
                     .iter()
                     .filter_map(|(channel, data)| {
-                        Some(Entered { channel: name(channel)?, data: data.clone().into() })
+                        Some(Entered { channel: name(channel)?, data: data.clone().into(), member: None })
                     })
                     .collect(),
             };
@@ -281,7 +285,8 @@ impl Shard {
     pub(super) fn disconnect(&mut self, whom: &Whom, done: oneshot::Sender<usize>) {
         let fits = |client: &Client| match whom {
             Whom::User(app, user) => {
-                usize::from(client.app) == *app && client.session.identity.user_id() == Some(user)
+                usize::from(client.app) == *app
+                    && (client.session.identity.user_id() == Some(user) || client.session.is_there_as(user))
             }
             Whom::Session(app, id) => usize::from(client.app) == *app && client.session.public.contains(*id),
         };

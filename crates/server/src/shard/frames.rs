@@ -5,6 +5,7 @@ use deskbell_core::cursor::CursorKey;
 use deskbell_core::event::Entry;
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::{self, Reference};
+use deskbell_wire::pusher;
 use deskbell_wire::websocket::Opcode;
 use deskbell_wire::websocket::deflate::Deflater;
 use deskbell_wire::websocket::encode as websocket;
@@ -21,6 +22,10 @@ pub enum Variant {
     NativeSse,
     /// The native dialect in a poll's answer.
     NativePoll,
+    /// The Pusher dialect on a WebSocket.
+    PusherWs,
+    /// The same, compressed.
+    PusherWsDeflate,
     /// Every message sent back: for conformance suites.
     Echo,
     /// The same, with compression.
@@ -40,6 +45,9 @@ impl Variant {
     /// The frame of an event for everybody who stands right behind it.
     pub fn event(self, entry: &Entry, key: &CursorKey) -> Bytes {
         entry.frames.get(self as u8, || {
+            if self.is_pusher() {
+                return self.pusher_event(entry);
+            }
             let token = entry.frames.get(TOKEN, || key.seal(&entry.after.into()).into());
             // A token is base64 by its making.
             self.event_with(entry, std::str::from_utf8(&token).unwrap_or_default())
@@ -48,14 +56,39 @@ impl Variant {
 
     /// The frame of an event with another cursor: while a connection catches up.
     pub fn event_with(self, entry: &Entry, cursor: &str) -> Bytes {
+        if self.is_pusher() {
+            return entry.frames.get(self as u8, || self.pusher_event(entry));
+        }
         let mut json = Vec::with_capacity(entry.event.data.bytes.len() + 256);
         native::event_body(entry, &mut json);
+        if json.is_empty() {
+            return Bytes::new();
+        }
         native::finish(cursor, &mut json);
         self.wrap(&json, Some(cursor))
     }
 
+    /// The frames of an entry in the Pusher dialect, which carries no cursor.
+    fn pusher_event(self, entry: &Entry) -> Bytes {
+        let mut frames: Vec<Bytes> = Vec::new();
+        pusher::encode::event(entry, &mut |json| frames.push(self.wrap(json, None)));
+        match frames.len() {
+            1 => frames.swap_remove(0),
+            _ => frames.concat().into(),
+        }
+    }
+
+    /// Appends frames whose JSON is written already.
+    pub fn written(self, json: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.wrap(json, None));
+    }
+
     /// Appends a notice.
     pub fn notice(self, notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
+        if self.is_pusher() {
+            pusher::encode::notice(notice, &mut |json| self.written(json, out));
+            return;
+        }
         let mut json = Vec::with_capacity(256);
         native::encode(notice, reference, &mut json);
         out.extend_from_slice(&self.wrap(&json, cursor_of(notice)));
@@ -64,8 +97,8 @@ impl Variant {
     /// Puts a JSON text into the transport's frame.
     fn wrap(self, json: &[u8], cursor: Option<&str>) -> Bytes {
         match self {
-            Self::NativeWs | Self::Echo => websocket::text_frame(json),
-            Self::NativeWsDeflate | Self::EchoDeflate => compressed(json),
+            Self::NativeWs | Self::PusherWs | Self::Echo => websocket::text_frame(json),
+            Self::NativeWsDeflate | Self::PusherWsDeflate | Self::EchoDeflate => compressed(json),
             Self::NativeSse => {
                 let mut out = Vec::with_capacity(json.len() + 160);
                 native::sse::frame(json, cursor, &mut out);
@@ -82,9 +115,12 @@ impl Variant {
     /// A sign of life; an SSE reader also learns where it stands.
     pub fn heartbeat(self, cursor: &str, out: &mut Vec<u8>) {
         match self {
-            Self::NativeWs | Self::NativeWsDeflate | Self::Echo | Self::EchoDeflate => {
-                websocket::frame_into(out, Opcode::Ping, b"");
-            }
+            Self::NativeWs
+            | Self::NativeWsDeflate
+            | Self::PusherWs
+            | Self::PusherWsDeflate
+            | Self::Echo
+            | Self::EchoDeflate => websocket::frame_into(out, Opcode::Ping, b""),
             Self::NativeSse => native::sse::heartbeat(cursor, out),
             Self::NativePoll => {}
         }
@@ -99,6 +135,7 @@ impl Variant {
 
     /// Says goodbye in the transport's own way.
     pub fn close(self, code: u16, reason: &str, out: &mut Vec<u8>) {
+        let code = if self.is_pusher() { super::pusher::close_code(code) } else { code };
         if self.is_websocket() {
             websocket::close_into(out, Some(code), reason);
         }
@@ -106,7 +143,17 @@ impl Variant {
 
     /// Is it a WebSocket?
     pub fn is_websocket(self) -> bool {
-        matches!(self, Self::NativeWs | Self::NativeWsDeflate | Self::Echo | Self::EchoDeflate)
+        !matches!(self, Self::NativeSse | Self::NativePoll)
+    }
+
+    /// Does it speak the Pusher dialect?
+    pub fn is_pusher(self) -> bool {
+        matches!(self, Self::PusherWs | Self::PusherWsDeflate)
+    }
+
+    /// Was compression agreed on?
+    pub fn is_compressed(self) -> bool {
+        matches!(self, Self::NativeWsDeflate | Self::PusherWsDeflate | Self::EchoDeflate)
     }
 
     /// The word that operators see.

@@ -299,7 +299,7 @@ impl Shard {
         if was != identity.principal {
             // Whoever was present as a visitor is present under the new name from here on.
             for presence in entered.iter() {
-                self.leave_as(slot, &presence.channel);
+                self.leave_as(slot, presence);
             }
         }
         self.be(slot, identity);

@@ -7,6 +7,7 @@ use deskbell_core::access::Identity;
 use deskbell_core::ids::{ChannelName, PublicId};
 use deskbell_core::refusal::Refusal;
 use deskbell_core::session::SessionId;
+use deskbell_wire::route::Dialect;
 use tokio::sync::oneshot;
 
 use super::body::Pipe;
@@ -42,6 +43,8 @@ pub enum Way {
         greeting: Vec<u8>,
         /// Bytes already read.
         read: Vec<u8>,
+        /// What is spoken on it.
+        dialect: Dialect,
         /// permessage-deflate was agreed on.
         deflate: bool,
         /// Every message is sent back: for conformance suites only.

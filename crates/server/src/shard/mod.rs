@@ -12,6 +12,7 @@
 //! | [`receive`] | bytes become commands |
 //! | [`act`] | commands become answers |
 //! | [`ledger`], [`post`] | what clients ask of the ledger |
+//! | [`pusher`] | what clients of the Pusher dialect ask |
 //! | [`hello`] | who, which session, from where |
 //! | [`cohort`] | clients that stand at one place of the log |
 //! | [`deliver`] | new entries of a log go out, joined |
@@ -36,6 +37,7 @@ mod hello;
 mod ledger;
 mod mailbox;
 mod post;
+mod pusher;
 mod receive;
 mod session;
 mod sink;

@@ -154,6 +154,10 @@ impl Shard {
 
     fn take_text(&mut self, slot: u32, text: &str) {
         self.hub.metrics.messages_in.inc();
+        if self.clients.get(slot).is_some_and(|client| client.variant.is_pusher()) {
+            self.take_pusher(slot, text);
+            return;
+        }
         match native::decode_within(text, self.tuning.frame) {
             Err(rejected) => {
                 if self.may_send(slot, &rejected.reference) {
@@ -171,7 +175,7 @@ impl Shard {
     }
 
     /// Rates of the connection, the identity and the address.
-    fn may_send(&mut self, slot: u32, reference: &Reference) -> bool {
+    pub(super) fn may_send(&mut self, slot: u32, reference: &Reference) -> bool {
         let (now, tuning) = (self.now, self.tuning.clone());
         let Some(client) = self.clients.get_mut(slot) else { return false };
         let mut verdict = client.bucket.take(tuning.rate, now).map_err(|wait| ("connection", wait));

@@ -64,6 +64,8 @@ pub struct Entered {
     pub channel: ChannelName,
     /// What it shows, as JSON.
     pub data: Bytes,
+    /// As whom, where that is not the session's principal.
+    pub member: Option<Arc<str>>,
 }
 
 impl Session {
@@ -82,6 +84,12 @@ impl Session {
     /// The session as presence knows it.
     pub fn holder(&self) -> Holder {
         Holder { session: self.id.0, generation: self.generation }
+    }
+
+    /// Is it present somewhere as this member, by a name that its backend has signed?
+    pub fn is_there_as(&self, member: &str) -> bool {
+        let entered = self.entered.iter().flat_map(|entered| entered.iter());
+        entered.filter_map(|presence| presence.member.as_deref()).any(|known| known == member)
     }
 
     /// Is there anything that is worth waiting for its client?

@@ -11,12 +11,14 @@ use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
+use deskbell_wire::pusher::Guard;
 
 use super::channels::Listeners;
 use super::client::Whose;
 use super::cohort::cohort_of;
 use super::session::{Start, Sub};
 use super::{Shard, flag};
+use crate::app::App;
 
 /// Where a subscription begins.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -127,12 +129,45 @@ impl Shard {
     /// Adds the subscription to the session and, while it is connected, to the channel's list.
     pub(super) fn add_sub(&mut self, slot: u32, channel: &ChannelName) {
         let watch = self.may_watch(slot, channel);
+        self.list(slot, channel, watch);
+    }
+
+    /// The same for a client of whom it is known whether it may see who is here.
+    pub(super) fn list(&mut self, slot: u32, channel: &ChannelName, watch: bool) {
         let Some(client) = self.clients.get_mut(slot) else { return };
+        let app = usize::from(client.app);
         let channels = &mut self.views[usize::from(client.app)].channels;
         let number = channels.take(channel);
         let kind = Listeners::of(slot, client.variant, watch);
         let place = Some(channels.list(number, kind, slot));
         client.session.subs.push(Sub { channel: number, watch, place, start: None });
+        self.count_in(app, channel);
+    }
+
+    /// A channel has one subscription more.
+    fn count_in(&self, app: usize, channel: &ChannelName) {
+        if let Some(app) = self.counted(app, channel) {
+            app.occupancy.add(channel, self.now, |count| self.tell_count(app, channel, count));
+        }
+    }
+
+    /// A channel has one subscription less.
+    fn count_out(&self, app: usize, channel: &ChannelName) {
+        if let Some(app) = self.counted(app, channel) {
+            app.occupancy.remove(channel, self.now, |count| self.tell_count(app, channel, count));
+        }
+    }
+
+    /// Channels that begin with `#` are the server's own ways to its users.
+    fn counted(&self, app: usize, channel: &ChannelName) -> Option<&App> {
+        (!channel.as_str().starts_with('#')).then(|| &self.hub.apps[app])
+    }
+
+    fn tell_count(&self, app: &App, channel: &ChannelName, count: usize) {
+        // In a presence channel everybody sees everybody.
+        if app.pusher.load().subscription_count && !channel.as_str().starts_with("presence-") {
+            self.hub.tell_count(app, channel, count, self.now);
+        }
     }
 
     /// Has the channel presence, and may the client see it?
@@ -141,6 +176,11 @@ impl Shard {
         let app = &self.hub.apps[usize::from(client.app)];
         app.log.with(|log| log.class(channel.as_str()).presence)
             && self.may(slot, Action::Presence, channel).is_ok()
+    }
+
+    fn may_go_on_watching(&self, slot: u32, channel: &ChannelName) -> bool {
+        self.clients.get(slot).is_some_and(|client| client.variant.is_pusher())
+            || self.may_watch(slot, channel)
     }
 
     /// Sets a new subscription going from its beginning, but not before where its grant starts. Says
@@ -249,6 +289,8 @@ impl Shard {
         let (Some(client), Some(place)) = (self.clients.get(slot), sub.place) else { return };
         let app = usize::from(client.app);
         let kind = Listeners::of(slot, client.variant, sub.watch);
+        let channel = self.views[app].channels.get(sub.channel).name.clone();
+        self.count_out(app, &channel);
         let Some(moved) = self.views[app].channels.unlist(sub.channel, kind, place) else { return };
         let Some(other) = self.clients.get_mut(moved) else { return };
         if let Some(theirs) = other.session.subs.iter_mut().find(|theirs| theirs.channel == sub.channel) {
@@ -283,8 +325,8 @@ impl Shard {
     /// Rules, keys or an identity have changed: whoever lost a right is told and taken off.
     pub(super) fn recheck(&mut self, slot: u32) {
         for (channel, _) in self.sub_list(slot) {
-            if self.may(slot, Action::Subscribe, &channel).is_ok() {
-                if self.watches(slot, &channel) && !self.may_watch(slot, &channel) {
+            if self.may_go_on(slot, &channel) {
+                if self.watches(slot, &channel) && !self.may_go_on_watching(slot, &channel) {
                     self.stop_watching(slot, &channel);
                 }
                 continue;
@@ -292,6 +334,15 @@ impl Shard {
             self.lose(slot, &channel);
         }
         self.flush(slot);
+    }
+
+    fn may_go_on(&self, slot: u32, channel: &ChannelName) -> bool {
+        let Some(client) = self.clients.get(slot) else { return false };
+        if client.variant.is_pusher() {
+            // A signature holds as long as its socket; rules decide of what is open to all.
+            return Guard::of(channel.as_str()) != Guard::Public || self.is_open(slot, channel).is_ok();
+        }
+        self.may(slot, Action::Subscribe, channel).is_ok()
     }
 
     /// The right to see who is here was lost, the right to read was not.
@@ -309,6 +360,7 @@ impl Shard {
         if sub.place.is_some() {
             let kind = Listeners::of(slot, variant, false);
             sub.place = Some(self.views[app].channels.list(number, kind, slot));
+            self.count_in(app, channel);
         }
         if let Some(start) = &mut sub.start {
             start.members = Members::Ignored;

@@ -143,7 +143,7 @@ fn publish(hub: &Hub, channel: &str, n: u64, padding: usize, except: Option<Publ
         data: Data::json(format!("[{n},\"{}\"]", "x".repeat(padding))),
         at: clock::now_ms(),
     };
-    let draft = Draft { event, kind: Kind::Message, key: None, except };
+    let draft = Draft { event, kind: Kind::Message, key: None, except, by: None };
     hub.apps[0].log.with(|log| log.append(draft, None, clock::now_ms())).unwrap();
 }
 

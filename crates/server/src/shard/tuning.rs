@@ -38,6 +38,10 @@ pub struct Tuning {
     pub stalled: Millis,
     /// Time after which an SSE stream ends.
     pub sse_rotation: Millis,
+    /// Time without a message after which Pusher clients ask, and are asked.
+    pub pusher_activity: Millis,
+    /// Time that the answer has.
+    pub pusher_pong: Millis,
 }
 
 impl Default for Tuning {
@@ -59,6 +63,8 @@ impl Default for Tuning {
             silence: limits::SILENCE,
             stalled: limits::STALLED,
             sse_rotation: limits::SSE_ROTATION,
+            pusher_activity: limits::PUSHER_ACTIVITY,
+            pusher_pong: limits::PUSHER_PONG,
         }
     }
 }

@@ -45,7 +45,8 @@ pub(super) fn encode(drafts: &[Draft]) -> Vec<u8> {
 
 const fn kind_number(kind: Kind) -> u8 {
     match kind {
-        Kind::Message => 0,
+        // What is for a moment never comes into the ledger.
+        Kind::Message | Kind::Whisper | Kind::Count => 0,
         Kind::Joined => 1,
         Kind::Updated => 2,
         Kind::Left => 3,
@@ -185,6 +186,7 @@ impl Seen<'_> {
             kind,
             key: self.key.map(Key::parse).transpose().map_err(unknown)?,
             except: self.except.map(PublicId),
+            by: None,
         })
     }
 }
@@ -228,6 +230,7 @@ mod tests {
                 kind,
                 key: key.map(|key| Key::parse(&key).unwrap()),
                 except: except.map(PublicId),
+                by: None,
             }
         })
     }

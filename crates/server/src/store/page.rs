@@ -242,6 +242,7 @@ fn entry(row: &Bytes, seen: &[Seen<'_>], coordinate: u64, at: &Position) -> Resu
         kind: draft.kind,
         key: draft.key,
         except: draft.except,
+        by: None,
         epoch: at.epoch,
         seq: 0,
         ledger: coordinate,

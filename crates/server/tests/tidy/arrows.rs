@@ -61,6 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "open_files",
             "outbound",
             "outbox",
+            "pusher",
             "selections",
             "shard",
             "store",
@@ -68,7 +69,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "webhooks",
         ],
     ),
-    ("bench", &["open_files"]),
+    ("bench", &["clock", "open_files"]),
     // Where requests come in.
     ("door", &["app", "clock", "hub", "limiter", "shard", "tls"]),
     (
@@ -83,6 +84,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ledger",
             "limiter",
             "post",
+            "pusher",
             "shard",
             "store",
             "webhooks",
@@ -91,7 +93,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Where events go out. A shard knows neither the HTTP API nor the configuration.
     (
         "shard",
-        &["bell", "clock", "door", "hub", "identity", "ledger", "limiter", "post", "selections", "store"],
+        &[
+            "app",
+            "bell",
+            "clock",
+            "door",
+            "hub",
+            "identity",
+            "ledger",
+            "limiter",
+            "post",
+            "pusher",
+            "selections",
+            "store",
+        ],
     ),
     // Where publishes cross over, and what every part can reach.
     ("selections", &["hub"]),
@@ -114,7 +129,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "webhooks",
         ],
     ),
-    ("app", &["identity", "log", "store"]),
+    ("app", &["identity", "log", "pusher", "store"]),
     // What calls other people's servers.
     ("webhooks", &["clock", "hub", "outbound", "store"]),
     ("calendars", &["clock", "hub", "ledger", "outbound", "store"]),

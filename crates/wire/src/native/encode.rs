@@ -81,19 +81,22 @@ pub fn encode(notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
 }
 
 /// Writes everything of an entry's frame that is the same for all readers; [`finish`] completes it.
+///
+/// How many subscriptions a channel has is nothing that this dialect shows, so such an entry has no frame.
 pub fn event_body(entry: &Entry, out: &mut Vec<u8>) {
     let event = &entry.event;
     // Names and ids are short; one allocation holds the frame.
     out.reserve(event.data.bytes.len() + 512);
     let kind = match entry.kind {
-        Kind::Message => "event",
+        Kind::Message | Kind::Whisper => "event",
+        Kind::Count => return,
         Kind::Joined => "joined",
         Kind::Updated => "updated",
         Kind::Left => "left",
     };
     open(kind, &Reference::none(), out);
     name("channel", &event.channel, out);
-    if entry.kind == Kind::Message {
+    if kind == "event" {
         field("name", event.name.as_str(), out);
         field("id", event.id.as_str(), out);
         if let Some(key) = &entry.key {

@@ -24,6 +24,7 @@ pub fn entry(kind: Kind, form: Form, data: &str, key: Option<&str>) -> Entry {
         kind,
         key: key.map(|key| Key::parse(key).unwrap()),
         except: None,
+        by: None,
         epoch: Epoch(1),
         seq: 1,
         ledger: 0,

@@ -57,6 +57,9 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         projections: ArcSwap::default(),
         rows: Arc::new(tokio::sync::watch::Sender::new(0)),
         verifier: Verifier::new(identity::Settings::default()).unwrap(),
+        pusher: ArcSwap::default(),
+        occupancy: crate::pusher::Occupancy::default(),
+        connected: std::sync::atomic::AtomicUsize::new(0),
     }
 }
 

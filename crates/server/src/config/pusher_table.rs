@@ -1,0 +1,85 @@
+//! The options of the Pusher dialect: for all apps, and for one alone.
+
+use deskbell_core::limits;
+
+use super::options::{Form, Group, Opt, or_off, within};
+use super::table::{HOUR, SECOND};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+const ENABLED: &str = "Whether clients and backends of this dialect are served.";
+const CLIENT_EVENTS: &str = "Whether clients may speak to each other on private and presence channels, as \
+                             Laravel's `whisper` does.";
+const CLIENT_EVENT_RATE: &str = "How many events one client may send to others in a second.";
+const SUBSCRIPTION_COUNT: &str = "Whether clients are told how many subscriptions a channel has.";
+const MEMBERS: &str = "Members of one presence channel: each of them gets the list of all.";
+const DATA: &str = "Bytes of the data of one event. Its libraries count on this number.";
+const BARE: &str = "Whether a signature without the app's key in front is taken for the channel alone; data that \
+                    comes with it is ignored. Only for backends that sign so.";
+
+/// For all apps.
+pub const PUSHER: &[Opt] = &[
+    Opt::switch("pusher.enabled", true, ENABLED).live(Group::Rules),
+    Opt::time(
+        "pusher.activity_timeout",
+        limits::PUSHER_ACTIVITY,
+        within(SECOND, HOUR),
+        "The time without a message after which a client asks whether the server is there, and the server the \
+         client.",
+    )
+    .live(Group::Times),
+    Opt::time(
+        "pusher.pong_timeout",
+        limits::PUSHER_PONG,
+        within(SECOND, HOUR),
+        "The time that a client has to answer before it is closed.",
+    )
+    .live(Group::Times),
+    Opt::texts(
+        "pusher.public",
+        Form::Pattern,
+        &["*"],
+        "Channels that whoever has the key may read, among those whose names have no guard (`private-`, \
+         `presence-`). A channel that a rule in `[[access]]` names is not among them: there the rule decides.",
+    )
+    .live(Group::Rules),
+    Opt::switch("pusher.client_events", true, CLIENT_EVENTS).live(Group::Rules),
+    Opt::number("pusher.client_event_rate", limits::PUSHER_CLIENT_EVENTS as u64, within(1, 1_000), CLIENT_EVENT_RATE)
+        .live(Group::Limits),
+    Opt::switch("pusher.subscription_count", false, SUBSCRIPTION_COUNT).live(Group::Rules),
+    Opt::number("pusher.members", limits::PUSHER_MEMBERS as u64, within(1, limits::PRESENCE_MEMBERS as u64), MEMBERS)
+        .live(Group::Limits),
+    Opt::size("pusher.data", limits::PUSHER_DATA as u64, within(KIB, MIB), DATA).live(Group::Limits),
+    Opt::number(
+        "pusher.channels",
+        limits::PUSHER_CHANNELS as u64,
+        within(1, 1_000),
+        "Channels that one event may go to. Laravel sends in lists of 100.",
+    )
+    .live(Group::Limits),
+    Opt::number("pusher.batch", limits::PUSHER_BATCH as u64, within(1, 1_000), "Events of one batch.")
+        .live(Group::Limits),
+    Opt::switch("pusher.bare_signatures", false, BARE).live(Group::Rules),
+];
+
+/// What one app has otherwise.
+pub const OF_APP: [Opt; 8] = [
+    Opt::switch("pusher_enabled", true, ENABLED).unset().like("false"),
+    Opt::number(
+        "pusher_connections",
+        0,
+        or_off(1, 10_000_000),
+        "Connections of this dialect that the app may have at once.",
+    )
+    .unset()
+    .like("1000"),
+    Opt::switch("pusher_client_events", true, CLIENT_EVENTS).unset().like("false"),
+    Opt::number("pusher_client_event_rate", 10, within(1, 1_000), CLIENT_EVENT_RATE).unset().like("20"),
+    Opt::switch("pusher_subscription_count", false, SUBSCRIPTION_COUNT).unset().like("true"),
+    Opt::number("pusher_members", 100, within(1, limits::PRESENCE_MEMBERS as u64), MEMBERS)
+        .unset()
+        .like("200"),
+    Opt::size("pusher_data", 10 * KIB, within(KIB, MIB), DATA).unset().like("\"20KiB\""),
+    Opt::switch("pusher_bare_signatures", false, BARE).unset().like("true"),
+];

@@ -1,0 +1,199 @@
+//! Channels: whether a client may have them, who is there, and what was last said.
+
+use deskbell_core::access::{Action, Identity};
+use deskbell_core::class::is_cached;
+use deskbell_core::ids::ChannelName;
+use deskbell_core::log::{Log, Members};
+use deskbell_core::position::Position;
+use deskbell_core::presence::Presence;
+use deskbell_core::refusal::{Code, Refusal};
+use deskbell_wire::pusher::proof::App as Signer;
+use deskbell_wire::pusher::{Guard, Member, Subscribe, encode, name};
+
+use super::super::Shard;
+use super::super::cohort::cohort_of;
+use super::super::session::Entered;
+
+impl Shard {
+    /// A wish for a channel. Whoever is refused hears it twice: the channel's listeners by its name, the
+    /// connection's by the error, because clients differ in what they look at.
+    pub(super) fn pusher_subscribe(&mut self, slot: u32, wish: &Subscribe) {
+        if let Err(refusal) = self.try_pusher_subscribe(slot, wish) {
+            self.write(slot, &encode::subscription_error(&wish.channel, &refusal));
+            self.refuse(slot, &refusal, Some(&wish.channel));
+        }
+    }
+
+    fn try_pusher_subscribe(&mut self, slot: u32, wish: &Subscribe) -> Result<(), Refusal> {
+        let channel = name::channel(&wish.channel)?;
+        let member = self.admit_pusher(slot, &channel, wish)?;
+        if !self.is_subscribed(slot, &channel) {
+            self.has_room(slot)?;
+            if let Some(member) = &member {
+                self.enter_as_member(slot, &channel, member)?;
+            }
+        }
+        self.begin_channel(slot, &channel, member.as_ref());
+        Ok(())
+    }
+
+    /// May it have the channel, and as whom is it there?
+    fn admit_pusher(
+        &self,
+        slot: u32,
+        channel: &ChannelName,
+        wish: &Subscribe,
+    ) -> Result<Option<Member>, Refusal> {
+        let guard = Guard::of(channel.as_str());
+        match guard {
+            Guard::Public => self.is_open(slot, channel).map(|()| None),
+            Guard::User(user) => match self.user_of(slot) {
+                Some(own) if own.id == user => Ok(None),
+                _ => Err(Refusal::new(
+                    Code::Denied,
+                    "this is the channel of another user; sign in as that user first",
+                )),
+            },
+            Guard::Private | Guard::Encrypted | Guard::Presence => {
+                let data = self.proven(slot, channel, wish)?;
+                if guard != Guard::Presence {
+                    return Ok(None);
+                }
+                match (data, self.user_of(slot)) {
+                    (Some(data), _) => Member::read(data).map(Some),
+                    (None, Some(user)) => Ok(Some(user.clone())),
+                    (None, None) => Err(Refusal::new(
+                        Code::BadField,
+                        "a presence channel needs `channel_data`, or a user who has signed in",
+                    )),
+                }
+            }
+        }
+    }
+
+    /// Checks the signature; the answer is the data that it covers.
+    fn proven<'a>(
+        &self,
+        slot: u32,
+        channel: &ChannelName,
+        wish: &'a Subscribe,
+    ) -> Result<Option<&'a str>, Refusal> {
+        let app = self.app_of(slot)?;
+        let auth = wish.auth.as_deref().ok_or_else(|| {
+            Refusal::new(Code::Unauthorized, "this channel needs `auth`; let the app's backend sign it")
+        })?;
+        let secret = app.secret.expose();
+        let signer = Signer { key: &app.key, secret: secret.as_bytes() };
+        let (socket, name) = (self.socket_of(slot), channel.as_str());
+        if !auth.contains(':') && app.pusher.load().bare_signatures {
+            return signer.bare(auth, &socket, name).map(|()| None);
+        }
+        signer.channel(auth, &socket, name, wish.data.as_deref()).map(|()| wish.data.as_deref())
+    }
+
+    /// Is a channel without a guard open to whoever has the key? Where a rule names it, the rules decide.
+    pub(in super::super) fn is_open(&self, slot: u32, channel: &ChannelName) -> Result<(), Refusal> {
+        let app = self.app_of(slot)?;
+        if !app.rules.load().speaks_of(channel) && app.pusher.load().is_public(channel.as_str()) {
+            return Ok(());
+        }
+        let visitor = Identity::visitor(0);
+        let identity = self.clients.get(slot).map_or(&visitor, |client| &client.session.identity);
+        app.allows(identity, Action::Subscribe, channel, self.now).map(|_| ())
+    }
+
+    /// The name of a client's socket.
+    pub(super) fn socket_of(&self, slot: u32) -> String {
+        self.clients.get(slot).map(|client| client.session.public_id().to_string()).unwrap_or_default()
+    }
+
+    pub(super) fn user_of(&self, slot: u32) -> Option<&Member> {
+        self.clients.get(slot)?.speaker.as_ref()?.user.as_ref()
+    }
+
+    fn has_room(&self, slot: u32) -> Result<(), Refusal> {
+        let Some(client) = self.clients.get(slot) else { return Ok(()) };
+        let own = client.session.subs.len() - client.speaker.as_ref().map_or(0, |speaker| speaker.watches);
+        if own < self.tuning.subscriptions {
+            return Ok(());
+        }
+        let most = self.tuning.subscriptions;
+        Err(Refusal::new(
+            Code::LimitReached,
+            format!("a connection has at most {most} channels; leave one first"),
+        ))
+    }
+
+    /// Enters a channel's presence. Whoever is there already in another tab shows what it showed first.
+    pub(super) fn enter_as_member(
+        &mut self,
+        slot: u32,
+        channel: &ChannelName,
+        member: &Member,
+    ) -> Result<(), Refusal> {
+        let (note, most) = (self.note(), self.terms(slot)?.members);
+        let Some(client) = self.clients.get_mut(slot) else { return Ok(()) };
+        let holder = client.session.holder();
+        let data = self.hub.apps[usize::from(client.app)].log.with(|log| {
+            let there = log.presence(channel.as_str());
+            let shown = there.and_then(|there| there.get(&member.id)).map(|member| member.data.clone());
+            if shown.is_none() && there.is_some_and(|there| there.len() >= most) {
+                let sentence =
+                    format!("this channel has its {most} members; use another one, or raise pusher.members");
+                return Err(Refusal::new(Code::LimitReached, sentence));
+            }
+            let data = shown.unwrap_or_else(|| member.info.clone());
+            log.enter(channel, &member.id, holder, data.clone(), note).map(|_| data)
+        })?;
+        let entered = client.session.entered.get_or_insert_default();
+        entered.push(Entered { channel: channel.clone(), data, member: Some(member.id.as_str().into()) });
+        Ok(())
+    }
+
+    /// Sets a channel going: first that it has succeeded, with who is there; then what was last said; and
+    /// everything later behind it, without a gap.
+    fn begin_channel(&mut self, slot: u32, channel: &ChannelName, member: Option<&Member>) {
+        // Its replies so far stand before what comes up now.
+        self.flush(slot);
+        let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
+        let (own, now) = (member.cloned(), self.now);
+        let cached = is_cached(channel.as_str());
+        let seen = self.level(app, cohort_of(slot), |log: &Log| {
+            let there = Presence::default();
+            let there = log.presence(channel.as_str()).unwrap_or(&there);
+            let roster = own.as_ref().map(|own| encode::roster(there, (&own.id, &own.info)));
+            let last = cached.then(|| log.cached(channel.as_str(), now));
+            (roster, last, log.head())
+        });
+        let (roster, last, head) = seen;
+        if !self.is_subscribed(slot, channel) {
+            self.list(slot, channel, member.is_some());
+            self.start_here(slot, channel, member.is_some().then_some(head));
+        }
+        self.write(slot, &encode::succeeded(channel.as_str(), roster.as_deref().unwrap_or("{}")));
+        let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { return };
+        match last {
+            Some(Some(entry)) => {
+                let frame = variant.event(&entry, &self.hub.apps[app].cursors);
+                self.out.extend_from_slice(&frame);
+            }
+            Some(None) => self.write(slot, &encode::cache_miss(channel.as_str())),
+            None => {}
+        }
+        // What others cause from here on stands behind this.
+        self.flush(slot);
+    }
+
+    /// The subscription begins where its cohort stands; a client that is behind reads on to there first.
+    /// Whoever sees who is there has a list up to that place.
+    pub(super) fn start_here(&mut self, slot: u32, channel: &ChannelName, listed: Option<Position>) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let here = self.cohort(usize::from(client.app), slot).at;
+        if client.catching.as_ref().is_some_and(|catching| catching.at != here) {
+            self.note_start(slot, channel, |start| (start.after, start.asked) = (Some(here), true));
+        }
+        if let Some(head) = listed {
+            self.note_start(slot, channel, |start| start.members = Members::Listed(head));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The Pusher dialect, protocol 7: what pusher-js, Laravel Echo and every Pusher library speak.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`mod@decode`] | a client's frame |
+//! | [`encode`] | the server's frames |
+//! | [`name`] | what a channel's name says: who may read it, and what it keeps |
+//! | [`proof`] | signatures of channels and users |
+//! | [`person`] | who a client says it is: members of channels, and signed-in users |
+//! | [`code`] | error and close codes, as clients act on them |
+//! | [`trigger`] | the bodies of the HTTP API |
+//!
+//! Whatever is signed is verified as the very bytes that came; it is parsed, and never written anew.
+
+pub mod code;
+pub mod decode;
+pub mod encode;
+pub mod name;
+pub mod person;
+pub mod proof;
+pub mod trigger;
+
+pub use decode::{Asked, SignIn, Subscribe, decode};
+pub use name::Guard;
+pub use person::{Member, User};
