@@ -105,6 +105,7 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
         tokio::spawn(async move { hub.apps[index].verifier.run().await });
     }
     webhooks::start(&hub);
+    crate::pusher::start(&hub);
     calendars::start(&hub);
     tokio::spawn(keep_house(hub.clone()));
     tokio::spawn(flush_joins(hub.clone()));
