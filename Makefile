@@ -48,8 +48,10 @@ check: ## Is the code formatted?
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml -p deskbell-fuzz --check
 
-unit: ## Every Rust test but the simulator's, the house rules (tests/tidy.rs) included.
+unit: ## Every Rust test but the simulator's, the house rules included; those of the ledger over both stores.
 	PROPTEST_RNG_SEED=$(SEED) cargo test --locked --workspace --exclude deskbell-sim --no-fail-fast
+	DESKBELL_TEST_STORE=postgres cargo test --locked -p deskbell --test suite --no-fail-fast -- ledger crash durable post:: \
+		webhooks calendars
 
 sim: ## The store over a disk that breaks, and 300 seeds of people, crashes and clocks; every answer is checked.
 	cargo test --locked -p deskbell-sim --no-fail-fast

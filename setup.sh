@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what the tests run beside Deskbell: real proxies, real certificate tools, a browser.
+# Installs what the tests run beside Deskbell: real proxies, real certificate tools, a browser, a database.
 # Only what is missing is installed, so a second run is over at once. Called by `make test`.
 set -eu
 
-# One line for each: the Debian package, and a file that is there when it is installed.
+# One line for each: the Debian package, and a file that is there when it is installed; a star stands for any word.
 needed() {
     cat <<'LIST'
 nginx-light        /usr/sbin/nginx
@@ -16,11 +16,15 @@ jython             /usr/bin/jython
 libbcprov-java     /usr/share/java/bcprov.jar
 libbcpkix-java     /usr/share/java/bcpkix.jar
 pebble             /usr/bin/pebble
+postgresql         /usr/lib/postgresql/*/bin/postgres
+libfaketime        /usr/lib/*/faketime/libfaketime.so.1
 LIST
 }
 
 missing=$(needed | while read -r package file; do
-    [ -e "$file" ] || printf '%s ' "$package"
+    # The star is for the shell.
+    # shellcheck disable=SC2086
+    ls $file >/dev/null 2>&1 || printf '%s ' "$package"
 done)
 [ -n "$missing" ] || exit 0
 
@@ -44,6 +48,16 @@ if [ ! -e "$policy" ]; then
     chmod 755 "$policy"
     trap 'rm -f "$policy"' EXIT
 fi
+# Nor is a database made that would start with the machine: the tests make their own.
+clusters=/etc/postgresql-common/createcluster.conf
+case " $missing" in
+*" postgresql "*)
+    if [ ! -e "$clusters" ]; then
+        mkdir -p "${clusters%/*}"
+        echo "create_main_cluster = false" >"$clusters"
+    fi
+    ;;
+esac
 apt-get update -qq
 # Word by word: each is one package.
 # shellcheck disable=SC2086

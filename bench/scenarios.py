@@ -249,6 +249,18 @@ def store(quick):
                     lambda round, clients=clients: stored.rate(many, held[clients])(round)
                     / stored.rate(few, held[clients])(round), least=0.8) for clients in held],
             rounds=2, measure=stored.measured),
+        Scenario(
+            "postgres", "The same from 32 clients over PostgreSQL on this machine, beside one command per transaction",
+            {few: Run("store", [seconds, 1000])},
+            [Target("commands per second, store over PostgreSQL / one per transaction over as many connections (one)",
+                    stored.ratio(few, "PostgreSQL hold + release 32", "PostgreSQL one per transaction 1"), least=3),
+             Target("commands per second, the store's file / the store over PostgreSQL",
+                    stored.ratio(few, held[32], "PostgreSQL hold + release 32"), least=2),
+             Target("commands per second, store over PostgreSQL / one per transaction over 32 connections",
+                    stored.ratio(few, "PostgreSQL hold + release 32", "PostgreSQL one per transaction 32")),
+             Target("p99 in ms of 32 clients over PostgreSQL",
+                    lambda round: round[few]["stored"]["PostgreSQL hold + release 32"]["p99_ms"])],
+            measure=stored.shared),
     ]
 
 

@@ -83,7 +83,7 @@ class Judging(unittest.TestCase):
         names = [found.name for found in scenarios.all_scenarios(quick=False)]
         self.assertEqual(len(names), len(set(names)))
         for found in scenarios.all_scenarios(quick=False):
-            if found.name not in ("connect", "inbox", "instructions", "ledger", "ledger-past", "watchers-1k"):
+            if found.name not in ("connect", "inbox", "instructions", "ledger", "ledger-past", "postgres", "watchers-1k"):
                 scenarios.judge(found, [{label: report() for label in found.runs}])
 
     def test_a_slow_look_and_a_dear_notification_are_missed_and_their_opposites_are_not(self):
@@ -118,6 +118,18 @@ class Judging(unittest.TestCase):
         for gone in (0, 1, 2, 4, 5, 6, 7):
             with self.assertRaises(servers.Failed):
                 stored.report("\n".join(lines[:gone] + lines[gone + 1:]))
+        shared = [
+            "PostgreSQL, one per transaction,   1      250/s  p50  61739 us  p99 100758 us",
+            "PostgreSQL, one per transaction,  32      300/s  p50  61739 us  p99 100758 us",
+            "PostgreSQL, hold + release,  32          3000/s  p50   2365 us  p99  14905 us",
+            "PostgreSQL, hold + release, 256          4000/s  p50   2365 us  p99  14905 us"]
+        round = {"run": stored.over_postgres("\n".join(lines + shared))}
+        over, under = "PostgreSQL hold + release 32", "PostgreSQL one per transaction 1"
+        self.assertEqual(stored.ratio("run", over, under)(round), 12)
+        self.assertEqual(stored.ratio("run", "hold + release 32", over)(round), 3)
+        for gone in range(4):
+            with self.assertRaises(servers.Failed):
+                stored.over_postgres("\n".join(lines + shared[:gone] + shared[gone + 1:]))
 
 
 class Soak(unittest.TestCase):

@@ -4,11 +4,12 @@
 //!
 //! Client threads in this process ask, wait for the answer, and ask again. Each row says how many
 //! commands (or inserts) a second were answered, and how long one took. PAST reservations that are over
-//! are written before, to see whether they cost anything.
+//! are written before, to see whether they cost anything. With `DESKBELL_LEDGER` set to the URL of an empty database
+//! the same is measured over PostgreSQL.
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -21,7 +22,9 @@ use deskbell_core::log::Log;
 use deskbell_core::position::Epoch;
 use deskbell_core::reservation::{Act, Actor, Claim, Command, Policy, ResourceWish, Span, Ttl, Wish};
 use deskbell_server::clock;
-use deskbell_server::store::{Ledger, Look, Opened, Options, Petition, QUIET, Ruled, Seed, Store, World};
+use deskbell_server::store::{
+    Ledger, Look, Opened, Options, Petition, QUIET, Ruled, Seed, Shared, Store, World,
+};
 use rusqlite::Connection;
 
 /// As in the program, for both sides of every comparison.
@@ -49,7 +52,7 @@ fn main() {
     };
     let single = one_by_one(&fresh("one-by-one"), time);
     println!("hold + release, one per transaction {single}");
-    let store = open(&fresh("store"), past);
+    let store = open(&fresh("store"), past, None);
     for clients in [32, 256] {
         let insert = bare(&fresh(&format!("bare-{clients}")), clients, 512, time);
         println!("bare INSERT, group commit, {clients:>3}      {insert}");
@@ -64,7 +67,31 @@ fn main() {
     week(&store);
     one_slot(&store);
     store.close().unwrap();
+    if let Ok(url) = std::env::var("DESKBELL_LEDGER") {
+        shared(&fresh, url, time);
+    }
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+/// The same over PostgreSQL, beside what a server does there that commits each command by itself: over one connection,
+/// which is as many as the store writes on, and over one for each client.
+fn shared(fresh: &impl Fn(&str) -> PathBuf, url: String, time: Duration) {
+    let shared = Shared(url);
+    for connections in [1, 32] {
+        let ledgers: Vec<Mutex<Ledger>> = (0..connections)
+            .map(|n| {
+                Mutex::new(opened(&fresh(&format!("shared-{connections}-{n}")), 0, Some(shared.clone())))
+            })
+            .collect();
+        let single = one_at_a_time(&ledgers, time);
+        println!("PostgreSQL, one per transaction, {connections:>3} {single}");
+    }
+    let store = open(&fresh("shared"), 0, Some(shared));
+    for clients in [32, 256] {
+        let held = commands(&store, clients, time);
+        println!("PostgreSQL, hold + release, {clients:>3}     {held}");
+    }
+    store.close().unwrap();
 }
 
 /// What clients saw.
@@ -150,11 +177,15 @@ fn bare(directory: &Path, clients: u64, most: usize, time: Duration) -> Measured
 /// What a server does that commits each command by itself: the same rules and tables, and one command after the
 /// other. Nobody copies the side file back meanwhile, so nothing but the commits takes time.
 fn one_by_one(directory: &Path, time: Duration) -> Measured {
-    let ledger = Mutex::new(opened(directory, 1_000));
+    one_at_a_time(&[Mutex::new(opened(directory, 1_000, None))], time)
+}
+
+/// So many connections, and on each of them one command after the other.
+fn one_at_a_time(ledgers: &[Mutex<Ledger>], time: Duration) -> Measured {
     let today = clock::now_ms() / DAY;
     measure(32, time, |client, took| {
         let ask = |petition: Petition| {
-            let mut ledger = ledger.lock().unwrap();
+            let mut ledger = ledgers[client as usize % ledgers.len()].lock().unwrap();
             let done = ledger.batch(clock::now_ms(), &[petition], &[]);
             done.rulings.into_iter().next().unwrap().ok()
         };
@@ -162,15 +193,16 @@ fn one_by_one(directory: &Path, time: Duration) -> Measured {
         let Some(held) = ask(anywhere(today, client)) else { return };
         took.push(clock::monotonic_us() - begin);
         let begin = clock::monotonic_us();
-        ask(release(held.reply)).unwrap();
-        took.push(clock::monotonic_us() - begin);
+        if ask(release(held.reply)).is_some() {
+            took.push(clock::monotonic_us() - begin);
+        }
     })
 }
 
 /// A store with resources and a past, and a log behind it as in the server.
-fn open(directory: &Path, past: u64) -> Store {
-    drop(opened(directory, past));
-    let opened = Opened::open(&options(directory)).unwrap();
+fn open(directory: &Path, past: u64, shared: Option<Shared>) -> Store {
+    drop(opened(directory, past, shared.clone()));
+    let opened = Opened::open(&options(directory, shared)).unwrap();
     let (row, check) = opened.head(APP).unwrap();
     let mut log = Log::new(Epoch(1), row, check, Classes::default());
     let feed = Box::new(move |_, rows: Vec<_>| {
@@ -189,7 +221,7 @@ fn open(directory: &Path, past: u64) -> Store {
     opened.start(world).unwrap()
 }
 
-fn options(directory: &Path) -> Options {
+fn options(directory: &Path, shared: Option<Shared>) -> Options {
     Options {
         data: directory.to_owned(),
         seed: Seed {
@@ -199,12 +231,13 @@ fn options(directory: &Path) -> Options {
         },
         durable_age: DURABLE_AGE,
         disk: None,
+        shared,
     }
 }
 
 /// A ledger without a thread, with resources and a past.
-fn opened(directory: &Path, past: u64) -> Ledger {
-    let opened = Opened::open(&options(directory)).unwrap();
+fn opened(directory: &Path, past: u64, shared: Option<Shared>) -> Ledger {
+    let opened = Opened::open(&options(directory, shared)).unwrap();
     let now = clock::now_ms();
     let mut ledger = opened.ledger(now - 2 * DAY, Box::new(clock::random_bytes::<16>)).unwrap();
     let resources: Vec<Petition> = (0..RESOURCES).map(put).collect();

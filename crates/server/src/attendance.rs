@@ -76,6 +76,12 @@ impl Attendance {
         self.look_again(who, now);
     }
 
+    /// Is somebody connected?
+    pub fn is_here(&self, app: usize, principal: &Principal) -> bool {
+        let who = (app as u16, principal.clone());
+        self.part(&who).contains_key(&who)
+    }
+
     /// When the grace of the first of them is over.
     pub fn next(&self, grace: Millis) -> Option<Millis> {
         self.tied().values().flatten().min().map(|since| since.saturating_add(grace))

@@ -27,13 +27,21 @@ pub fn not_before(least: Millis) {
     }
 }
 
+/// From now on the time goes on from this one, which is that of a database that several machines share. For the
+/// start, before anybody was told a time.
+pub fn agree(time: Millis) {
+    let ahead = time.wrapping_sub(now_ms());
+    AHEAD.fetch_add(ahead, Ordering::Relaxed);
+}
+
 /// Milliseconds since the Unix epoch.
 pub fn now_ms() -> Millis {
     let (wall, since) = ANCHOR.get_or_init(|| {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         (wall.as_millis() as Millis, Instant::now())
     });
-    wall + since.elapsed().as_millis() as Millis + AHEAD.load(Ordering::Relaxed)
+    // Where a database's clock says so, it is "ahead" by less than nothing.
+    (wall + since.elapsed().as_millis() as Millis).wrapping_add(AHEAD.load(Ordering::Relaxed))
 }
 
 /// Microseconds since the process first asked for the time: for measuring, never for deciding.

@@ -22,6 +22,7 @@ pub mod logging;
 pub mod metrics;
 pub mod open_files;
 pub mod outbound;
+pub mod outbox;
 pub mod post;
 pub mod pusher;
 pub mod run;

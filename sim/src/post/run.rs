@@ -66,7 +66,7 @@ pub fn run(seed: u64, steps: u64) -> Result<Report, Failed> {
 
 impl World {
     fn new(seed: u64) -> Checked<Self> {
-        let site = Site::new(seed);
+        let site = Site::new(seed, None);
         let process = site.start(BEGINNING).ok_or("a working disk does not let the store start")?;
         Ok(Self {
             head: process.head.0,

@@ -33,7 +33,7 @@ impl World {
     /// The process is asked to end, and does.
     pub(super) fn stop_and_start(&mut self) -> Checked {
         drop(self.process.take());
-        if self.dice.one_in(2) || self.site.disk.crashed() {
+        if !self.site.is_shared() && (self.dice.one_in(2) || self.site.disk.crashed()) {
             self.site.disk.reboot(Loss::Power);
         }
         self.start()
@@ -72,7 +72,7 @@ impl World {
             calls.extend(self.requests().0);
         }
         if self.dice.one_in(6) {
-            self.plan_a_fault();
+            self.plan_a_fault()?;
         }
         let end = if self.dice.one_in(16) { End::DiesSilent } else { End::Answered };
         self.batch(calls, Vec::new(), end)?;
@@ -83,6 +83,12 @@ impl World {
 
     /// A process that has started, after some that could not.
     fn started(&mut self, wall: Millis) -> Checked<(Process, Found)> {
+        if self.site.is_shared() {
+            self.site.plan(Plan::NONE)?;
+            let mut process = self.site.start(wall).ok_or("a database does not let the store start")?;
+            let rows = self.look_for_lost(&mut process).ok_or("a database cannot be read")?;
+            return Ok((process, rows));
+        }
         for nth in 0..=TRIES {
             let counts = self.site.disk.counts();
             let mut plan = Plan::NONE;

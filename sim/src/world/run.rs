@@ -6,12 +6,14 @@ use deskbell_core::limits::{HOUR, MINUTE, Millis, SECOND};
 use deskbell_core::position::fnv;
 use deskbell_server::store::Done;
 
+use super::ground::Ground;
 use super::program::{Call, Notice, Program, RESOURCES};
 use super::site::{Process, Site};
 use super::watch::Watch;
 use crate::check::{Candidates, Checked, Checker};
 use crate::disk::dice::{Dice, Purpose};
 use crate::disk::{Cut, Dirty, Loss, Plan};
+use crate::postgres::Database;
 
 /// Steps of a run where nobody says otherwise.
 pub const STEPS: u64 = 40;
@@ -86,10 +88,19 @@ pub(super) struct World {
     step: u64,
 }
 
-/// Runs a seed.
+/// Runs a seed over the disk in memory.
 pub fn run(seed: u64, steps: u64) -> Result<Report, Failed> {
+    run_on(seed, steps, None)
+}
+
+/// Runs a seed over an empty database.
+pub fn run_shared(seed: u64, steps: u64, database: &Database<'_>) -> Result<Report, Failed> {
+    run_on(seed, steps, Some(Ground::new(database)))
+}
+
+fn run_on(seed: u64, steps: u64, ground: Option<Ground>) -> Result<Report, Failed> {
     let failed = |step, why| Failed { seed, step, why };
-    let mut world = World::new(seed).map_err(|why| failed(0, why))?;
+    let mut world = World::new(seed, ground).map_err(|why| failed(0, why))?;
     for step in 1..=steps {
         world.step = step;
         world.step().map_err(|why| failed(step, why))?;
@@ -98,8 +109,8 @@ pub fn run(seed: u64, steps: u64) -> Result<Report, Failed> {
 }
 
 impl World {
-    fn new(seed: u64) -> Checked<Self> {
-        let site = Site::new(seed);
+    fn new(seed: u64, ground: Option<Ground>) -> Checked<Self> {
+        let site = Site::new(seed, ground);
         let process = site.start(BEGINNING).ok_or("a working disk does not let the store start")?;
         let mut world = Self {
             watch: Watch::new(process.head),
@@ -123,7 +134,7 @@ impl World {
 
     fn step(&mut self) -> Checked {
         if self.fault.is_some_and(|until| until <= self.step) {
-            self.site.disk.plan(Plan::NONE);
+            self.site.plan(Plan::NONE)?;
             self.fault = None;
         }
         match self.dice.below(100) {
@@ -139,7 +150,7 @@ impl World {
             }
             72..75 => self.pause(),
             75..83 => {
-                self.plan_a_fault();
+                self.plan_a_fault()?;
                 self.ask(End::Answered)
             }
             83..87 => {
@@ -188,6 +199,7 @@ impl World {
         let Some(process) = self.process.as_mut() else { return Err("there is no process".to_owned()) };
         let petitions: Vec<_> = calls.iter().map(Call::petition).collect();
         let publishes: Vec<_> = notices.iter().map(|notice| notice.publish(self.now)).collect();
+        process.set_time(self.now)?;
         let done = process.ledger.batch(self.now, &petitions, &publishes);
         let (seeds, until) = self.site.issued(self.checker.learned());
         self.checker.learn(seeds, until);
@@ -263,7 +275,7 @@ impl World {
         self.ask(End::Answered)
     }
 
-    pub(super) fn plan_a_fault(&mut self) {
+    pub(super) fn plan_a_fault(&mut self) -> Checked {
         let counts = self.site.disk.counts();
         let ahead = 1 + self.dice.below(40);
         let first = self.dice.one_in(2);
@@ -276,8 +288,9 @@ impl World {
             6 => Plan { read: Some(counts.reads + ahead), ..Plan::NONE },
             _ => Plan { room: Some(self.dice.below(40_000)), ..Plan::NONE },
         };
-        self.site.disk.plan(plan);
+        self.site.plan(plan)?;
         self.fault = Some(self.step + 1 + self.dice.below(3));
+        Ok(())
     }
 
     pub(super) fn loss(&mut self) -> Loss {
@@ -299,7 +312,7 @@ impl World {
     /// the file in between is told the same.
     fn index(&mut self) -> Checked {
         if self.dice.one_in(3) {
-            self.plan_a_fault();
+            self.plan_a_fault()?;
         }
         let pages = [0, 1, 2, UNREST];
         let (before, after) = (pages[self.dice.below(4) as usize], pages[self.dice.below(4) as usize]);
@@ -382,10 +395,10 @@ impl World {
     }
 
     fn end(mut self) -> Checked<Report> {
-        self.site.disk.plan(Plan::NONE);
+        self.site.plan(Plan::NONE)?;
         self.fault = None;
         self.restart(Loss::Power)?;
-        self.site.disk.plan(Plan::NONE);
+        self.site.plan(Plan::NONE)?;
         self.fault = None;
         self.pass(2 * SECOND)?;
         self.quiet()?;

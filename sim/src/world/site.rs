@@ -10,8 +10,9 @@ use deskbell_core::log::Once;
 use deskbell_server::store::{Ledger, Opened, Options, Seed};
 use rusqlite::{Connection, OpenFlags};
 
+use super::ground::{Beside, Ground, Trouble};
 use crate::disk::dice::{Dice, Purpose};
-use crate::disk::{Disk, Loss};
+use crate::disk::{Disk, Loss, Plan};
 
 /// The one app.
 pub const APP: AppId = AppId(1001);
@@ -21,6 +22,7 @@ pub struct Site {
     /// The disk.
     pub disk: Disk,
     data: PathBuf,
+    ground: Option<Ground>,
     seed: u64,
     issued: Arc<AtomicU64>,
 }
@@ -30,7 +32,7 @@ pub struct Process {
     /// The ledger.
     pub ledger: Ledger,
     /// A second connection, as the store has one for its checkpoints.
-    beside: Connection,
+    beside: Beside,
     /// The server's time at its start.
     pub opened_at: Millis,
     /// The head that it found: row and check value.
@@ -38,27 +40,38 @@ pub struct Process {
 }
 
 impl Site {
-    /// An empty directory on an empty disk.
-    pub fn new(seed: u64) -> Self {
+    /// An empty directory on an empty disk, and an empty database where there is one.
+    pub fn new(seed: u64, ground: Option<Ground>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("deskbell-world-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let data = folder().join(name);
         let disk = Disk::new(seed);
         disk.create(&data.join("deskbell.db"));
-        Self { disk, data, seed, issued: Arc::default() }
+        Self { disk, data, ground, seed, issued: Arc::default() }
     }
 
     /// Starts a process. The server's time goes on from the last row, whatever the wall clock says. Nothing,
     /// where the disk does not let it.
     pub fn start(&self, wall: Millis) -> Option<Process> {
         let seed = Seed { secret: [7; 32], app_key: [0xab; 10], app_secret: [0xcd; 20] };
-        let disk = Some(self.disk.name().to_owned());
-        let options =
-            Options { data: self.data.clone(), seed, durable_age: limits::IDEMPOTENCY, disk: disk.clone() };
+        let disk = self.ground.is_none().then(|| self.disk.name().to_owned());
+        let options = Options {
+            data: self.data.clone(),
+            seed,
+            durable_age: limits::IDEMPOTENCY,
+            disk: disk.clone(),
+            shared: self.ground.as_ref().map(Ground::shared),
+        };
         let opened = Opened::open(&options).ok()?;
         let opened_at = wall.max(opened.last_at().ok()?);
         let head = opened.head(APP).ok()?;
-        let beside = self.connect().ok()?;
+        let beside = match &self.ground {
+            None => Beside::File(self.connect().ok()?),
+            Some(ground) => {
+                ground.set_time(opened_at).ok()?;
+                Beside::Shared(ground.clone())
+            }
+        };
         let (seed, issued) = (self.seed, self.issued.clone());
         let seeds = move || bytes(seed, issued.fetch_add(1, Ordering::Relaxed));
         let ledger = opened.ledger(opened_at, Box::new(seeds)).ok()?;
@@ -75,9 +88,30 @@ impl Site {
 
     /// Ends a process without a word.
     pub fn kill(&self, process: Process, loss: Loss) {
+        if self.ground.is_some() {
+            return drop(process);
+        }
         self.disk.crash();
         drop(process);
         self.disk.reboot(loss);
+    }
+
+    /// Faults lie ahead, or none do. A database has faults of its own, and none while a process starts.
+    pub fn plan(&self, plan: Plan) -> Result<(), String> {
+        let Some(ground) = &self.ground else {
+            self.disk.plan(plan);
+            return Ok(());
+        };
+        match plan {
+            Plan::NONE => ground.works(),
+            Plan { crash: Some(at), .. } => ground.trouble(Trouble::Hangs(at % 7)),
+            _ => ground.trouble(Trouble::Refuses(1 + plan.room.unwrap_or(3) % 6)),
+        }
+    }
+
+    /// Is it a database?
+    pub fn is_shared(&self) -> bool {
+        self.ground.is_some()
     }
 
     /// The random bytes that were handed out from one count on, and the next count.
@@ -118,28 +152,29 @@ impl Process {
     /// Moves committed pages into the data file, as the store's copier does. Says whether it worked: after one
     /// that did not, only a new start is safe.
     pub fn checkpoint(&self, how: &str) -> bool {
-        self.beside.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(())).is_ok()
+        match &self.beside {
+            Beside::File(file) => {
+                file.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(())).is_ok()
+            }
+            Beside::Shared(_) => true,
+        }
     }
 
     /// The texts of one column, in the order of a question.
-    pub fn texts(&self, question: &str) -> rusqlite::Result<Vec<String>> {
-        self.beside.prepare_cached(question)?.query_map([], |row| row.get(0))?.collect()
+    pub fn texts(&self, question: &str) -> Result<Vec<String>, String> {
+        self.beside.texts(question)
     }
 
     /// The keys under which rows after one were asked for.
-    pub fn keys(&self, after: u64) -> rusqlite::Result<Vec<(u64, Option<Once>)>> {
-        let question =
-            "SELECT position, key_hash, body_hash FROM changes LEFT JOIN keys USING (app, position, key_hash)
-             WHERE app = ?1 AND position > ?2 ORDER BY position";
-        let bounds = (APP.0.cast_signed(), after.cast_signed());
-        let row = |row: &rusqlite::Row<'_>| {
-            let key = row
-                .get::<_, Option<Vec<u8>>>(1)?
-                .and_then(|key| Some(u128::from_be_bytes(key.try_into().ok()?)));
-            let body = row.get::<_, Option<i64>>(2)?.map(i64::cast_unsigned);
-            let once = key.zip(body).map(|(key, body)| Once { key, body });
-            Ok((row.get::<_, i64>(0)?.cast_unsigned(), once))
-        };
-        self.beside.prepare_cached(question)?.query_map(bounds, row)?.collect()
+    pub fn keys(&self, after: u64) -> Result<Vec<(u64, Option<Once>)>, String> {
+        self.beside.keys(after)
+    }
+
+    /// It is so late where the ledger looks for the time.
+    pub fn set_time(&self, now: Millis) -> Result<(), String> {
+        match &self.beside {
+            Beside::File(_) => Ok(()),
+            Beside::Shared(ground) => ground.set_time(now),
+        }
     }
 }

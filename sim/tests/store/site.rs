@@ -61,7 +61,7 @@ impl<'a> Site<'a> {
     pub fn open(&self) -> Result<Opened, Failure> {
         let seed = Seed { secret: [7; 32], app_key: [0xab; 10], app_secret: [0xcd; 20] };
         let disk = Some(self.disk.name().to_owned());
-        let options = Options { data: self.data.clone(), seed, durable_age: DURABLE_AGE, disk };
+        let options = Options { data: self.data.clone(), seed, durable_age: DURABLE_AGE, disk, shared: None };
         Opened::open(&options)
     }
 

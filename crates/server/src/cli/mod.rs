@@ -9,6 +9,7 @@ mod flags;
 mod holds;
 mod http_client;
 mod inspect;
+mod migrate;
 mod remote;
 mod send;
 mod tail;
@@ -64,11 +65,26 @@ enum Command {
     Bench(Box<crate::bench::Options>),
     /// Look for what would stop Deskbell from working here, and say what to do
     Doctor(doctor::DoctorArgs),
+    /// Move the data file into the empty PostgreSQL database that `ledger` names
+    Migrate(ConfigFlags),
+    /// What an application's PostgreSQL database needs to publish from its own transactions
+    Outbox {
+        /// What to do
+        #[command(subcommand)]
+        action: OutboxAction,
+    },
     /// Print the completions of a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// What can be done about an application's outbox.
+#[derive(Subcommand)]
+enum OutboxAction {
+    /// Print its tables and functions, for psql
+    Sql,
 }
 
 /// Why a command failed.
@@ -141,6 +157,8 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Cl
         Command::Health(args) => inspect::health(args, out),
         Command::Bench(options) => bench(*options, out),
         Command::Doctor(args) => doctor::run(args, crate::clock::now_ms(), out),
+        Command::Migrate(flags) => migrate::run(flags, out),
+        Command::Outbox { action: OutboxAction::Sql } => Ok(out.write_all(crate::outbox::SQL.as_bytes())?),
         Command::Completions { shell } => completions(shell, out),
     }
 }

@@ -105,6 +105,8 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
     Settings {
         listen: values.rows("listen").iter().map(|row| listen(row, tls != TlsSettings::Off)).collect(),
         data_dir: values.path("data").unwrap_or_default(),
+        ledger: values.secret("ledger"),
+        outbox: values.secret("outbox"),
         shards: shards(&values),
         dev: values.is("dev"),
         dev_force: values.is("dev_force"),

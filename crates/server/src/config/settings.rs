@@ -22,6 +22,10 @@ pub struct Settings {
     pub listen: Vec<Listen>,
     /// The directory for everything that is written.
     pub data_dir: PathBuf,
+    /// The URL of the database that keeps the ledger; `None`: a file in the data directory.
+    pub ledger: Option<Secret>,
+    /// The URL of an application's database that events are taken from.
+    pub outbox: Option<Secret>,
     /// Threads that serve connections, at least 1.
     pub shards: usize,
     /// Development mode.

@@ -112,6 +112,21 @@ const SERVER: &[Opt] = &[
     Opt::text("data", Form::Path, "The directory that holds everything Deskbell writes. It is made if absent.")
         .or(Preset::Text("deskbell-data"))
         .flag("data"),
+    Opt::text(
+        "ledger",
+        Form::Secret,
+        "The PostgreSQL database that keeps resources, holds, bookings and durable events, as \
+         `postgres://USER:PASSWORD@HOST/DATABASE`. Several Deskbells can work on one. Without it they are kept in \
+         a file in the data directory. See postgres.md.",
+    )
+    .like("\"\""),
+    Opt::text(
+        "outbox",
+        Form::Secret,
+        "Your application's own PostgreSQL database, from which events are taken that its transactions wrote \
+         with `deskbell.publish`. `deskbell outbox sql` prints what that database needs.",
+    )
+    .like("\"\""),
     Opt::number(
         "shards",
         0,

@@ -29,6 +29,10 @@ pub async fn ready(State(hub): State<Arc<Hub>>) -> Result<&'static str, Problem>
         let sentence = "the store has stopped writing; look for the reason in the log and restart";
         return Err(Problem::new(Code::Unavailable, sentence));
     }
+    if !hub.store.is_reachable() {
+        let sentence = "the ledger's database does not answer; memory channels go on, holds wait for it";
+        return Err(Problem::new(Code::Unavailable, sentence));
+    }
     Ok("ready\n")
 }
 

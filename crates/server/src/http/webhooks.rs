@@ -14,7 +14,7 @@ use super::asked::Backend;
 use super::problem::{Problem, bad_field};
 use crate::hub::Hub;
 use crate::store::{Fate, Found, Letter, Note, Question, Which};
-use crate::webhooks::{Handle, Shown};
+use crate::webhooks::{Handle, OPERATOR, Shown};
 
 type Answered = Result<Response, Problem>;
 
@@ -205,7 +205,7 @@ pub async fn enable(State(hub): State<Arc<Hub>>, Path(name): Path<String>, asked
 
 /// Sends nothing more until it is enabled; what happens meanwhile is sent then.
 pub async fn disable(State(hub): State<Arc<Hub>>, Path(name): Path<String>, asked: Backend) -> Answered {
-    switch(&hub, &name, &asked, Some("an operator switched it off".to_owned())).await
+    switch(&hub, &name, &asked, Some(OPERATOR.to_owned())).await
 }
 
 async fn switch(hub: &Hub, name: &str, asked: &Backend, off: Option<String>) -> Answered {

@@ -35,7 +35,7 @@ use crate::metrics::Metrics;
 use crate::pusher::Occupancy;
 use crate::selections::Watched;
 use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
-use crate::store::{Feed, Opened, Options, QUIET, Seed, World};
+use crate::store::{Feed, Opened, Options, QUIET, Seed, Shared, World};
 use crate::tls::Acceptor;
 use crate::tls::acme::Acme;
 use crate::tls::files::CertificateFiles;
@@ -72,8 +72,12 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         },
         durable_age: settings.history.durable_age_ms,
         disk: None,
+        shared: settings.ledger.as_ref().map(|url| Shared(url.expose().to_owned())),
     })
     .map_err(StartError::new)?;
+    if let Some(time) = opened.shared_time().map_err(StartError::new)? {
+        clock::agree(time);
+    }
     let last_at = opened.last_at().map_err(StartError::new)?;
     if last_at > clock::now_ms() + CLOCK_TOLERANCE {
         tracing::warn!(

@@ -25,7 +25,7 @@ pub async fn watch(hub: Arc<Hub>) {
         recall(&hub, app).await;
     }
     loop {
-        let grace = hub.tuning.load().hold_grace;
+        let grace = grace(&hub);
         let now = clock::now_ms();
         let wait = hub.attendance.next(grace).map(|at| Duration::from_millis(at.saturating_sub(now)));
         tokio::select! {
@@ -40,6 +40,38 @@ pub async fn watch(hub: Arc<Hub>) {
         for (app, principal) in hub.attendance.departed(grace, clock::now_ms()) {
             depart(&hub, app, principal);
         }
+    }
+}
+
+/// Time between two tellings of who is connected here.
+const TELL: Duration = Duration::from_secs(2);
+/// The least grace where several servers share a ledger: whoever comes back at another one has to be told of.
+const SHARED_GRACE: Millis = 3 * SECOND + SECOND;
+
+/// The grace that counts.
+fn grace(hub: &Hub) -> Millis {
+    let grace = hub.tuning.load().hold_grace;
+    if hub.store.is_shared() { grace.max(SHARED_GRACE) } else { grace }
+}
+
+/// Tells the other servers of a shared ledger who is connected here, and watches holders from elsewhere who are, or
+/// whose server is no more.
+pub async fn tell(hub: Arc<Hub>) {
+    while hub.store.is_shared() {
+        let (tell, told) = oneshot::channel();
+        let here = hub.clone();
+        let is_here: crate::store::IsHere = Box::new(move |app, principal| {
+            let index = here.apps.iter().position(|known| known.id == app);
+            index.is_some_and(|index| here.attendance.is_here(index, principal))
+        });
+        hub.store.attend(is_here, Box::new(move |holders| drop(tell.send(holders))));
+        if let Ok(Ok(holders)) = told.await {
+            for (app, holder) in holders {
+                let index = hub.apps.iter().position(|known| known.id == app);
+                index.into_iter().for_each(|index| hub.attendance.tie(index, &holder, clock::now_ms()));
+            }
+        }
+        tokio::time::sleep(TELL).await;
     }
 }
 

@@ -25,7 +25,9 @@ use crate::door::Door;
 use crate::http;
 use crate::hub::Hub;
 use crate::logging::{self, Logging};
+use crate::outbox;
 use crate::selections;
+use crate::store::Shared;
 use crate::tls::Acceptor;
 use crate::webhooks;
 
@@ -89,6 +91,8 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
         listeners.push((listen.clone(), bind(listen.addr)?));
     }
     let (hub, shards) = build::hub(&settings)?;
+    // Before the first port is open, so that nothing happens that they miss.
+    webhooks::start(&hub);
     let (stop, stopped) = watch::channel(false);
     let router = http::router(hub.clone());
     announce(&settings, &hub);
@@ -104,12 +108,15 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
         let hub = hub.clone();
         tokio::spawn(async move { hub.apps[index].verifier.run().await });
     }
-    webhooks::start(&hub);
     crate::pusher::start(&hub);
     calendars::start(&hub);
     tokio::spawn(keep_house(hub.clone()));
     tokio::spawn(flush_joins(hub.clone()));
     tokio::spawn(departures::watch(hub.clone()));
+    tokio::spawn(departures::tell(hub.clone()));
+    if let Some(url) = &settings.outbox {
+        tokio::spawn(outbox::run(hub.clone(), Shared(url.expose().to_owned())));
+    }
     Ok(Running { settings, logging, hub, shards, tls, stop, doors })
 }
 

@@ -50,7 +50,9 @@ impl Shard {
         self.flags[slot as usize] |= flag::CATCHING;
         match &mut client.catching {
             Some(catching) => catching.at = at,
-            None => client.catching = Some(Box::new(Catching { at, late: None, asked: false })),
+            None => {
+                client.catching = Some(Box::new(Catching { at, late: None, asked: false, followed: false }));
+            }
         }
         self.catch.push_back(slot);
     }
@@ -87,6 +89,9 @@ impl Shard {
             None => (Turn::All, catching.at, self.cohort(app, slot).at),
         };
         let wants = self.wants(slot, &turn);
+        if self.follow_first(slot, app, &at, &wants) {
+            return;
+        }
         let hub = self.hub.clone();
         let (page, rosters, head) = hub.apps[app].log.with(|log| {
             let page = log.read(&at, &wants, Some(&until), PAGE);
@@ -290,6 +295,35 @@ impl Shard {
         self.send(slot, Bytes::from(out));
     }
 
+    /// Another server of the same ledger may have told a client of rows that this one's log takes in a moment
+    /// later. It is looked for them once.
+    fn follow_first(&mut self, slot: u32, app: usize, at: &Position, wants: &[Want]) -> bool {
+        if !self.hub.store.is_shared() {
+            return false;
+        }
+        let head = self.hub.apps[app].log.with(|log| log.head()).ledger;
+        let starts = wants.iter().filter_map(|want| want.after.as_ref()).chain([at]);
+        if starts.map(|start| start.ledger).max() <= Some(head) {
+            return false;
+        }
+        let (handle, mailbox) = (self.handle(slot), self.mailbox.clone());
+        let Some(catching) = self.catching(slot).filter(|catching| !catching.followed) else { return false };
+        (catching.asked, catching.followed) = (true, true);
+        self.hub.store.follow(Box::new(move |_| mailbox.answer(Letter::Followed { client: handle })));
+        true
+    }
+
+    /// The log has what the ledger has.
+    pub(super) fn followed(&mut self, handle: Handle) {
+        if self.is_here(handle)
+            && let Some(catching) = self.catching(handle.slot)
+        {
+            catching.asked = false;
+            self.ready.push_back(handle.slot);
+            self.serve_again(handle.slot);
+        }
+    }
+
     /// The ledger has what memory no longer has: its page comes back as a letter.
     fn ask_ledger(&mut self, slot: u32, page: &Page, until: Position) {
         let handle = self.handle(slot);
@@ -394,6 +428,11 @@ impl Shard {
     /// Would these channels be complete after a position?
     pub(super) fn dry_read(&self, app: usize, at: &Position, wants: &[Want]) -> Vec<Reset> {
         let nothing = Bounds { events: 0, bytes: 0 };
-        self.hub.apps[app].log.with(|log| log.read(at, wants, None, nothing).resets)
+        let mut resets = self.hub.apps[app].log.with(|log| log.read(at, wants, None, nothing).resets);
+        if self.hub.store.is_shared() {
+            // The log may be the one that is behind.
+            resets.retain(|reset| reset.reason != ResetReason::Ahead);
+        }
+        resets
     }
 }

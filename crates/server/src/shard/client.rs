@@ -77,6 +77,8 @@ pub struct Catching {
     pub late: Option<LateRead>,
     /// A page of the ledger was asked for.
     pub asked: bool,
+    /// The log was brought up to a ledger that others write, too; who is ahead of it now is ahead of everybody.
+    pub followed: bool,
 }
 
 /// What is behind its connection.

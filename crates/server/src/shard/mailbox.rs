@@ -109,6 +109,11 @@ pub enum Letter {
         /// The page, or a failure that closes the client so that it comes back.
         page: Result<LedgerPage, Refusal>,
     },
+    /// The log was brought up to a shared ledger.
+    Followed {
+        /// Who waits.
+        client: Handle,
+    },
     /// A body has room again, or its reader is gone.
     Pipe {
         /// Whose.

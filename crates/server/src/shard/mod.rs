@@ -273,6 +273,7 @@ impl Shard {
             Letter::Moved { client, session } => self.take_over(client, session.map(|moved| *moved)),
             Letter::Answer { client, answer } => self.answered(client, answer),
             Letter::Page { client, page } => self.ledger_page(client, page),
+            Letter::Followed { client } => self.followed(client),
             Letter::Pipe { client } => self.pipe_event(client),
             Letter::Disconnect { whom, done } => self.disconnect(&whom, done),
             Letter::Sessions { app, limit, done } => self.tell_sessions(app, limit, done),

@@ -16,7 +16,7 @@ pub(super) enum What {
 }
 
 impl What {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Log => "log",
             Self::Sessions => "sessions",

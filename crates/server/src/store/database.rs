@@ -9,12 +9,18 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
 use super::failure::Failure;
+use super::postgres::session::Session;
+
+/// Rows that are in memory at once where there may be any number.
+const MANY: i64 = 2_000;
 
 /// A connection.
 #[derive(Debug)]
 pub(super) enum Database {
     /// To the embedded data file.
     Sqlite(Connection),
+    /// To the database that several processes share.
+    Postgres(Box<Session>),
 }
 
 /// What stands in the place of a placeholder.
@@ -29,6 +35,7 @@ pub(super) enum Value<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Row<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
 }
 
 /// Whether whoever reads an answer wants its next row.
@@ -56,6 +63,36 @@ impl Database {
                     }
                 }
                 Ok(())
+            }
+            Self::Postgres(session) => {
+                for row in &session.ask(question, values)? {
+                    if read(Row::Postgres(row))? == Next::Stop {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads all rows of an app whose first column is a rising number, some at a time: there may be more than
+    /// memory has room for.
+    pub(super) fn each_of_many(
+        &self,
+        question: &str,
+        app: i64,
+        mut read: impl FnMut(Row<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut after = 0;
+        loop {
+            let mut left = MANY;
+            self.each(question, &[app.into(), after.into(), MANY.into()], |row| {
+                (left, after) = (left - 1, row.int(0)?);
+                read(row)?;
+                Ok(Next::Go)
+            })?;
+            if left > 0 {
+                return Ok(());
             }
         }
     }
@@ -107,6 +144,7 @@ impl Database {
             Self::Sqlite(connection) => {
                 Ok(connection.prepare_cached(statement)?.execute(params_from_iter(values))?)
             }
+            Self::Postgres(session) => session.tell(statement, values),
         }
     }
 
@@ -116,6 +154,12 @@ impl Database {
             Self::Sqlite(connection) => {
                 let _transaction = connection.unchecked_transaction()?;
                 work(self)
+            }
+            Self::Postgres(session) => {
+                session.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+                let done = work(self);
+                session.undo();
+                done
             }
         }
     }
@@ -132,12 +176,18 @@ impl Database {
 
     /// Begins a transaction that writes.
     pub(super) fn begin(&self) -> Result<(), Failure> {
-        self.execute("BEGIN IMMEDIATE", &[]).map(drop)
+        match self {
+            Self::Sqlite(_) => self.execute("BEGIN IMMEDIATE", &[]).map(drop),
+            Self::Postgres(session) => session.begin("BEGIN"),
+        }
     }
 
     /// Ends it well: the disk has it afterwards.
     pub(super) fn commit(&self) -> Result<(), Failure> {
-        self.execute("COMMIT", &[]).map(drop)
+        match self {
+            Self::Sqlite(_) => self.execute("COMMIT", &[]).map(drop),
+            Self::Postgres(session) => session.commit(),
+        }
     }
 
     /// Ends it as if it had never begun, where it has not ended by itself.
@@ -145,6 +195,7 @@ impl Database {
         let undone = match self {
             Self::Sqlite(connection) if connection.is_autocommit() => return,
             Self::Sqlite(_) => self.execute("ROLLBACK", &[]),
+            Self::Postgres(session) => return session.undo(),
         };
         if let Err(error) = undone {
             tracing::error!(%error, "a failed transaction could not be rolled back");
@@ -152,10 +203,18 @@ impl Database {
     }
 
     /// The connection to the data file, for what only a file has.
-    #[expect(clippy::unnecessary_wraps, reason = "other stores have no file")]
     pub(super) fn file(&self) -> Option<&Connection> {
         match self {
             Self::Sqlite(connection) => Some(connection),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// The session, for what only a shared database has.
+    pub(super) fn shared(&self) -> Option<&Session> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(session) => Some(session),
         }
     }
 }
@@ -165,6 +224,7 @@ impl<'a> Row<'a> {
     pub(super) fn int(self, column: usize) -> Result<i64, Failure> {
         match self {
             Self::Sqlite(row) => Ok(row.get(column)?),
+            Self::Postgres(row) => kind(row.try_get(column)),
         }
     }
 
@@ -172,6 +232,7 @@ impl<'a> Row<'a> {
     pub(super) fn maybe_int(self, column: usize) -> Result<Option<i64>, Failure> {
         match self {
             Self::Sqlite(row) => Ok(row.get(column)?),
+            Self::Postgres(row) => kind(row.try_get(column)),
         }
     }
 
@@ -200,6 +261,7 @@ impl<'a> Row<'a> {
                     .map_err(|_| Failure::Damaged("a text in the file is no text".to_owned())),
                 _ => Err(Failure::Damaged("a column that holds texts holds something else".to_owned())),
             },
+            Self::Postgres(row) => kind(row.try_get(column)),
         }
     }
 
@@ -217,8 +279,13 @@ impl<'a> Row<'a> {
                 ValueRef::Null => Ok(None),
                 _ => Err(Failure::Damaged("a column that holds bytes holds something else".to_owned())),
             },
+            Self::Postgres(row) => kind(row.try_get(column)),
         }
     }
+}
+
+fn kind<T>(read: Result<T, tokio_postgres::Error>) -> Result<T, Failure> {
+    read.map_err(|error| Failure::Damaged(format!("a column holds something else than it should ({error})")))
 }
 
 impl ToSql for Value<'_> {

@@ -52,6 +52,12 @@ pub enum Failure {
     },
     /// The database could not be read or written.
     Database(rusqlite::Error),
+    /// The shared database does not answer, or the connection to it was lost.
+    Unreachable(String),
+    /// Another process held what was needed for too long.
+    Contended(String),
+    /// The shared database did not do what it was asked.
+    Shared(String),
     /// Stored bytes have no meaning.
     Damaged(String),
     /// A thread could not be started.
@@ -66,6 +72,27 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Would everything else fail in the same way now?
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Contended(_))
+    }
+
+    /// What a shared database did.
+    fn of_shared(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) => write!(
+                f,
+                "the ledger's database does not answer: {why}; check the `ledger` option and that the server runs"
+            ),
+            Self::Contended(why) => write!(
+                f,
+                "another process held the ledger for too long: {why}; look whether one of them hangs"
+            ),
+            Self::Shared(why) => write!(f, "the ledger's database: {why}"),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn file(doing: &'static str, path: impl Into<PathBuf>, error: io::Error) -> Self {
         Self::File { doing, path: path.into(), error }
     }
@@ -114,6 +141,7 @@ impl fmt::Display for Failure {
                 f,
                 "the data file could not be read or written: {error}; check the disk, then run `deskbell doctor`"
             ),
+            Self::Unreachable(_) | Self::Contended(_) | Self::Shared(_) => self.of_shared(f),
             Self::Damaged(what) => {
                 write!(
                     f,

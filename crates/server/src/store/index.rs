@@ -12,6 +12,7 @@ use deskbell_core::position::ledger;
 use super::codec::{self, Seen};
 use super::database::{Database, Next, Value};
 use super::failure::Failure;
+use super::postgres;
 use super::tables::{self, Tables};
 
 /// Rows that the index may be behind before a commit waits for a part of it. It bounds what a reader
@@ -23,9 +24,9 @@ pub(super) const CHUNK: u32 = 1_024;
 const EVENTS: usize = 8_192;
 
 /// An event that is to be found.
-struct Filed<'a> {
-    coordinate: i64,
-    event: Seen<'a>,
+pub(super) struct Filed<'a> {
+    pub(super) coordinate: i64,
+    pub(super) event: Seen<'a>,
 }
 
 /// The position up to which the index is complete.
@@ -69,8 +70,14 @@ impl Tables {
         filed.sort_unstable_by(|one, other| {
             (one.event.channel, one.coordinate).cmp(&(other.event.channel, other.coordinate))
         });
-        for of_channel in filed.chunk_by(|one, other| one.event.channel == other.event.channel) {
-            file(&self.db, app, of_channel)?;
+        let of_channels = filed.chunk_by(|one, other| one.event.channel == other.event.channel);
+        match &self.db {
+            Database::Sqlite(_) => {
+                of_channels.into_iter().try_for_each(|filed| file(&self.db, app, filed))?;
+            }
+            Database::Postgres(session) => {
+                postgres::index::file(session, app, &of_channels.collect::<Vec<_>>())?;
+            }
         }
         self.db.execute("UPDATE apps SET indexed = ?2 WHERE app = ?1", &[app.into(), last.into()])?;
         self.marks.insert(app, last);

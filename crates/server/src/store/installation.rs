@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::database::Database;
 use super::failure::Failure;
 use super::files::Paths;
+use super::postgres;
 
 /// Random bytes for a first start; a later start does not use them.
 #[derive(Clone, Copy)]
@@ -112,7 +113,15 @@ fn hex(bytes: &[u8]) -> String {
 /// the file, and the next start takes it over: what an operator has read stays true.
 pub(super) fn settle(db: &Database, paths: &Paths, seed: &Seed) -> Result<(Installation, bool), Failure> {
     db.write(|db| {
+        if let Some(session) = db.shared() {
+            // Two processes may start for the first time at once.
+            postgres::schema::lock(session)?;
+        }
         if let Some(found) = load(db)? {
+            if db.shared().is_some() && !paths.credentials.exists() {
+                // Another process made them.
+                paths.write_private(&paths.credentials, &found.app.to_toml())?;
+            }
             return Ok((found, false));
         }
         let app = if let Some(app) = Credentials::read(&paths.credentials)? {

@@ -19,12 +19,20 @@ pub struct Members(Arc<RwLock<HashMap<AppId, Memberships>>>);
 impl Members {
     /// Reads all of them, of which there is a bounded number.
     pub(super) fn load(db: &Database) -> Result<Self, Failure> {
+        let members = Self::default();
+        members.reload(db)?;
+        Ok(members)
+    }
+
+    /// Reads all of them anew, for everybody who has a clone.
+    pub(super) fn reload(&self, db: &Database) -> Result<(), Failure> {
         let mut all: HashMap<AppId, Memberships> = HashMap::new();
         for app in tables::apps(db)? {
             let memberships = all.entry(app).or_default();
             load::memberships(db, app)?.into_iter().for_each(|one| memberships.take(one));
         }
-        Ok(Self(Arc::new(RwLock::new(all))))
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = all;
+        Ok(())
     }
 
     /// Takes in what a commit has changed, in its order.

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `files` | the data directory and its lock |
 //! | `database` | a connection to whatever keeps the ledger, and how it is asked |
+//! | `postgres` | what only a database has that several processes share |
 //! | `sqlite` | what only the embedded store has: its schema, its checkpoints, how it writes a difference |
 //! | `installation` | secret and credentials, made at the first start |
 //! | `codec`, `tables` | events as bytes, and publishes as rows |
 //! | `index` | which channel has which events, brought up to date behind the commits |
+//! | `kept`, `opened` | where the ledger is kept, and what a start reads from it |
 //! | `lane`, `writer` | the one writing thread: many commands and publishes, one fsync, then the log, then answers |
 //! | `ledger` | what one commit consists of: commands decided on a slice, and publishes |
 //! | `post` | inboxes and conversations |
@@ -31,14 +33,17 @@ mod failure;
 mod files;
 mod index;
 mod installation;
+mod kept;
 mod lane;
 mod ledger;
 mod listing;
 mod look;
 mod members;
 mod notes;
+mod opened;
 mod page;
 mod post;
+mod postgres;
 mod reader;
 mod ruling;
 mod sqlite;
@@ -53,43 +58,45 @@ mod writer;
 
 use std::fmt;
 use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use deskbell_core::ids::AppId;
+use deskbell_core::ids::{AppId, Principal};
 use deskbell_core::limits::Millis;
 use deskbell_core::position::ledger::EVENTS_PER_ROW;
 use deskbell_core::refusal::{Code, Refusal};
 
 pub use failure::Failure;
 pub use installation::{Credentials, Installation, Seed};
-pub use ledger::{Asked, Decided, Done, Ledger, Seeds};
+pub use kept::{Shared, connect};
+pub use ledger::{Asked, Decided, Done, IsHere, Ledger, Seeds};
 pub use members::Members;
-pub use notes::{Fate, Found, Later, Letter, Note, Question, Rows, Standing, Which};
+pub use notes::{Fate, Found, Later, LeaseWish, Letter, Note, Question, Rows, Standing, Turn, Which};
+pub use opened::{Opened, Options};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
 pub use post::look::{MessagePage, NotificationPage, PostLook, PostSeen, ShownMessage, ShownNotification};
 pub use post::{Done as Ran, Errand, Settled};
+pub use postgres::migrate::migrate;
 pub use ruling::{Filter, Heard, Look, Petition, Ruled, Ruling, Seen, Sighting, Watched, plainly};
 pub use sqlite::halt::Alarm;
 pub use submission::{Answered, Publish, Receipt};
 pub use tables::Outcome;
 pub use teller::Feed;
-pub use verify::{Verdict, inspect};
+pub use verify::{Verdict, inspect, inspect_shared};
 pub use writer::Clock;
 
 use carried::What;
 use database::Database;
-use files::Paths;
+use kept::Kept;
 use lane::{Lane, Refused, Side};
+use postgres::follow::Follower;
 use reader::Reading;
 use ruling::Hearing;
 use sqlite::checkpoint::Checkpointer;
-use sqlite::schema::{self, Place};
+use sqlite::schema;
 use submission::{Answer, broken, busy, ending};
-use teller::Teller;
-use writer::{Task, Writer};
+use writer::Task;
 
 /// Publishes that wait for the writer: eight full commits.
 const WRITES: usize = 4_096;
@@ -98,35 +105,6 @@ const WRITE_BYTES: usize = 64 * 1024 * 1024;
 /// Pages that wait to be read. A page takes about a millisecond, so who comes later than this
 /// would wait for seconds and had better come again.
 const READS: usize = 2_048;
-
-/// What a store is opened with.
-#[derive(Clone)]
-pub struct Options {
-    /// The directory in which everything is kept.
-    pub data: PathBuf,
-    /// Random bytes, used at the first start only.
-    pub seed: Seed,
-    /// How long events of durable channels are kept; never less than idempotency keys are.
-    pub durable_age: Millis,
-    /// The disk that the database is on, as SQLite knows it. `None` is the system's own, and every
-    /// other one belongs to a test.
-    pub disk: Option<String>,
-}
-
-/// A store whose file is open and locked, and that does not work yet: what a log is begun with is
-/// read from it, and with the log's feed it is started.
-#[derive(Debug)]
-pub struct Opened {
-    paths: Paths,
-    place: Place,
-    control: Database,
-    installation: Installation,
-    first_start: bool,
-    clean: bool,
-    durable_age: Millis,
-    members: Members,
-    lock: File,
-}
 
 /// Time without anything to write after which the index of events is brought up to date, for everybody else: a
 /// person does not notice it, and a burst is over by then.
@@ -154,7 +132,7 @@ pub struct Store {
     /// Writes what the writer has no part in: the notes of a clean stop. Nothing, once closed.
     control: Mutex<Option<Control>>,
     installation: Installation,
-    database: Place,
+    kept: Kept,
 }
 
 /// The connection beside the writer's, and what keeps other processes out.
@@ -169,129 +147,7 @@ struct Threads {
     /// A thread ended by a panic, so that the end of this run is no clean one.
     panicked: bool,
     others: Vec<JoinHandle<()>>,
-}
-
-impl Opened {
-    /// Opens the data directory, and makes what is missing in it.
-    pub fn open(options: &Options) -> Result<Self, Failure> {
-        let paths = Paths::new(&options.data);
-        paths.create()?;
-        let lock = paths.lock()?;
-        paths.create_database()?;
-        let place = Place { file: paths.database.clone(), disk: options.disk.clone() };
-        let mut control = schema::connect(&place)?;
-        schema::migrate(&mut control, &paths.database)?;
-        paths.keep_names()?;
-        // Before anything is answered from what is found here.
-        schema::secure(&control, &paths.database)?;
-        let control = Database::Sqlite(control);
-        let (installation, first_start) = installation::settle(&control, &paths, &options.seed)?;
-        let clean = carried::begin(&control)?;
-        let durable_age = options.durable_age;
-        let members = Members::load(&control)?;
-        Ok(Self { paths, place, control, installation, first_start, clean, durable_age, members, lock })
-    }
-
-    /// The facts of this installation.
-    pub fn installation(&self) -> &Installation {
-        &self.installation
-    }
-
-    /// The facts were made just now.
-    pub fn is_first_start(&self) -> bool {
-        self.first_start
-    }
-
-    /// The last run ended cleanly.
-    pub fn was_clean(&self) -> bool {
-        self.clean
-    }
-
-    /// Who is in which conversation of any app, now and from now on.
-    pub fn members(&self) -> Members {
-        self.members.clone()
-    }
-
-    /// Where the credentials were written down.
-    pub fn credentials_file(&self) -> &Path {
-        &self.paths.credentials
-    }
-
-    /// The last row of an app with its check value, or zeros: what a log begins with.
-    pub fn head(&self, app: AppId) -> Result<(u64, u32), Failure> {
-        let head = tables::head(&self.control, app)?;
-        Ok((head.row, head.check))
-    }
-
-    /// When the last row of all was written. The server's time goes on from there, whatever the
-    /// machine's clock says: time never goes back over a restart.
-    pub fn last_at(&self) -> Result<Millis, Failure> {
-        let apps = tables::apps(&self.control)?.into_iter();
-        let times = apps.map(|app| tables::head(&self.control, app).map(|head| head.at));
-        Ok(times.collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or(0))
-    }
-
-    /// The ledger of this file without any thread, for whoever drives it alone. The directory is
-    /// this process's as long as nobody drops what is returned with it.
-    pub fn ledger(self, now: Millis, seeds: Seeds) -> Result<Ledger, Failure> {
-        let mut ledger = Ledger::open(Database::Sqlite(schema::connect(&self.place)?), now, seeds)?;
-        ledger.keep(self.lock);
-        Ok(ledger)
-    }
-
-    /// Takes out what a clean stop wrote down of an app's log. A second call finds nothing, so
-    /// everything else that can stop a start should be done before.
-    pub fn take_carry(&mut self, app: AppId) -> Result<Option<String>, Failure> {
-        carried::take(&self.control, app, What::Log)
-    }
-
-    /// The same for the app's sessions.
-    pub fn take_sessions(&mut self, app: AppId) -> Result<Option<String>, Failure> {
-        carried::take(&self.control, app, What::Sessions)
-    }
-
-    /// Starts the threads. Every committed row goes through the world's feed before it is
-    /// acknowledged.
-    pub fn start(self, world: World) -> Result<Store, Failure> {
-        self.start_with(world, Checkpointer::default())
-    }
-
-    fn start_with(self, world: World, checkpointer: Checkpointer) -> Result<Store, Failure> {
-        let World { feed, mut clock, seeds, quiet } = world;
-        let database = self.place;
-        let writing = Database::Sqlite(schema::connect(&database)?);
-        let copying = schema::connect(&database)?;
-        let reading = Database::Sqlite(schema::connect_reader(&database)?);
-        let store = Store {
-            writes: Arc::new(Lane::new(WRITES, WRITE_BYTES)),
-            reads: Arc::new(Lane::new(READS, usize::MAX)),
-            checkpointer: Arc::new(checkpointer),
-            threads: Mutex::default(),
-            control: Mutex::new(Some(Control { db: self.control, _lock: self.lock })),
-            installation: self.installation,
-            database,
-        };
-        let (writes, reads) = (store.writes.clone(), store.reads.clone());
-        let checkpointer = store.checkpointer.clone();
-        // What is started before a failure is ended by the store's drop.
-        let writer = Writer {
-            ledger: Ledger::open(writing, clock(), seeds)?,
-            lane: writes.clone(),
-            clock,
-            checkpointer: store.checkpointer.clone(),
-            durable_age: self.durable_age,
-            members: self.members,
-            quiet,
-            expiry: None,
-            batches: 0,
-        };
-        store.threads().writer = Some(spawn("deskbell-writer", move || writer.run(Teller { feed }))?);
-        let others = spawn("deskbell-copier", move || checkpointer.run(&copying, &writes))?;
-        store.threads().others.push(others);
-        let others = spawn("deskbell-reader", move || reader::run(reading, &reads))?;
-        store.threads().others.push(others);
-        Ok(store)
-    }
+    follower: Option<Follower>,
 }
 
 fn refuse(refused: Refused<Reading>) {
@@ -364,6 +220,23 @@ impl Store {
         }
     }
 
+    /// Others write this ledger, too.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.kept, Kept::Shared(..))
+    }
+
+    /// Takes what others wrote by now into the logs; `answered` as in [`Self::submit`].
+    pub fn follow(&self, answered: Answered<()>) {
+        self.hand_in(Side::First, Task::FollowFor(Answer::new(answered)), 0);
+    }
+
+    /// Tells the other processes of a shared ledger which holders are connected to this one, and tells who asks, and
+    /// whom a dead process has left behind;
+    /// `answered` as in [`Self::submit`].
+    pub fn attend(&self, is_here: IsHere, answered: Answered<Vec<(AppId, Principal)>>) {
+        self.hand_in(Side::First, Task::Attend(is_here, Answer::new(answered)), 0);
+    }
+
     /// Deletes, bit by bit and behind what is written, what is too old at `now`. For a timer.
     pub fn expire(&self, now: Millis) {
         // A full lane means a busy writer; the next tick asks again.
@@ -394,6 +267,14 @@ impl Store {
             && self.threads().writer.as_ref().is_some_and(|writer| !writer.is_finished())
     }
 
+    /// The shared database answers, where the ledger is in one.
+    pub fn is_reachable(&self) -> bool {
+        match &self.kept {
+            Kept::File(_) => true,
+            Kept::Shared(place, _) => place.is_reachable(),
+        }
+    }
+
     /// The last row of an app with its check value, or zeros.
     pub fn head(&self, app: AppId) -> Result<(u64, u32), Failure> {
         self.with_control(|control| tables::head(control, app)).map(|head| (head.row, head.check))
@@ -401,7 +282,7 @@ impl Store {
 
     /// Checks the whole file. Takes as long as reading it takes.
     pub fn verify(&self) -> Result<Verdict, Failure> {
-        verify::verify(&Database::Sqlite(schema::connect_reader(&self.database)?))
+        verify::verify(&self.kept.connect_reader()?)
     }
 
     /// Takes nothing more in, writes and answers what waits, and returns when it is done. Pages
@@ -418,13 +299,13 @@ impl Store {
     /// Writes down an app's log for the next start. It counts only if [`Self::close`] follows.
     pub fn save_carry(&self, app: AppId, json: &str) -> Result<(), Failure> {
         self.checkpointer.check()?;
-        self.with_control(|control| carried::save(control, app, What::Log, json))
+        self.with_control(|control| self.kept.save(control, app, What::Log, json))
     }
 
     /// The same for the app's sessions.
     pub fn save_sessions(&self, app: AppId, json: &str) -> Result<(), Failure> {
         self.checkpointer.check()?;
-        self.with_control(|control| carried::save(control, app, What::Sessions, json))
+        self.with_control(|control| self.kept.save(control, app, What::Sessions, json))
     }
 
     /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves no
@@ -434,16 +315,18 @@ impl Store {
         self.end();
         let clean = !self.threads().panicked;
         self.with_control(|control| {
-            if let Some(file) = control.file() {
-                self.checkpointer.finish(file)?;
-            }
+            let Some(file) = control.file() else { return Ok(()) };
+            self.checkpointer.finish(file)?;
             if clean {
                 carried::end(control)?;
             }
             // The mark is safe in the side file. As the last one, this connection copies it when it
             // is let go of; if that fails, the side file stays, and the next start copies it.
-            control.file().map_or(Ok(()), schema::copy_at_the_end)
+            schema::copy_at_the_end(file)
         })?;
+        if let (Kept::Shared(_, notes), true) = (&self.kept, clean) {
+            notes.end()?;
+        }
         // The file and the directory's lock are let go of here, whoever still holds the store.
         self.control().take();
         Ok(())
@@ -453,6 +336,8 @@ impl Store {
         self.drain();
         self.reads.close();
         self.checkpointer.end();
+        let follower = self.threads().follower.take();
+        follower.into_iter().for_each(Follower::end);
         let others = std::mem::take(&mut self.threads().others);
         for thread in others {
             if thread.join().is_err() {
@@ -481,7 +366,7 @@ impl Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("database", &self.database).finish_non_exhaustive()
+        f.debug_struct("Store").field("kept", &self.kept).finish_non_exhaustive()
     }
 }
 

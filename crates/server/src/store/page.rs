@@ -11,7 +11,7 @@ use deskbell_core::log::{Bounds, ResetReason};
 use deskbell_core::position::{Position, ledger};
 
 use super::codec::{self, Seen};
-use super::database::{Database, Next};
+use super::database::{Database, Next, Value};
 use super::failure::Failure;
 use super::tables::head;
 use super::tail::Tail;
@@ -129,21 +129,29 @@ impl Place {
     ) -> Result<(), Failure> {
         let statement = if want.latest {
             "SELECT coordinate, key FROM latest WHERE app = ?1 AND channel = ?2
-             AND coordinate > ?3 AND coordinate <= ?4 ORDER BY coordinate"
+             AND coordinate > ?3 AND coordinate <= ?4 ORDER BY coordinate LIMIT ?5"
         } else {
             "SELECT coordinate, '' FROM feed WHERE app = ?1 AND channel = ?2
-             AND coordinate > ?3 AND coordinate <= ?4 ORDER BY coordinate"
+             AND coordinate > ?3 AND coordinate <= ?4 ORDER BY coordinate LIMIT ?5"
         };
-        let here = [self.app.into(), self.channel.into(), want.after.into(), (*self.here.end()).into()];
-        let mut left = self.most;
-        db.each(statement, &here, |row| {
-            if want.latest && tail.has_newer(want.channel.as_str(), row.text(1)?) {
-                return Ok(Next::Go);
+        let (app, channel): (Value<'_>, Value<'_>) = (self.app.into(), self.channel.into());
+        let (before, most) = ((*self.here.end()).into(), (self.most as u64).into());
+        let (mut left, mut after) = (self.most, want.after);
+        loop {
+            let (mut seen, from) = (0, [app, channel, after.into(), before, most]);
+            db.each(statement, &from, |row| {
+                (seen, after) = (seen + 1, row.unsigned(0)?);
+                if want.latest && tail.has_newer(want.channel.as_str(), row.text(1)?) {
+                    return Ok(Next::Go);
+                }
+                found.insert(after);
+                left -= 1;
+                Ok(if left > 0 { Next::Go } else { Next::Stop })
+            })?;
+            if left == 0 || seen < self.most {
+                return Ok(());
             }
-            found.insert(row.unsigned(0)?);
-            left -= 1;
-            Ok(if left > 0 { Next::Go } else { Next::Stop })
-        })
+        }
     }
 }
 

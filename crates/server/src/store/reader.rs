@@ -11,7 +11,7 @@ use super::look::look;
 use super::notes::{self, Found, Question};
 use super::page::{LedgerPage, LedgerRead, page};
 use super::ruling::{Look, Sighting};
-use super::submission::{Answer, broken};
+use super::submission::{Answer, refusal_of};
 
 /// What the reader is asked for.
 pub(super) enum Reading {
@@ -37,7 +37,9 @@ pub(super) fn run(db: Database, lane: &Arc<Lane<Reading>>) {
 
 fn give<T>(answer: Answer<T>, found: Result<T, Failure>) {
     answer.give(found.map_err(|failure| {
-        tracing::error!(%failure, "the ledger could not be read");
-        broken()
+        if !failure.is_outage() {
+            tracing::error!(%failure, "the ledger could not be read");
+        }
+        refusal_of(&failure)
     }));
 }

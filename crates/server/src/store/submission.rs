@@ -7,6 +7,8 @@ use deskbell_core::log::Once;
 use deskbell_core::position::Position;
 use deskbell_core::refusal::{Code, Refusal};
 
+use super::failure::Failure;
+
 /// One durable publish: its events become one row, all or none.
 #[derive(Debug)]
 pub struct Publish {
@@ -80,6 +82,20 @@ pub(super) fn broken() -> Refusal {
         Code::Unavailable,
         "the store cannot read or write its file now; try again with the same id, and tell the operator",
     )
+}
+
+/// The refusal of who came while the shared database did not answer.
+pub(super) fn unreachable() -> Refusal {
+    Refusal::new(
+        Code::Unavailable,
+        "the ledger's database does not answer now; try again shortly with the same id, and tell the operator \
+         if it lasts",
+    )
+}
+
+/// The refusal that fits a failure.
+pub(super) fn refusal_of(failure: &Failure) -> Refusal {
+    if failure.is_outage() { unreachable() } else { broken() }
 }
 
 /// The refusal of who came during the shutdown.

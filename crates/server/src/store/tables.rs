@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use deskbell_core::event::Draft;
-use deskbell_core::ids::{AppId, EventId};
+use deskbell_core::ids::{AppId, EventId, Principal};
 use deskbell_core::limits::{self, Millis};
 use deskbell_core::log::Once;
 use deskbell_core::refusal::Refusal;
-use deskbell_core::reservation::Unsaved;
+use deskbell_core::reservation::Slice;
 
 use super::codec;
 use super::database::Database;
 use super::failure::Failure;
+use super::postgres::append::{Appended, Pending};
+use super::postgres::{self, attend, lock};
 use super::sqlite::save;
 use super::submission::Publish;
 
@@ -22,6 +24,25 @@ pub(super) struct Tables {
     pub(super) heads: BTreeMap<AppId, Head>,
     /// How far the index of every app is, in the same way.
     pub(super) marks: BTreeMap<AppId, u64>,
+    /// What a batch for a shared database has gathered.
+    pending: Pending,
+    /// The shared database's time at the begin of the batch.
+    now: Option<Millis>,
+    /// The name under which this process tells the others of its commits.
+    pub(super) process: String,
+}
+
+/// What a transaction is for.
+pub(super) struct Scope<'a> {
+    /// The apps whose rows it writes; none named means all.
+    pub(super) apps: Option<&'a [AppId]>,
+    /// A value that no other batch has.
+    pub(super) batch: [u8; 16],
+}
+
+impl Scope<'_> {
+    /// For every app, and for rows that can be written again.
+    pub(super) const ALL: Self = Self { apps: None, batch: [0; 16] };
 }
 
 /// The last row of an app.
@@ -80,16 +101,18 @@ pub(super) enum Earlier {
 
 impl Tables {
     pub(super) fn new(db: Database) -> Self {
-        Self { db, heads: BTreeMap::new(), marks: BTreeMap::new() }
+        let (pending, now, process) = (Pending::default(), None, String::new());
+        Self { db, heads: BTreeMap::new(), marks: BTreeMap::new(), pending, now, process }
     }
 
     /// Runs `work` as one transaction: all of it is on the disk afterwards, or nothing.
     pub(super) fn transact<T>(
         &mut self,
+        scope: &Scope<'_>,
         work: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let done = self.db.begin().and_then(|()| work(self));
-        let done = done.and_then(|value| self.db.commit().map(|()| value));
+        let done = self.begin(scope).and_then(|()| work(self));
+        let done = done.and_then(|value| self.commit().map(|()| value));
         if done.is_err() {
             // What was known by heart may be what never happened.
             self.heads.clear();
@@ -99,10 +122,62 @@ impl Tables {
         done
     }
 
+    fn begin(&mut self, scope: &Scope<'_>) -> Result<(), Failure> {
+        let Database::Postgres(session) = &self.db else { return self.db.begin() };
+        let locked = lock::begin(session, scope.apps)?;
+        // Of the others nobody knows whether it is still true.
+        self.heads.clear();
+        self.heads.extend(locked.heads);
+        self.now = Some(locked.now);
+        self.pending.begin(scope.batch);
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Failure> {
+        let Database::Postgres(session) = &self.db else { return self.db.commit() };
+        self.pending.flush(session, &self.process)?;
+        match (session.commit(), self.pending.last()) {
+            // Nobody knows whether it happened, and nothing may be decided twice.
+            (Err(Failure::Unreachable(why)), Some((app, row))) => {
+                if lock::has_happened(session, app, row, self.pending.batch)? {
+                    return Ok(());
+                }
+                Err(Failure::Unreachable(why))
+            }
+            (done, _) => done,
+        }
+    }
+
+    /// The time of the batch: the shared database's, where there is one.
+    pub(super) fn time(&self, here: Millis) -> Millis {
+        self.now.unwrap_or(here)
+    }
+
+    /// Is somebody connected to another process of a shared database?
+    pub(super) fn is_elsewhere(&self, app: AppId, principal: &Principal) -> Result<bool, Failure> {
+        match &self.db {
+            Database::Sqlite(_) => Ok(false),
+            Database::Postgres(session) => attend::is_elsewhere(session, &self.process, app, principal),
+        }
+    }
+
+    /// Asks for all keys of a batch at once.
+    pub(super) fn foresee(&mut self, keys: &[(AppId, u128)]) -> Result<(), Failure> {
+        match &self.db {
+            Database::Sqlite(_) => Ok(()),
+            Database::Postgres(session) => self.pending.foresee(session, keys),
+        }
+    }
+
     /// Writes the difference between what the tables have and what was decided.
-    pub(super) fn save(&self, app: AppId, unsaved: &Unsaved) -> Result<(), Failure> {
+    pub(super) fn save(&self, app: AppId, slice: &Slice) -> Result<(), Failure> {
+        let unsaved = slice.unsaved();
         match &self.db {
             Database::Sqlite(connection) => save::save(connection, app, unsaved),
+            Database::Postgres(session) => {
+                let alone = |id: &_| slice.resource(id).is_some_and(|resource| resource.capacity == 1);
+                postgres::save::save(session, app, unsaved, alone)
+            }
         }
     }
 
@@ -127,8 +202,14 @@ impl Tables {
         // The order of the rows is the order of time, whatever the clocks of those say who ask.
         let at = new.at.max(before.at);
         let head = Head { row: before.row + 1, check: codec::drafts_check(new.drafts), at };
-        let key_hash = new.once.map(|once| once.key.to_be_bytes());
         let events = codec::encode(new.drafts);
+        self.heads.insert(new.app, head);
+        if self.db.shared().is_some() {
+            let (reply, touched) = (new.reply.clone(), new.touched.clone());
+            self.pending.push(Appended { app: new.app, head, once: new.once, reply, events, touched });
+            return Ok(head);
+        }
+        let key_hash = new.once.map(|once| once.key.to_be_bytes());
         self.db.execute(
             "INSERT INTO changes (app, position, at, key_hash, reply, events, touched)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -145,7 +226,6 @@ impl Tables {
         if let Some(once) = new.once {
             self.remember(new.app, once, head)?;
         }
-        self.heads.insert(new.app, head);
         Ok(head)
     }
 
@@ -164,11 +244,14 @@ impl Tables {
     /// Was this taken before?
     pub(super) fn earlier(&self, app: AppId, once: Once, now: Millis) -> Result<Option<Earlier>, Failure> {
         let key = once.key.to_be_bytes();
-        let found = self.db.first(
-            "SELECT body_hash, position, at FROM keys WHERE app = ?1 AND key_hash = ?2",
-            &[app.into(), (&key).into()],
-            |row| Ok((row.unsigned(0)?, row.unsigned(1)?, row.unsigned(2)?)),
-        )?;
+        let found = match self.pending.key(app, once.key) {
+            Some(known) => known,
+            None => self.db.first(
+                "SELECT body_hash, position, at FROM keys WHERE app = ?1 AND key_hash = ?2",
+                &[app.into(), (&key).into()],
+                |row| Ok((row.unsigned(0)?, row.unsigned(1)?, row.unsigned(2)?)),
+            )?,
+        };
         let Some((body, position, at)) = found else { return Ok(None) };
         if at.saturating_add(limits::IDEMPOTENCY) <= now {
             return Ok(None);
@@ -178,6 +261,11 @@ impl Tables {
 
     /// What a publish was answered with.
     fn repeated(&self, app: AppId, row: u64) -> Result<Outcome, Failure> {
+        if let Some(pending) = self.pending.row(app, row) {
+            let seen = codec::look(&pending.events)?;
+            let ids = seen.iter().map(codec::Seen::id).collect::<Result<_, _>>()?;
+            return Ok(Outcome::Repeated { row, check: pending.head.check, ids });
+        }
         let question = "SELECT events FROM changes WHERE app = ?1 AND position = ?2";
         let found = self.db.first(question, &[app.into(), row.into()], |found| {
             let seen = codec::look(found.bytes(0)?)?;
@@ -189,6 +277,9 @@ impl Tables {
 
     /// What a command was answered with, and its row's check value.
     pub(super) fn reply(&self, app: AppId, row: u64) -> Result<(Option<Vec<u8>>, u32), Failure> {
+        if let Some(pending) = self.pending.row(app, row) {
+            return Ok((pending.reply.clone(), pending.head.check));
+        }
         let question = "SELECT reply, events FROM changes WHERE app = ?1 AND position = ?2";
         let found = self.db.first(question, &[app.into(), row.into()], |row| {
             let reply = row.maybe_bytes(0)?.map(<[u8]>::to_vec);

@@ -21,6 +21,7 @@ use super::tables::Outcome;
 pub type Feed = Box<dyn FnMut(AppId, Vec<Row>) -> Vec<Position> + Send>;
 
 /// A batch that is on the disk, and who waits for it.
+#[derive(Default)]
 pub(super) struct Committed {
     pub(super) done: Done,
     /// They are dropped with the rest, by the thread that has the time for it.
@@ -29,6 +30,8 @@ pub(super) struct Committed {
     pub(super) returns: Vec<Answer<post::Done>>,
     pub(super) publishes: Vec<Publish>,
     pub(super) answers: Vec<Answer<Receipt>>,
+    /// They wait until the log has what other processes wrote.
+    pub(super) followed: Vec<Answer<()>>,
 }
 
 pub(super) struct Teller {
@@ -44,7 +47,7 @@ impl Teller {
     }
 
     fn tell(&mut self, batch: Committed) {
-        let Committed { done, petitions, hearings, returns, publishes, answers } = batch;
+        let Committed { done, petitions, hearings, returns, publishes, answers, followed } = batch;
         let Done { rulings, settled, outcomes, rows, .. } = done;
         let positions = self.feed(rows);
         for (hearing, ruling) in hearings.into_iter().zip(rulings) {
@@ -56,6 +59,7 @@ impl Teller {
         for ((publish, answer), outcome) in publishes.into_iter().zip(answers).zip(outcomes) {
             answer.give(receipt(&publish, outcome, &positions));
         }
+        followed.into_iter().for_each(|answer| answer.give(Ok(())));
         drop(petitions);
     }
 

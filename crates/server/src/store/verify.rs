@@ -6,12 +6,14 @@ use std::path::Path;
 use deskbell_core::class::is_ledger_fed;
 use deskbell_core::position::ledger;
 
+use super::Shared;
 use super::audit;
 use super::codec::{self, Seen};
 use super::database::{Database, Next};
 use super::failure::Failure;
 use super::files::Paths;
 use super::post;
+use super::postgres::{self, session::Session};
 use super::sqlite::schema::{self, Place};
 
 /// Problems that are told one by one; more of them say nothing more.
@@ -55,24 +57,34 @@ pub fn inspect(data: &Path) -> Result<Verdict, Failure> {
     verify(&Database::Sqlite(schema::connect_current(&Place { file, disk: None })?))
 }
 
+/// Checks a shared database, also while servers work on it.
+pub fn inspect_shared(shared: &Shared) -> Result<Verdict, Failure> {
+    let session = Session::new(&postgres::session::Place::parse(&shared.0)?)?;
+    postgres::schema::check(&session)?;
+    verify(&Database::Postgres(Box::new(session)))
+}
+
 /// Checks the file from one moment of it.
 pub(super) fn verify(db: &Database) -> Result<Verdict, Failure> {
-    db.at_once(|db| {
-        let mut verdict = Verdict::default();
-        if db.file().is_some() {
-            integrity(db, &mut verdict)?;
-        }
-        let apps = db.all("SELECT app, floor, indexed FROM apps ORDER BY app", &[], |row| {
-            Ok((row.int(0)?, row.int(1)?, row.int(2)?))
-        })?;
-        for (app, floor, indexed) in apps {
-            verify_app(db, app, floor, indexed, &mut verdict)?;
-            audit::audit(db, app, &mut verdict)?;
-            post::audit::audit(db, app, &mut verdict)?;
-        }
-        stray(db, &mut verdict)?;
-        Ok(verdict)
-    })
+    db.at_once(verify_within)
+}
+
+/// Checks within a transaction that somebody else began.
+pub(super) fn verify_within(db: &Database) -> Result<Verdict, Failure> {
+    let mut verdict = Verdict::default();
+    if db.file().is_some() {
+        integrity(db, &mut verdict)?;
+    }
+    let apps = db.all("SELECT app, floor, indexed FROM apps ORDER BY app", &[], |row| {
+        Ok((row.int(0)?, row.int(1)?, row.int(2)?))
+    })?;
+    for (app, floor, indexed) in apps {
+        verify_app(db, app, floor, indexed, &mut verdict)?;
+        audit::audit(db, app, &mut verdict)?;
+        post::audit::audit(db, app, &mut verdict)?;
+    }
+    stray(db, &mut verdict)?;
+    Ok(verdict)
 }
 
 fn integrity(db: &Database, verdict: &mut Verdict) -> Result<(), Failure> {
@@ -121,8 +133,9 @@ fn verify_app(
 ) -> Result<(), Failure> {
     let mut counted = Counted::default();
     let (mut last, mut time) = (floor, 0);
-    let question = "SELECT position, events, at FROM changes WHERE app = ?1 ORDER BY position";
-    db.each(question, &[app.into()], |row| {
+    let question = "SELECT position, events, at FROM changes WHERE app = ?1 AND position > ?2
+         ORDER BY position LIMIT ?3";
+    db.each_of_many(question, app, |row| {
         let (position, events, at) = (row.int(0)?, row.bytes(1)?, row.int(2)?);
         if at < time {
             verdict.problem(|| format!("app {app}: row {position} is older than the one before it"));
@@ -135,11 +148,11 @@ fn verify_app(
         verdict.rows += 1;
         let Ok(seen) = codec::look(events) else {
             verdict.problem(|| format!("app {app}: row {position} has no readable events"));
-            return Ok(Next::Go);
+            return Ok(());
         };
         if position > indexed {
             verdict.events += seen.len() as u64;
-            return Ok(Next::Go);
+            return Ok(());
         }
         for (place, event) in seen.iter().enumerate() {
             let coordinate = ledger::event(position.cast_unsigned(), place).cast_signed();
@@ -147,7 +160,7 @@ fn verify_app(
                 verdict.problem(|| format!("app {app}: event {place} of row {position} {problem}"));
             }
         }
-        Ok(Next::Go)
+        Ok(())
     })?;
     verdict.events += counted.events;
     if indexed < floor || indexed > last {

@@ -4,21 +4,24 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
+use deskbell_core::ids::{AppId, Principal};
 use deskbell_core::limits::Millis;
 use deskbell_core::refusal::Refusal;
 
 use super::expiry::Expiry;
 use super::lane::{Lane, Patience, Taken};
-use super::ledger::{Asked, Ledger};
+use super::ledger::{Asked, IsHere, Ledger};
 use super::members::Members;
 use super::notes::{self, Note};
 use super::post::{self, Errand};
+use super::postgres::follow::Woken;
 use super::ruling::{Hearing, Petition, plainly};
 use super::sqlite::checkpoint::Checkpointer;
-use super::submission::{Answer, Publish, Receipt, broken};
+use super::submission::{Answer, Publish, Receipt, refusal_of};
 use super::teller::{Committed, Teller};
 
 /// Tells the server's time.
@@ -42,6 +45,12 @@ pub(super) enum Task {
     Expire(Millis),
     /// Write the little that a checkpoint left behind, so that the side file starts anew.
     Settle,
+    /// Look for what other processes wrote.
+    Follow,
+    /// The same for somebody who waits for it.
+    FollowFor(Answer<()>),
+    /// Tell other processes which holders are connected to this one.
+    Attend(IsHere, Answer<Vec<(AppId, Principal)>>),
 }
 
 impl Task {
@@ -51,9 +60,11 @@ impl Task {
             Self::Rule(_, hearing) => hearing.give(Err(plainly(refusal))),
             Self::Run(_, answer) => answer.give(Err(refusal)),
             Self::Publish(_, answer) => answer.give(Err(refusal)),
-            // Nobody waits for housekeeping.
             Self::Note(_, answer) => answer.give(Err(refusal)),
-            Self::Expire(_) | Self::Settle => {}
+            Self::FollowFor(answer) => answer.give(Err(refusal)),
+            Self::Attend(_, answer) => answer.give(Err(refusal)),
+            // Nobody waits for housekeeping.
+            Self::Expire(_) | Self::Settle | Self::Follow => {}
         }
     }
 }
@@ -70,6 +81,8 @@ pub(super) struct Writer {
     pub(super) quiet: Duration,
     pub(super) expiry: Option<Expiry>,
     pub(super) batches: u32,
+    /// Another thread asked to look for what others wrote.
+    pub(super) woken: Woken,
 }
 
 thread_local! {
@@ -152,7 +165,8 @@ impl Writer {
         if self.expiry.is_some() {
             return Patience::None;
         }
-        let due = self.ledger.next().map(|at| Duration::from_millis(at.saturating_sub((self.clock)())));
+        let now = self.now();
+        let due = self.ledger.next().map(|at| Duration::from_millis(at.saturating_sub(now)));
         let quiet = self.ledger.is_behind().then_some(self.quiet);
         match due.into_iter().chain(quiet).min() {
             None => Patience::Endless,
@@ -162,7 +176,32 @@ impl Writer {
     }
 
     fn is_something_due(&mut self) -> bool {
-        self.ledger.next().is_some_and(|at| at <= (self.clock)())
+        let now = self.now();
+        self.ledger.next().is_some_and(|at| at <= now)
+    }
+
+    /// What time it is for the ledger.
+    fn now(&mut self) -> Millis {
+        let clock = (self.clock)();
+        self.ledger.time_at(clock)
+    }
+
+    /// What other processes wrote goes to the teller, for the logs. Says whether there is somebody to tell it.
+    fn follow(&mut self, followed: Vec<Answer<()>>, tell: &SyncSender<Committed>) -> bool {
+        self.woken.store(false, Ordering::Relaxed);
+        let clock = (self.clock)();
+        let mut done = match self.ledger.follow(clock) {
+            Ok(done) => done,
+            Err(failure) => {
+                if !failure.is_outage() {
+                    tracing::error!(%failure, "what other processes wrote cannot be read");
+                }
+                followed.into_iter().for_each(|answer| answer.give(Err(refusal_of(&failure))));
+                return true;
+            }
+        };
+        self.members.take(std::mem::take(&mut done.moved));
+        tell.send(Committed { done, followed, ..Committed::default() }).is_ok()
     }
 
     /// Commits what was asked for and passes it on to be told. Says whether there is somebody to tell it.
@@ -170,7 +209,7 @@ impl Writer {
         let (mut petitions, mut hearings) = (Vec::new(), Vec::new());
         let (mut errands, mut returns) = (Vec::new(), Vec::new());
         let (mut publishes, mut answers) = (Vec::new(), Vec::new());
-        let mut notes = Vec::new();
+        let (mut notes, mut followed, mut follow) = (Vec::new(), Vec::new(), false);
         for task in tasks.drain(..) {
             match task {
                 Task::Rule(petition, hearing) => {
@@ -186,6 +225,15 @@ impl Writer {
                     answers.push(answer);
                 }
                 Task::Note(note, answer) => notes.push((note, answer)),
+                Task::Follow => follow = true,
+                Task::FollowFor(answer) => {
+                    follow = true;
+                    followed.push(answer);
+                }
+                Task::Attend(is_here, answer) => {
+                    let here = self.ledger.attend(&is_here);
+                    answer.give(here.map_err(|failure| refusal_of(&failure)));
+                }
                 Task::Expire(now) => self.expiry = Some(Expiry::new(now, self.durable_age)),
                 Task::Settle => {
                     if let Some(file) = self.ledger.tables.db.file() {
@@ -197,12 +245,17 @@ impl Writer {
         if self.checkpointer.is_halted() {
             return true;
         }
+        if follow && !self.follow(followed, tell) {
+            return false;
+        }
         let now = (self.clock)();
         let asked = Asked { petitions: &petitions, errands: &errands, publishes: &publishes };
         let mut done = self.ledger.batch_of(now, &asked);
         // Before the log has the rows: whoever is no member any more is shown nothing that follows.
         self.members.take(std::mem::take(&mut done.moved));
-        let told = tell.send(Committed { done, petitions, hearings, returns, publishes, answers }).is_ok();
+        let committed =
+            Committed { done, petitions, hearings, returns, publishes, answers, followed: Vec::new() };
+        let told = tell.send(committed).is_ok();
         self.note(notes);
         self.batches += 1;
         if self.expiry.is_some() && self.batches >= BATCHES_PER_SLICE {
@@ -216,15 +269,20 @@ impl Writer {
         if notes.is_empty() {
             return;
         }
-        let written = self.ledger.tables.db.write(|db| {
-            let write = |(note, _): &(Note, _)| notes::write(db, note);
+        let tables = &self.ledger.tables;
+        let write = |db: &_, notes: &[(Note, _)]| {
+            let write = |(note, _): &(Note, _)| notes::write(db, &tables.process, note);
             notes.iter().map(write).collect::<Result<Vec<_>, _>>()
-        });
-        let said = match written {
+        };
+        let said = match tables.db.write(|db| write(db, &notes)) {
             Ok(said) => said.into_iter().map(Ok).collect(),
+            // One that cannot be written takes no other with it.
+            Err(_) if notes.len() > 1 => return notes.into_iter().for_each(|note| self.note(vec![note])),
             Err(failure) => {
-                tracing::error!(%failure, "notes of webhooks and calendars could not be written");
-                vec![Err(broken()); notes.len()]
+                if !failure.is_outage() {
+                    tracing::error!(%failure, "notes of webhooks and calendars could not be written");
+                }
+                vec![Err(refusal_of(&failure)); notes.len()]
             }
         };
         for ((_, answer), said) in notes.into_iter().zip(said) {

@@ -12,11 +12,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use super::cargo::{Cargo, Hold};
+use super::turn::Lease;
 use super::waiting::Waiting;
-use super::{Ask, Hook, Shown, delivery};
+use super::{Ask, Hook, OPERATOR, Shown, delivery};
 use crate::clock;
 use crate::hub::Hub;
-use crate::store::{Found, Letter, Note, Question, Which};
+use crate::store::{Found, Letter, Note, Question, Turn, Which};
 
 /// Time until a store that could not be asked is asked again.
 pub(super) const AGAIN: Millis = SECOND;
@@ -24,6 +25,13 @@ pub(super) const AGAIN: Millis = SECOND;
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// The longest sleep: something may always have been forgotten.
 const LONGEST_SLEEP: Millis = 60 * SECOND;
+
+/// How a run ended.
+pub(super) enum Ended {
+    Stopped,
+    /// Another server serves it now.
+    Lost,
+}
 
 /// One endpoint at work.
 pub(super) struct Endpoint {
@@ -44,13 +52,19 @@ pub(super) struct Endpoint {
     /// The store could not be asked; until then it is left alone.
     pub(super) wait_until: Millis,
     pub(super) rows: watch::Receiver<u64>,
+    lease: Lease,
     pub(super) flights: JoinSet<(Place, Answer)>,
     pub(super) shown: Arc<Mutex<Shown>>,
 }
 
 impl Endpoint {
-    /// Opens an endpoint where it stood, or at the ledger's head where it was never seen.
-    pub(super) async fn open(hub: Arc<Hub>, hook: Arc<Hook>, shown: Arc<Mutex<Shown>>) -> Self {
+    /// Opens an endpoint where it stood, or behind a row where it was never seen.
+    pub(super) async fn open(
+        hub: Arc<Hub>,
+        hook: Arc<Hook>,
+        shown: Arc<Mutex<Shown>>,
+        (lease, since): (Lease, u64),
+    ) -> Self {
         let app = hub.apps[hook.app].id;
         let rows = hub.apps[hook.app].rows.subscribe();
         let standing = loop {
@@ -60,8 +74,8 @@ impl Endpoint {
             }
         };
         let is_new = standing.kept.is_none();
-        let head = || Kept { read_to: ledger::end(standing.head), ..Kept::default() };
-        let kept = standing.kept.unwrap_or_else(head);
+        let anew = || Kept { read_to: ledger::end(since), ..Kept::default() };
+        let kept = standing.kept.unwrap_or_else(anew);
         let mut endpoint = Self {
             queue: Queue::new(hook.terms, kept.read_to, kept.off),
             hub,
@@ -76,6 +90,7 @@ impl Endpoint {
             letters: true,
             wait_until: 0,
             rows,
+            lease,
             flights: JoinSet::new(),
             shown,
         };
@@ -113,9 +128,14 @@ impl Endpoint {
         self.hold.load(place, cargo);
     }
 
-    /// Works until it is told to stop.
-    pub(super) async fn run(mut self, mut asks: mpsc::Receiver<Ask>) {
+    /// Works until it is told to stop, or until another server does.
+    pub(super) async fn run(mut self, asks: &mut mpsc::Receiver<Ask>) -> Ended {
         loop {
+            match self.lease.renew(&self.hub, &self.hook).await {
+                None => {}
+                Some(Turn::Elsewhere) => return Ended::Lost,
+                Some(turn) => self.renewed(turn).await,
+            }
             self.read_in().await;
             self.launch();
             self.note_in_time().await;
@@ -123,19 +143,34 @@ impl Endpoint {
             let sleep = Duration::from_millis(self.wake().saturating_sub(clock::now_ms()));
             tokio::select! {
                 Some(landed) = self.flights.join_next() => self.land(landed),
-                grown = self.rows.changed() => if grown.is_err() { return },
+                grown = self.rows.changed() => if grown.is_err() { return Ended::Stopped },
                 () = tokio::time::sleep(sleep) => {}
                 ask = asks.recv() => match ask {
-                    None => return,
+                    None => return Ended::Stopped,
                     Some(Ask::Letters) => {
                         self.letters = true;
                         self.count_letters().await;
                     }
                     Some(Ask::Switch(off, done)) => self.switch(off, done).await,
-                    Some(Ask::Stop(done)) => return self.stop(done).await,
+                    Some(Ask::Stop(done)) => {
+                        self.stop(done).await;
+                        return Ended::Stopped;
+                    }
                 },
             }
         }
+    }
+
+    /// Others may have marked letters, or wished for something, meanwhile.
+    async fn renewed(&mut self, turn: Turn) {
+        self.letters = true;
+        match (turn, self.queue.off()) {
+            (Turn::HereToRest, None) => self.queue.switch(Some(OPERATOR.to_owned())),
+            (Turn::HereToGoOn, Some(_)) => self.queue.switch(None),
+            (Turn::HereToRest | Turn::HereToGoOn, _) => {}
+            _ => return,
+        }
+        self.note().await;
     }
 
     /// When something is to be done although nothing happens.
@@ -145,7 +180,8 @@ impl Endpoint {
         let store = (self.wait_until > 0).then_some(self.wait_until);
         // Where there is no room, whoever lands makes some.
         let hour = self.waiting.hour().filter(|_| self.has_room()).map(|hour| hour.max(self.wait_until));
-        [self.queue.next(), note, store, hour].into_iter().flatten().min().unwrap_or(longest).min(longest)
+        let times = [self.queue.next(), note, store, hour, self.lease.next()];
+        times.into_iter().flatten().min().unwrap_or(longest).min(longest)
     }
 
     /// Starts every attempt that may start.
@@ -292,6 +328,7 @@ impl Endpoint {
         if self.changed {
             self.note().await;
         }
+        self.lease.free(&self.hub, &self.hook).await;
         let _ = done.send(());
     }
 
@@ -319,7 +356,7 @@ pub(super) async fn question(hub: &Hub, question: Question) -> Result<Found, Ref
     told.await.unwrap_or_else(|_| Err(gone()))
 }
 
-async fn write(hub: &Hub, note: Note) -> Result<u64, Refusal> {
+pub(super) async fn write(hub: &Hub, note: Note) -> Result<u64, Refusal> {
     let (tell, told) = oneshot::channel();
     hub.store.note(note, Box::new(move |said| drop(tell.send(said))));
     told.await.unwrap_or_else(|_| Err(gone()))

@@ -5,6 +5,7 @@
 //! | [`Hook`] | one endpoint as it is configured |
 //! | `endpoint` | the task of one endpoint: takes in, starts attempts, notes how far it is |
 //! | `intake` | what it takes in: letters, events whose hour has come, rows |
+//! | `turn` | which of several servers serves it |
 //! | `cargo` | what is on its way: bodies, made from rows and from letters |
 //! | `waiting` | the events that wait for their hour |
 //! | `delivery` | one attempt |
@@ -17,6 +18,7 @@ mod cargo;
 mod delivery;
 mod endpoint;
 mod intake;
+mod turn;
 mod waiting;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +32,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::hub::Hub;
 use crate::outbound::Address;
-use endpoint::Endpoint;
+use endpoint::{Ended, Endpoint};
+use turn::Waited;
+
+/// By what an endpoint is switched off that an operator switched off.
+pub const OPERATOR: &str = "an operator switched it off";
 
 /// Wishes that wait for one endpoint's task; it takes them one after the other.
 const ASKS: usize = 16;
@@ -152,16 +158,35 @@ impl Webhooks {
     }
 }
 
-/// Starts the tasks of all endpoints.
+/// Starts the tasks of all endpoints. What happens from now on is for those that were never there before.
 pub fn start(hub: &Arc<Hub>) {
     for handle in &hub.webhooks.handles {
         // A poisoned lock guards nothing but an option.
         let seat = handle.seat.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(asks) = seat {
             let (hub, hook, shown) = (hub.clone(), handle.hook.clone(), handle.shown.clone());
-            tokio::spawn(async move {
-                Endpoint::open(hub, hook, shown).await.run(asks).await;
-            });
+            let since = *hub.apps[hook.app].rows.borrow();
+            tokio::spawn(serve(hub, hook, shown, asks, since));
+        }
+    }
+}
+
+/// Serves an endpoint whenever it is this server's turn.
+async fn serve(
+    hub: Arc<Hub>,
+    hook: Arc<Hook>,
+    shown: Arc<Mutex<Shown>>,
+    mut asks: mpsc::Receiver<Ask>,
+    since: u64,
+) {
+    loop {
+        let Waited::Ours(lease) = turn::wait(&hub, &hook, &shown, &mut asks).await else { return };
+        let endpoint = Endpoint::open(hub.clone(), hook.clone(), shown.clone(), (lease, since)).await;
+        match endpoint.run(&mut asks).await {
+            Ended::Stopped => return,
+            Ended::Lost => {
+                tracing::info!(webhook = hook.name, "another server sends this webhook from now on");
+            }
         }
     }
 }

@@ -14,22 +14,23 @@ use super::harness::*;
 use crate::json;
 
 /// The slots lie here, a long way ahead of every test's now.
-const FIRST: u64 = 1_893_456_000_000;
-const HALF_HOUR: u64 = 1_800_000;
-const SLOTS: u64 = 12;
+pub const FIRST: u64 = 1_893_456_000_000;
+pub const HALF_HOUR: u64 = 1_800_000;
+pub const SLOTS: u64 = 12;
 /// Everybody is on this machine, and in a hurry.
-const UNBOUND: &str = "[limit]\nrate_per_address = 0\nrate_per_identity = 0\nconnect_rate_per_address = 0\n";
+pub const UNBOUND: &str =
+    "[limit]\nrate_per_address = 0\nrate_per_identity = 0\nconnect_rate_per_address = 0\n";
 
 /// One acknowledged change.
 #[derive(Debug)]
-struct Deed {
-    reservation: String,
-    state: String,
-    position: u64,
+pub struct Deed {
+    pub reservation: String,
+    pub state: String,
+    pub position: u64,
 }
 
 /// A backend that holds, confirms, cancels and releases, and repeats each request until it has an answer.
-struct Busy {
+pub struct Busy {
     address: SocketAddr,
     name: String,
     sent: u64,
@@ -37,7 +38,7 @@ struct Busy {
 }
 
 impl Busy {
-    fn start(address: SocketAddr, name: usize, stop: Arc<AtomicBool>) -> JoinHandle<Vec<Deed>> {
+    pub fn start(address: SocketAddr, name: usize, stop: Arc<AtomicBool>) -> JoinHandle<Vec<Deed>> {
         let mut busy = Self { address, name: format!("busy{name}"), sent: 0, deeds: Vec::new() };
         std::thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
@@ -100,7 +101,7 @@ impl Busy {
 }
 
 /// Reads events until so many more have come, or until the connection ends.
-fn read_on(ws: &mut Ws, events: &mut Vec<Value>, more: usize) {
+pub fn read_on(ws: &mut Ws, events: &mut Vec<Value>, more: usize) {
     let until = events.len() + more;
     while events.len() < until {
         let Some(frame) = ws.try_next() else { return };
@@ -151,14 +152,14 @@ fn acknowledged_changes_of_the_ledger_survive_kill_9_and_are_told_once() {
 }
 
 /// The ledger position of a staff event.
-fn position(event: &Value) -> Option<u64> {
+pub fn position(event: &Value) -> Option<u64> {
     event["channel"]
         .as_str()?
         .starts_with("staff:")
         .then(|| event["data"]["reservation"]["version"].as_u64())?
 }
 
-fn told_once(events: &[Value]) {
+pub fn told_once(events: &[Value]) {
     let mut seen = HashMap::new();
     for event in events {
         let id = event["id"].as_str().unwrap();
@@ -169,7 +170,7 @@ fn told_once(events: &[Value]) {
 }
 
 /// Plays the events: at no time are there two on one slot, and fences rise. What is left is live.
-fn replay(events: &[Value]) -> HashMap<u64, String> {
+pub fn replay(events: &[Value]) -> HashMap<u64, String> {
     let mut live: HashMap<u64, String> = HashMap::new();
     let mut fence = 0;
     for event in events.iter().filter(|event| position(event).is_some()) {
@@ -197,7 +198,7 @@ fn replay(events: &[Value]) -> HashMap<u64, String> {
     live
 }
 
-fn everything_acknowledged_is_told(deeds: &[Deed], events: &[Value]) {
+pub fn everything_acknowledged_is_told(deeds: &[Deed], events: &[Value]) {
     let by_position: HashMap<u64, &Value> =
         events.iter().filter_map(|event| Some((position(event)?, event))).collect();
     for deed in deeds {
@@ -209,7 +210,7 @@ fn everything_acknowledged_is_told(deeds: &[Deed], events: &[Value]) {
 }
 
 /// What the ledger holds is what its events say, and everything that ended left its slot free.
-fn no_ghosts(server: &Server, live: &HashMap<u64, String>) {
+pub fn no_ghosts(server: &Server, live: &HashMap<u64, String>) {
     let path = format!("/v1/resources/room/availability?from={FIRST}&to={}", FIRST + SLOTS * HALF_HOUR);
     let shown = server.api("GET", &path, None).json();
     let free = |at: u64| {

@@ -100,7 +100,7 @@ fn a_full_disk_refuses_what_it_must_and_nothing_else() {
     // A file size limit is a full disk that needs no mount. The signal that comes with it is
     // ignored, as a service manager can do it too; the write then simply fails.
     // What is sent is larger than any file by then, so that no room that was used before can take it.
-    let server = Server::start(start().flag("--set").flag("limit.frame=1MiB"));
+    let server = Server::start(start().flag("--set").flag("limit.frame=1MiB").on_file());
     let mut ws = server.ws();
     ws.subscribe("lobby");
     ws.subscribe("durable1");
@@ -138,7 +138,7 @@ fn a_full_disk_refuses_what_it_must_and_nothing_else() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_is_full_for_a_while_loses_nothing_that_was_acknowledged() {
-    let server = Server::start(start());
+    let server = Server::start(start().on_file());
     let mut swarm = Swarm::new(server.address);
     (0..10).for_each(|_| _ = swarm.join(&["durable1", "memory1"]));
     swarm.until("everybody is there", Swarm::is_complete);

@@ -40,7 +40,7 @@ const WIRE: [&str; 11] = [
 /// The ways through them are told in ARCHITECTURE.md.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The program: the command line, and everything built in order.
-    ("cli", &["bench", "clock", "config", "run", "store"]),
+    ("cli", &["bench", "clock", "config", "outbox", "run", "store"]),
     (
         "run",
         &[
@@ -60,6 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
             "open_files",
             "outbound",
+            "outbox",
             "pusher",
             "selections",
             "shard",
@@ -110,6 +111,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Where publishes cross over, and what every part can reach.
     ("selections", &["hub"]),
     ("ledger", &["app", "clock", "hub", "store"]),
+    ("outbox", &["clock", "hub", "store"]),
     ("post", &["app", "clock", "hub", "ledger", "store"]),
     (
         "hub",

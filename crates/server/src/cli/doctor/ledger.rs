@@ -3,15 +3,19 @@
 use std::path::Path;
 
 use super::Finding;
-use crate::store::{Failure, inspect};
+use crate::store::{Failure, Shared, inspect, inspect_shared};
 
 /// What does not fit together, and what is unusual.
-pub fn invariants(data: &Path) -> Vec<Finding> {
-    let verdict = match inspect(data) {
+pub fn invariants(data: &Path, shared: Option<&Shared>) -> Vec<Finding> {
+    let verdict = match shared.map_or_else(|| inspect(data), inspect_shared) {
         Ok(verdict) => verdict,
         Err(Failure::Missing(_)) => return Vec::new(),
         Err(failure @ Failure::Older { .. }) => {
             return vec![Finding::warn(failure.to_string(), "run doctor again after that")];
+        }
+        Err(failure @ (Failure::Unreachable(_) | Failure::Shared(_))) => {
+            let advice = "correct the `ledger` option, or start the database";
+            return vec![Finding::fail(failure.to_string(), advice)];
         }
         Err(failure) => {
             let advice = "run doctor as the server's user; if it still fails, restore the last backup";

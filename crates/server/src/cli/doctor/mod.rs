@@ -13,6 +13,7 @@ use super::CliError;
 use super::connect::Url;
 use super::flags::ConfigFlags;
 use crate::config::Settings;
+use crate::store::Shared;
 
 /// What to look at.
 #[derive(Args)]
@@ -68,8 +69,11 @@ pub fn run(args: DoctorArgs, now_ms: u64, out: &mut dyn Write) -> Result<(), Cli
     findings.extend(settings.warnings.iter().map(|warning| Finding::warn(warning, "")));
     findings.extend(settings.listen.iter().map(place::port));
     findings.push(place::data_directory(&settings.data_dir));
-    findings.push(place::data_file(&settings.data_file()));
-    findings.extend(ledger::invariants(&settings.data_dir));
+    if settings.ledger.is_none() {
+        findings.push(place::data_file(&settings.data_file()));
+    }
+    let shared = settings.ledger.as_ref().map(|url| Shared(url.expose().to_owned()));
+    findings.extend(ledger::invariants(&settings.data_dir, shared.as_ref()));
     findings.push(place::open_files(place::open_file_limit(), settings.limits.connections as u64));
     findings.push(place::clock(now_ms));
     findings.push(secrets::lengths(&settings));

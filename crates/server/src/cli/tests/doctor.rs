@@ -216,18 +216,25 @@ fn the_whole_examination_ends_with_an_exit_code() {
 fn a_ledger_is_absent_or_old_or_sound_or_broken() {
     use crate::store::{Opened, Options, Seed};
     let scratch = Scratch::new();
-    assert_eq!(ledger::invariants(scratch.path()), [], "no file, no finding");
+    assert_eq!(ledger::invariants(scratch.path(), None), [], "no file, no finding");
     let seed = Seed { secret: [1; 32], app_key: [2; 10], app_secret: [3; 20] };
     drop(
-        Opened::open(&Options { data: scratch.path().to_owned(), seed, durable_age: 1, disk: None }).unwrap(),
+        Opened::open(&Options {
+            data: scratch.path().to_owned(),
+            seed,
+            durable_age: 1,
+            disk: None,
+            shared: None,
+        })
+        .unwrap(),
     );
-    found(&ledger::invariants(scratch.path())[0], Grade::Ok, "the ledger is sound: 0 changes");
+    found(&ledger::invariants(scratch.path(), None)[0], Grade::Ok, "the ledger is sound: 0 changes");
     let file = scratch.path().join("deskbell.db");
     let damage = |sql| rusqlite::Connection::open(&file).unwrap().execute_batch(sql).unwrap();
     damage(
         "INSERT INTO apps (app) VALUES (1); INSERT INTO claims VALUES (1, 'room', 1, 1, 'r_1', 0, 2, 1, 0, NULL, 0)",
     );
-    found(&ledger::invariants(scratch.path())[0], Grade::Fail, "`claims` has 1 rows where 0 belong");
+    found(&ledger::invariants(scratch.path(), None)[0], Grade::Fail, "`claims` has 1 rows where 0 belong");
     damage("PRAGMA user_version = 1");
-    found(&ledger::invariants(scratch.path())[0], Grade::Warn, "is of the older version 1");
+    found(&ledger::invariants(scratch.path(), None)[0], Grade::Warn, "is of the older version 1");
 }

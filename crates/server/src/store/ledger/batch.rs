@@ -1,6 +1,8 @@
 //! What a commit consists of, and what becomes of each part.
 
-use deskbell_core::ids::AppId;
+use std::collections::{BTreeMap, BTreeSet};
+
+use deskbell_core::ids::{AppId, ReservationId};
 use deskbell_core::limits::{self, Millis};
 use deskbell_core::log::{Once, Row};
 use deskbell_core::position::ledger::EVENTS_PER_ROW;
@@ -12,13 +14,13 @@ use deskbell_core::reservation::{
 use super::book::Book;
 use super::load::load;
 use super::recount::recount;
-use super::{Decided, Ledger};
+use super::{AGAIN, Decided, Ledger, Seeds};
 use crate::store::database::Database;
 use crate::store::failure::Failure;
 use crate::store::post::{self, Errand, Moved, Settled};
 use crate::store::ruling::{Petition, plainly};
 use crate::store::submission::Publish;
-use crate::store::tables::{Earlier, Head, NewRow, Outcome, Tables};
+use crate::store::tables::{Earlier, Head, NewRow, Outcome, Scope, Tables};
 
 /// One part of a commit.
 pub(super) enum Item<'a> {
@@ -54,9 +56,18 @@ impl Ledger {
     /// Decides all of them in order and commits what came of it, or nothing.
     pub(super) fn commit(&mut self, items: &[Item<'_>]) -> Result<Vec<Fruit>, Failure> {
         let Self { tables, books, seeds, time, .. } = self;
-        let now = *time;
-        let done = tables.transact(|tables| {
-            let mut fruits = Vec::with_capacity(items.len());
+        let (mut now, mut late) = (*time, Vec::new());
+        let scope = Scope { apps: Some(&apps(items)), batch: batch(tables, seeds) };
+        let done = tables.transact(&scope, |tables| {
+            now = tables.time(now);
+            foresee(tables, books, items, now)?;
+            late = overdue(tables, books, items, now);
+            let mut fruits = Vec::with_capacity(late.len() + items.len());
+            for (app, id) in &late {
+                let Some(book) = books.get_mut(app) else { continue };
+                let mut desk = Desk { tables: &mut *tables, book, now, seed: seeds() };
+                fruits.push(desk.due(&Due::Reservation(id.clone()))?);
+            }
             for item in items {
                 let app = match item {
                     Item::Due(app, _) | Item::Owed(app) => *app,
@@ -79,7 +90,7 @@ impl Ledger {
                 });
             }
             for book in books.values().filter(|book| !book.slice.unsaved().is_empty()) {
-                tables.save(book.app, book.slice.unsaved())?;
+                tables.save(book.app, &book.slice)?;
                 recount(&tables.db, book.app, now, &book.slice)?;
             }
             for book in books.values().filter(|book| !book.post.unsaved().is_empty()) {
@@ -87,11 +98,115 @@ impl Ledger {
             }
             Ok(fruits)
         });
+        *time = now;
         for book in books.values_mut() {
-            if done.is_ok() { book.committed() } else { book.failed(now) }
+            if done.is_ok() {
+                book.committed(tables.heads.get(&book.app).map(|head| head.row));
+            } else {
+                book.failed(now);
+            }
+        }
+        if done.is_err() {
+            for (app, id) in &late {
+                let again = Some(now.saturating_add(AGAIN));
+                books.get_mut(app).into_iter().for_each(|book| book.timers.set(id, again));
+            }
         }
         done
     }
+}
+
+/// The apps for which a commit writes something.
+fn apps(items: &[Item<'_>]) -> Vec<AppId> {
+    let app = |item: &Item<'_>| match item {
+        Item::Owed(app) | Item::Due(app, _) => *app,
+        Item::Petition(petition) => petition.app,
+        Item::Errand(errand) => errand.app,
+        Item::Publish(publish) => publish.app,
+    };
+    items.iter().map(app).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// A value by which a shared database knows this batch.
+fn batch(tables: &Tables, seeds: &mut Seeds) -> [u8; 16] {
+    if tables.db.shared().is_some() { seeds() } else { [0; 16] }
+}
+
+/// Where each question is a way to another machine and back, all of a batch are asked together: first what
+/// others wrote meanwhile, then the keys, then what the decisions will want to know. Each command is decided
+/// without any effect until none of them asks for more; what is left is asked for one by one.
+fn foresee(
+    tables: &mut Tables,
+    books: &mut BTreeMap<AppId, Book>,
+    items: &[Item<'_>],
+    now: Millis,
+) -> Result<(), Failure> {
+    if tables.db.shared().is_none() {
+        return Ok(());
+    }
+    let heads = tables.heads.clone();
+    for (app, head) in &heads {
+        let book = books.entry(*app).or_insert_with(|| Book::empty(*app));
+        // Others delete what is too old of inboxes, and that is no row.
+        book.post = deskbell_core::post::Slice::default();
+        book.catch_up(&tables.db, head.row)?;
+    }
+    let keys = items.iter().filter_map(|item| match item {
+        Item::Petition(petition) => petition.once.map(|once| (petition.app, once.key)),
+        Item::Errand(errand) => errand.once.map(|once| (errand.app, once.key)),
+        Item::Publish(publish) => publish.once.map(|once| (publish.app, once.key)),
+        Item::Due(..) | Item::Owed(_) => None,
+    });
+    tables.foresee(&keys.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>())?;
+    for _ in 0..limits::LEDGER_ASKS {
+        let mut wanted: BTreeMap<AppId, Vec<Key>> = BTreeMap::new();
+        for item in items {
+            let due;
+            let (app, command) = match item {
+                Item::Petition(petition) => (petition.app, &petition.command),
+                Item::Due(app, wanted) => {
+                    due = Command::Due(wanted.clone());
+                    (*app, &due)
+                }
+                Item::Errand(_) | Item::Publish(_) | Item::Owed(_) => continue,
+            };
+            let Some(book) = books.get(&app) else { continue };
+            let position = heads.get(&app).map_or(0, |head| head.row) + 1;
+            let moment = Moment { now, position, seed: [0; 16] };
+            if let Decision::NeedMore(keys) = decide(&book.slice, moment, command) {
+                wanted.entry(app).or_default().extend(keys);
+            }
+        }
+        if wanted.is_empty() {
+            break;
+        }
+        for (app, keys) in wanted {
+            if let Some(book) = books.get_mut(&app) {
+                load(&tables.db, book, &keys)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the clock wants by the shared database's time. It comes before everything else, so that nothing is
+/// granted over a hold whose end was not written.
+fn overdue(
+    tables: &Tables,
+    books: &mut BTreeMap<AppId, Book>,
+    items: &[Item<'_>],
+    now: Millis,
+) -> Vec<(AppId, ReservationId)> {
+    // Holds of the run before get their time first, in commits that grant nothing.
+    let is_start = items.iter().any(|item| matches!(item, Item::Due(_, Due::Restarted(_))));
+    if is_start || tables.db.shared().is_none() {
+        return Vec::new();
+    }
+    let of_book = |book: &mut Book| {
+        let due = book.timers.take_due(now, usize::MAX);
+        due.into_iter().map(|id| (book.app, id)).collect::<Vec<_>>()
+    };
+    books.values_mut().filter(|book| tables.heads.contains_key(&book.app)).flat_map(of_book).collect()
 }
 
 fn take_publish(tables: &mut Tables, publish: &Publish) -> Result<Fruit, Failure> {
@@ -119,6 +234,12 @@ impl Desk<'_> {
             && let Some(earlier) = self.tables.earlier(self.book.app, once, self.now)?
         {
             return Ok(Fruit::Ruling(self.again(earlier)?, None));
+        }
+        if let Command::Due(Due::Departed(principal)) = &petition.command
+            && self.tables.is_elsewhere(self.book.app, principal)?
+        {
+            let sentence = "the holder is connected to another server; ask again later";
+            return Ok(Fruit::Ruling(Err(plainly(Refusal::new(Code::Unavailable, sentence))), None));
         }
         Ok(match self.rule(&petition.command, petition.once)? {
             Written::Change(reply, head, row) => {

@@ -1,14 +1,19 @@
 //! What the loop knows of one app's ledger.
 
-use deskbell_core::ids::{AppId, ReservationId};
+use std::collections::{BTreeMap, BTreeSet};
+
+use deskbell_core::ids::{AppId, ReservationId, ResourceId};
 use deskbell_core::limits::{self, Millis, SECOND};
+use deskbell_core::log::Row;
 use deskbell_core::post;
-use deskbell_core::reservation::{Owed, Slice, State, Touched, next_due};
+use deskbell_core::reservation::{Owed, Reservation, Slice, Span, State, Touched, next_due};
 
 use super::load;
 use super::timers::{Holds, Timers};
 use crate::store::database::Database;
 use crate::store::failure::Failure;
+use crate::store::post::{Moved, load as post_load};
+use crate::store::tables::Head;
 
 /// Things that a slice keeps from one batch to the next, about half a kilobyte each. Beyond it, it is
 /// dropped, and what is needed is loaded anew.
@@ -35,6 +40,16 @@ pub(super) struct Book {
     pub(super) restarts: Vec<ReservationId>,
     /// When they are tried again, after a commit of theirs that failed.
     restart_at: Millis,
+    /// The row up to which all of this is true. Only a shared database has rows that somebody else wrote.
+    pub(super) seen: u64,
+    /// The row up to which the log was told.
+    pub(super) told: u64,
+    /// What others wrote and the log was not told of yet.
+    pub(super) news: Vec<Row>,
+    /// Memberships that others began or ended and nobody was told of yet.
+    pub(super) moved: Vec<Moved>,
+    /// Usage that others changed and are to tell, since when, and where. If they do not, this process does.
+    elsewhere: BTreeMap<ResourceId, (Millis, Span)>,
 }
 
 impl Book {
@@ -51,13 +66,19 @@ impl Book {
             tell_at: 0,
             restarts: Vec::new(),
             restart_at: 0,
+            seen: 0,
+            told: 0,
+            news: Vec::new(),
+            moved: Vec::new(),
+            elsewhere: BTreeMap::new(),
         }
     }
 
     /// What the tables say at a start. Costs as much as there are holds and things with a time,
     /// whatever there has been.
-    pub(super) fn open(db: &Database, app: AppId, head_at: Millis, now: Millis) -> Result<Self, Failure> {
+    pub(super) fn open(db: &Database, app: AppId, head: Head, now: Millis) -> Result<Self, Failure> {
         let mut book = Self::empty(app);
+        (book.seen, book.told) = (head.row, head.row);
         for reservation in load::standing(db, app)? {
             book.timers.set(&reservation.id, next_due(&reservation));
             if reservation.state == State::Held {
@@ -68,14 +89,21 @@ impl Book {
             }
         }
         // It is absolute, so it does no harm to tell it twice.
-        for touched in load::untold(db, app, head_at.saturating_sub(UNTOLD))? {
+        for touched in load::untold(db, app, head.at.saturating_sub(UNTOLD))? {
             book.owed.add(touched);
         }
         Ok(book)
     }
 
+    /// Is there usage that is to be told by now, this process's own or what another one has not told in time?
+    pub(super) fn owes_by(&self, now: Millis) -> bool {
+        let late = |(since, _): &(Millis, Span)| since.saturating_add(UNTOLD) <= now;
+        self.owed.next().is_some_and(|at| at <= now) || self.elsewhere.values().any(late)
+    }
+
     /// What of the usage that changed is to be told now.
     pub(super) fn take_owed(&mut self, now: Millis) -> Touched {
+        self.owe_for_others(now);
         let due = self.owed.take_due(now);
         for (resource, span) in &due {
             let telling = self.telling.entry(resource.clone()).or_insert(*span);
@@ -84,15 +112,54 @@ impl Book {
         due
     }
 
-    /// The batch is on the disk: timers and holds follow what it changed.
-    pub(super) fn committed(&mut self) {
-        for (_, new) in self.slice.unsaved().reservations.values() {
-            self.timers.set(&new.id, next_due(new));
-            if new.state == State::Held {
-                self.holds.add(&new.holder, &new.id);
-            } else {
-                self.holds.remove(&new.holder, &new.id);
+    /// Others have written up to this row: what is known by heart follows them, and what they told is kept for
+    /// the log. Nothing of it hangs on the transaction in which it is read.
+    pub(super) fn catch_up(&mut self, db: &Database, head: u64) -> Result<(), Failure> {
+        if head <= self.seen {
+            return Ok(());
+        }
+        for reservation in load::changed(db, self.app, self.seen)? {
+            know(&mut self.timers, &mut self.holds, &reservation);
+        }
+        self.slice = Slice::default();
+        let mut changed = BTreeSet::new();
+        for told in load::rows_between(db, self.app, self.told, head)? {
+            for draft in &told.row.drafts {
+                if let Some(resource) = draft.event.channel.as_str().strip_prefix("slots:") {
+                    self.elsewhere.retain(|id, _| id.as_str() != resource);
+                }
+                changed.extend(post_load::membership_told(&draft.event));
             }
+            for (resource, span) in told.touched {
+                let owed = self.elsewhere.entry(resource).or_insert((told.at, span));
+                owed.1 = owed.1.hull(span);
+            }
+            self.told = told.row.row;
+            self.news.push(told.row);
+        }
+        for (conversation, user) in changed {
+            self.moved.push((self.app, post_load::membership(db, self.app, conversation, user)?));
+        }
+        self.seen = head;
+        Ok(())
+    }
+
+    /// What another process has not told in time, perhaps because it is no more.
+    fn owe_for_others(&mut self, now: Millis) {
+        let late = |since: Millis| since.saturating_add(UNTOLD) <= now;
+        let due = self.elsewhere.iter().filter(|(_, (since, _))| late(*since));
+        let due: Touched = due.map(|(resource, (_, span))| (resource.clone(), *span)).collect();
+        self.elsewhere.retain(|_, (since, _)| !late(*since));
+        self.owed.add(due);
+    }
+
+    /// The batch is on the disk, up to this row: timers and holds follow what it changed.
+    pub(super) fn committed(&mut self, head: Option<u64>) {
+        for (_, new) in self.slice.unsaved().reservations.values() {
+            know(&mut self.timers, &mut self.holds, new);
+        }
+        if let Some(head) = head.filter(|head| *head > self.seen) {
+            (self.seen, self.told) = (head, head);
         }
         self.telling.clear();
         self.tell_at = 0;
@@ -126,6 +193,17 @@ impl Book {
             return Some(self.restart_at);
         }
         let owed = self.owed.next().map(|at| at.max(self.tell_at));
-        self.timers.next().into_iter().chain(owed).min()
+        let others = self.elsewhere.values().map(|(since, _)| since.saturating_add(UNTOLD)).min();
+        self.timers.next().into_iter().chain(owed).chain(others).min()
+    }
+}
+
+/// Timers and holds follow a change.
+fn know(timers: &mut Timers, holds: &mut Holds, new: &Reservation) {
+    timers.set(&new.id, next_due(new));
+    if new.state == State::Held {
+        holds.add(&new.holder, &new.id);
+    } else {
+        holds.remove(&new.holder, &new.id);
     }
 }

@@ -7,12 +7,17 @@ use deskbell_core::reservation::{Belongings, Key, Piece, Reservation, Resource, 
 
 use super::book::Book;
 use super::rows;
+use crate::store::codec;
 use crate::store::database::{Database, Next};
 use crate::store::failure::Failure;
+use crate::store::postgres;
 
 /// Loads what is asked for. What is not there is known to be not there afterwards.
 pub(super) fn load(db: &Database, book: &mut Book, keys: &[Key]) -> Result<(), Failure> {
     let app = book.app;
+    if let Some(session) = db.shared() {
+        return postgres::load::load(session, app, &mut book.slice, &book.holds, keys);
+    }
     for key in keys {
         match key {
             Key::Resource(id) => book.slice.put_resource(id, resource(db, app, id)?),
@@ -151,6 +156,57 @@ pub(super) fn standing(db: &Database, app: AppId) -> Result<Vec<Reservation>, Fa
     )
 }
 
+/// Rows of a shared database that are looked through for what was not told: more than one second has, and few
+/// enough to be sent.
+const UNTOLD: i64 = 20_000;
+
+/// The reservations that changed after a position, as they are now.
+pub(super) fn changed(db: &Database, app: AppId, after: u64) -> Result<Vec<Reservation>, Failure> {
+    db.all(
+        "SELECT body FROM reservations WHERE app = ?1 AND version > ?2",
+        &[app.into(), after.into()],
+        |row| rows::body(row, 0),
+    )
+}
+
+/// A row that another process wrote.
+pub(super) struct Told {
+    pub(super) row: deskbell_core::log::Row,
+    pub(super) at: u64,
+    /// Usage that it changed and does not tell.
+    pub(super) touched: deskbell_core::reservation::Touched,
+}
+
+/// Rows that are read at once.
+const ROWS: u32 = 1_000;
+
+/// The rows behind a position up to another, as they go into the log.
+pub(super) fn rows_between(db: &Database, app: AppId, after: u64, until: u64) -> Result<Vec<Told>, Failure> {
+    let question = "SELECT position, at, events, touched FROM changes
+         WHERE app = ?1 AND position > ?2 AND position <= ?3 ORDER BY position LIMIT ?4";
+    let (mut all, mut after): (Vec<Told>, u64) = (Vec::new(), after);
+    while after < until {
+        let found = db.all(question, &[app.into(), after.into(), until.into(), ROWS.into()], |row| {
+            let events = bytes::Bytes::copy_from_slice(row.bytes(2)?);
+            let seen = codec::look(&events)?;
+            let drafts = seen.iter().map(|event| event.draft(&events)).collect::<Result<_, _>>()?;
+            let touched = row.maybe_bytes(3)?.map(touched).transpose()?.unwrap_or_default();
+            let (number, at, check) = (row.unsigned(0)?, row.unsigned(1)?, codec::row_check(&seen)?);
+            Ok(Told { row: deskbell_core::log::Row { row: number, check, drafts }, at, touched })
+        })?;
+        // Housekeeping may have deleted what this process slept through.
+        let Some(last) = found.last() else { break };
+        after = last.row.row;
+        all.extend(found);
+    }
+    Ok(all)
+}
+
+fn touched(bytes: &[u8]) -> Result<deskbell_core::reservation::Touched, Failure> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Failure::Damaged(format!("a row's `touched` cannot be read ({error})")))
+}
+
 /// What rows of the last moments before the head changed and did not tell.
 pub(super) fn untold(
     db: &Database,
@@ -158,18 +214,13 @@ pub(super) fn untold(
     since: u64,
 ) -> Result<Vec<deskbell_core::reservation::Touched>, Failure> {
     let mut all = Vec::new();
-    let question = "SELECT at, touched FROM changes WHERE app = ?1 ORDER BY position DESC";
-    db.each(question, &[app.into()], |row| {
+    let question = "SELECT at, touched FROM changes WHERE app = ?1 ORDER BY position DESC LIMIT ?2";
+    let most = if db.shared().is_some() { UNTOLD } else { i64::MAX };
+    db.each(question, &[app.into(), most.into()], |row| {
         if row.unsigned(0)? < since {
             return Ok(Next::Stop);
         }
-        if let Some(touched) = row.maybe_bytes(1)? {
-            all.push(
-                serde_json::from_slice(touched).map_err(|error| {
-                    Failure::Damaged(format!("a row's `touched` cannot be read ({error})"))
-                })?,
-            );
-        }
+        all.extend(row.maybe_bytes(1)?.map(touched).transpose()?);
         Ok(Next::Go)
     })?;
     Ok(all)

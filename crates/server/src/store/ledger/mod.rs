@@ -20,12 +20,12 @@ mod errand;
 pub(super) mod load;
 mod recount;
 pub(super) mod rows;
-mod timers;
+pub(super) mod timers;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use deskbell_core::ids::{AppId, ReservationId};
+use deskbell_core::ids::{AppId, Principal, ReservationId};
 use deskbell_core::limits::{Millis, SECOND};
 use deskbell_core::log::Row;
 use deskbell_core::refusal::Refusal;
@@ -38,12 +38,16 @@ use super::index::{BEHIND, CHUNK};
 use super::look::look;
 use super::page::{LedgerPage, LedgerRead, page};
 use super::post::{Errand, Moved, Settled};
+use super::postgres::{attend, lock};
 use super::ruling::{Look, Petition, Sighting, plainly};
-use super::submission::{Publish, broken};
-use super::tables::{self, Outcome, Tables};
+use super::submission::{Publish, refusal_of};
+use super::tables::{self, Outcome, Scope, Tables};
 use super::verify::{Verdict, verify};
 use batch::{Fruit, Item};
 use book::Book;
+
+/// Says whether somebody is connected to this process.
+pub type IsHere = Box<dyn Fn(AppId, &Principal) -> bool + Send>;
 
 /// Gives random bytes, none of them twice.
 pub type Seeds = Box<dyn FnMut() -> [u8; 16] + Send>;
@@ -76,6 +80,8 @@ pub struct Ledger {
     time: Millis,
     /// The last commit failed; said once, not for every batch.
     failing: bool,
+    /// How far the shared database's clock is ahead of this machine's.
+    skew: i64,
     /// Keeps other processes out, where nothing else does.
     lock: Option<File>,
 }
@@ -125,15 +131,17 @@ impl Ledger {
     /// Reads what happens by itself from the tables.
     pub(super) fn open(db: Database, now: Millis, seeds: Seeds) -> Result<Self, Failure> {
         let mut books = BTreeMap::new();
-        let mut time = now;
+        let there = db.shared().map(lock::time).transpose()?;
+        let skew = there.map_or(0, |there| there.cast_signed() - now.cast_signed());
+        let mut time = there.unwrap_or(now);
         for app in tables::apps(&db)? {
             time = time.max(tables::head(&db, app)?.at);
         }
         for app in tables::apps(&db)? {
             let head = tables::head(&db, app)?;
-            books.insert(app, Book::open(&db, app, head.at, time)?);
+            books.insert(app, Book::open(&db, app, head, time)?);
         }
-        Ok(Self { tables: Tables::new(db), books, seeds, time, failing: false, lock: None })
+        Ok(Self { tables: Tables::new(db), books, seeds, time, failing: false, skew, lock: None })
     }
 
     /// Holds the directory's lock as long as it lives.
@@ -151,7 +159,7 @@ impl Ledger {
     /// what still fails is refused.
     pub fn batch_of(&mut self, now: Millis, asked: &Asked<'_>) -> Done {
         let Asked { petitions, errands, publishes } = *asked;
-        self.time = self.time.max(now);
+        self.time = self.time.max(self.time_at(now));
         let apps = petitions.iter().map(|petition| petition.app);
         let apps = apps.chain(errands.iter().map(|errand| errand.app));
         for app in apps.chain(publishes.iter().map(|publish| publish.app)) {
@@ -169,10 +177,75 @@ impl Ledger {
         items.extend(petitions.iter().map(Item::Petition));
         items.extend(errands.iter().map(Item::Errand));
         items.extend(publishes.iter().map(Item::Publish));
-        let is_owed = |book: &&Book| book.owed.next().is_some_and(|at| at <= self.time);
+        let is_owed = |book: &&Book| book.owes_by(self.time);
         items.extend(self.books.values().filter(is_owed).map(|book| Item::Owed(book.app)));
         self.run(&items, &mut done);
+        self.move_news(&mut done);
+        self.tell_news(&mut done);
         done
+    }
+
+    /// What time it is for the ledger, when this machine's clock says this.
+    pub fn time_at(&self, clock: Millis) -> Millis {
+        clock.saturating_add_signed(self.skew)
+    }
+
+    /// Looks for what other processes wrote, and gives it as rows for the log. `clock` is what this machine's
+    /// clock says.
+    pub(super) fn follow(&mut self, clock: Millis) -> Result<Done, Failure> {
+        let mut done = Done::default();
+        let Some(session) = self.tables.db.shared() else { return Ok(done) };
+        self.skew = lock::time(session)?.cast_signed() - clock.cast_signed();
+        let db = &self.tables.db;
+        let heads = db.all("SELECT app, position FROM apps", &[], |row| {
+            Ok((AppId(row.unsigned(0)?), row.unsigned(1)?))
+        })?;
+        for (app, head) in heads {
+            self.books.entry(app).or_insert_with(|| Book::empty(app)).catch_up(db, head)?;
+        }
+        self.tables.marks.clear();
+        self.move_news(&mut done);
+        self.tell_news(&mut done);
+        Ok(done)
+    }
+
+    /// Tells the others which holders are connected to this process, and gives them, with those whom a dead process
+    /// has left behind.
+    pub(super) fn attend(&mut self, is_here: &IsHere) -> Result<Vec<(AppId, Principal)>, Failure> {
+        let Some(session) = self.tables.db.shared() else { return Ok(Vec::new()) };
+        let mut here = Vec::new();
+        for (app, book) in &self.books {
+            let holders = book.holds.holders().filter(|holder| is_here(*app, holder));
+            here.extend(holders.map(|holder| (*app, holder.clone())));
+        }
+        let left = attend::renew(session, &self.tables.process, &here)?;
+        here.extend(left);
+        Ok(here)
+    }
+
+    /// The app's log has the rows up to this one; what came behind it before the ledger was opened is news.
+    pub(super) fn log_has(&mut self, app: AppId, row: u64) -> Result<(), Failure> {
+        let Some(book) = self.books.get_mut(&app).filter(|book| book.seen > row) else { return Ok(()) };
+        let rows = load::rows_between(&self.tables.db, app, row, book.seen)?;
+        book.news.extend(rows.into_iter().map(|told| told.row));
+        Ok(())
+    }
+
+    /// Memberships that others changed go before those that this process changed knowing of them.
+    fn move_news(&mut self, done: &mut Done) {
+        self.books.values_mut().for_each(|book| done.moved.append(&mut book.moved));
+    }
+
+    /// Rows of others go before those of this batch, which come behind them in the order of positions.
+    fn tell_news(&mut self, done: &mut Done) {
+        let mut news = Vec::new();
+        for (app, book) in &mut self.books {
+            news.extend(std::mem::take(&mut book.news).into_iter().map(|row| (*app, row)));
+        }
+        if !news.is_empty() {
+            done.rows.append(&mut news);
+            done.rows.sort_by_key(|(app, row)| (*app, row.row));
+        }
     }
 
     /// Brings the index of events nearer to the commits, by one chunk per app. For a moment in which
@@ -194,7 +267,9 @@ impl Ledger {
             if !tables.behind(*app).is_ok_and(|rows| rows >= behind) {
                 continue;
             }
-            if let Err(failure) = tables.transact(|tables| tables.index(*app, CHUNK)) {
+            if let Err(failure) = tables
+                .transact(&Scope { apps: Some(&[*app]), batch: [0; 16] }, |tables| tables.index(*app, CHUNK))
+            {
                 if !std::mem::replace(&mut self.failing, true) {
                     tracing::error!(%failure, "the index of events cannot be written; reading becomes slower until it can");
                 }
@@ -215,7 +290,7 @@ impl Ledger {
 
     /// Deletes one slice of it, and forgets what was deleted: no answer hangs on what is known by heart.
     pub(super) fn expire_slice(&mut self, expiry: &mut Expiry) -> Result<bool, Failure> {
-        let more = self.tables.transact(|tables| expiry.slice(tables))?;
+        let more = self.tables.transact(&Scope::ALL, |tables| expiry.slice(tables))?;
         for (app, id) in expiry.take_gone() {
             if let Some(book) = self.books.get_mut(&app) {
                 book.slice.forget(&id);
@@ -269,12 +344,13 @@ impl Ledger {
         match self.commit(items) {
             Ok(fruits) => {
                 self.failing = false;
+                self.move_news(done);
                 fruits.into_iter().for_each(|fruit| done.take(fruit));
             }
             Err(failure) => {
                 self.note(&failure);
-                if items.len() == 1 {
-                    items.iter().for_each(|item| self.give_up(item, done));
+                if items.len() == 1 || failure.is_outage() {
+                    items.iter().for_each(|item| self.give_up(item, &failure, done));
                 } else {
                     items.iter().for_each(|item| self.run(std::slice::from_ref(item), done));
                 }
@@ -289,12 +365,12 @@ impl Ledger {
     }
 
     /// What is asked is refused, what the clock wants is tried again.
-    fn give_up(&mut self, item: &Item<'_>, done: &mut Done) {
+    fn give_up(&mut self, item: &Item<'_>, failure: &Failure, done: &mut Done) {
         let again = self.time.saturating_add(AGAIN);
         match item {
-            Item::Petition(_) => done.rulings.push(Err(plainly(broken()))),
-            Item::Errand(_) => done.settled.push(Err(broken())),
-            Item::Publish(_) => done.outcomes.push(Outcome::Refused(broken())),
+            Item::Petition(_) => done.rulings.push(Err(plainly(refusal_of(failure)))),
+            Item::Errand(_) => done.settled.push(Err(refusal_of(failure))),
+            Item::Publish(_) => done.outcomes.push(Outcome::Refused(refusal_of(failure))),
             Item::Due(app, Due::Restarted(id)) => {
                 if let Some(book) = self.books.get_mut(app) {
                     book.restart_again(id, again);

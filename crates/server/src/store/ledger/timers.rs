@@ -54,7 +54,7 @@ impl Timers {
 
 /// Who holds what.
 #[derive(Debug, Default)]
-pub(super) struct Holds(HashMap<Principal, BTreeSet<ReservationId>>);
+pub(in crate::store) struct Holds(HashMap<Principal, BTreeSet<ReservationId>>);
 
 impl Holds {
     pub(super) fn add(&mut self, holder: &Principal, id: &ReservationId) {
@@ -70,7 +70,11 @@ impl Holds {
         }
     }
 
-    pub(super) fn of(&self, holder: &Principal) -> BTreeSet<ReservationId> {
+    pub(super) fn holders(&self) -> impl Iterator<Item = &Principal> {
+        self.0.keys()
+    }
+
+    pub(in crate::store) fn of(&self, holder: &Principal) -> BTreeSet<ReservationId> {
         self.0.get(holder).cloned().unwrap_or_default()
     }
 }

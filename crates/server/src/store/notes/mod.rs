@@ -3,6 +3,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`Note`] | something to be written down; it goes through the writer, like everything |
+//! | [`Turn`] | which of several processes serves an endpoint |
 //! | [`Question`] | something to be read; it goes through the reader |
 //! | `tables` | all SQL of both |
 
@@ -16,6 +17,7 @@ use deskbell_core::webhook::Kept;
 pub(super) use tables::{answer, write};
 
 use super::lane::Side;
+use super::postgres::lease::LEASE;
 use super::reader::Reading;
 use super::submission::{Answer, Answered};
 use super::writer::Task;
@@ -62,6 +64,52 @@ pub enum Note {
         /// Whose links.
         subject: String,
     },
+    /// Of several processes only one serves an endpoint. The answer is a [`Turn`] as a number.
+    Lease {
+        /// The app.
+        app: AppId,
+        /// The endpoint's name.
+        name: String,
+        /// What this process wants.
+        wish: LeaseWish,
+    },
+}
+
+/// What a process wants of an endpoint's lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseWish {
+    /// To have it, or to have it for longer.
+    Hold,
+    /// To have it no more.
+    Free,
+    /// That whoever has it lets the endpoint go on.
+    LetGoOn,
+    /// That whoever has it lets the endpoint rest.
+    LetRest,
+}
+
+/// Whose turn it is to serve an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Another process's.
+    Elsewhere,
+    /// This one's.
+    Here,
+    /// This one's, and somebody wants the endpoint to go on.
+    HereToGoOn,
+    /// This one's, and somebody wants it to rest.
+    HereToRest,
+}
+
+impl Turn {
+    /// How long it counts.
+    pub const LASTS: Millis = LEASE;
+
+    /// As the answer to a note says it.
+    pub fn of(number: u64) -> Self {
+        let all = [Self::Here, Self::HereToGoOn, Self::HereToRest];
+        all.into_iter().find(|turn| *turn as u64 == number).unwrap_or(Self::Elsewhere)
+    }
 }
 
 /// An event that waits for its hour. What comes earlier is the smaller one.

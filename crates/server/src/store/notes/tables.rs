@@ -9,13 +9,17 @@ use deskbell_core::position::ledger;
 use super::super::codec;
 use super::super::database::{Database, Next, Row};
 use super::super::failure::Failure;
+use super::super::postgres::lease;
 use super::super::tables::head;
-use super::{Fate, Found, Later, Letter, Note, Question, Rows, Standing, Which};
+use super::{Fate, Found, Later, Letter, Note, Question, Rows, Standing, Turn, Which};
 
-/// Writes a note, within the transaction of whoever calls.
-pub(in crate::store) fn write(db: &Database, note: &Note) -> Result<u64, Failure> {
+/// Writes a note of this process, within the transaction of whoever calls.
+pub(in crate::store) fn write(db: &Database, process: &str, note: &Note) -> Result<u64, Failure> {
     match note {
         Note::Endpoint { app, name, kept, died, delivered, later, came } => {
+            if let Some(session) = db.shared() {
+                lease::check(session, process, *app, name, kept.off.is_some())?;
+            }
             let body = serde_json::to_string(kept).map_err(|error| Failure::Damaged(error.to_string()))?;
             db.execute(
                 "INSERT INTO endpoints (app, name, body) VALUES (?1, ?2, ?3)
@@ -23,7 +27,11 @@ pub(in crate::store) fn write(db: &Database, note: &Note) -> Result<u64, Failure
                 &[(*app).into(), name.into(), (&body).into()],
             )?;
             for (question, which) in [
-                ("INSERT INTO later (app, endpoint, hour, coordinate) VALUES (?1, ?2, ?3, ?4)", later),
+                (
+                    "INSERT INTO later (app, endpoint, hour, coordinate) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO NOTHING",
+                    later,
+                ),
                 (
                     "DELETE FROM later WHERE app = ?1 AND endpoint = ?2 AND hour = ?3 AND coordinate = ?4",
                     came,
@@ -54,6 +62,11 @@ pub(in crate::store) fn write(db: &Database, note: &Note) -> Result<u64, Failure
             )?;
             Ok(generation.cast_unsigned())
         }
+        Note::Lease { app, name, wish } => match db {
+            // Nobody else serves what stands in a file.
+            Database::Sqlite(_) => Ok(Turn::Here as u64),
+            Database::Postgres(session) => Ok(lease::wish(session, process, *app, name, *wish)? as u64),
+        },
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use deskbell_core::event::Event;
 use deskbell_core::ids::{AppId, ConversationId, UserId};
 use deskbell_core::post::{Conversation, Inbox, Key, Member, Membership, Slice};
+use serde::Deserialize;
 
 use super::save::Kept;
 use super::{conversation as conversation_id, user as user_id};
@@ -117,4 +119,33 @@ pub(in crate::store) fn memberships(db: &Database, app: AppId) -> Result<Vec<Mem
             from_row: Some(member.from_row),
         })
     })
+}
+
+/// Which membership an event tells of, if it tells that one began or ended.
+pub(in crate::store) fn membership_told(event: &Event) -> Option<(ConversationId, UserId)> {
+    #[derive(Deserialize)]
+    struct Moved {
+        user: UserId,
+    }
+    let id = event.channel.as_str().strip_prefix("conversation:")?;
+    if !matches!(event.name.as_str(), "member.added" | "member.removed") {
+        return None;
+    }
+    let moved: Moved = serde_json::from_slice(&event.data.bytes).ok()?;
+    Some((ConversationId::parse(id).ok()?, moved.user))
+}
+
+/// A membership as it is now: begun, or ended where there is none.
+pub(in crate::store) fn membership(
+    db: &Database,
+    app: AppId,
+    conversation: ConversationId,
+    user: UserId,
+) -> Result<Membership, Failure> {
+    let from_row = db.first(
+        "SELECT body FROM members WHERE app = ?1 AND conversation = ?2 AND member = ?3",
+        &[app.into(), conversation.as_str().into(), user.as_str().into()],
+        |row| Ok(rows::body::<Member>(row, 0)?.from_row),
+    )?;
+    Ok(Membership { conversation, user, from_row })
 }

@@ -50,14 +50,14 @@ struct Table<'a> {
     app: i64,
 }
 
-type Placed = (ResourceId, u64, Piece);
+pub(in crate::store) type Placed = (ResourceId, u64, Piece);
 
 /// Are they the same row of the table, whatever it says?
-fn same_row(one: &Placed, other: &Placed) -> bool {
+pub(in crate::store) fn same_row(one: &Placed, other: &Placed) -> bool {
     one.0 == other.0 && one.1 == other.1 && one.2.span.start == other.2.span.start && one.2.nth == other.2.nth
 }
 
-fn pieces(of: Option<&Reservation>) -> Vec<Placed> {
+pub(in crate::store) fn pieces(of: Option<&Reservation>) -> Vec<Placed> {
     of.map(|reservation| reservation.pieces().collect()).unwrap_or_default()
 }
 
@@ -211,6 +211,6 @@ impl Table<'_> {
 }
 
 /// Does it wait, or has it an offer?
-fn is_live(wait: &Wait) -> bool {
+pub(in crate::store) fn is_live(wait: &Wait) -> bool {
     matches!(wait.state, WaitState::Waiting | WaitState::Offered)
 }

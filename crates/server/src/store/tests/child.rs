@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 
-use super::{commands, full, kill};
+use super::{full, kill, killed};
 
 const ROLE: &str = "DESKBELL_STORE_TEST_ROLE";
 const DATA: &str = "DESKBELL_STORE_TEST_DATA";
@@ -42,7 +42,7 @@ fn in_a_role() {
     let data = std::env::var_os(DATA).unwrap().into();
     match role.as_str() {
         "publish until killed" => kill::child(data),
-        "hold until killed" => commands::killed::child(data),
+        "hold until killed" => killed::child(data),
         "run out of disk" => full::child(data),
         other => panic!("no role {other}"),
     }

@@ -1,15 +1,32 @@
 //! The store on real files with real fsyncs: what is acknowledged is there afterwards, once.
 
 mod child;
+#[allow(clippy::duplicate_mod)] // One suite, two stores.
 mod commands;
+/// The same suite once more, over the other store.
+#[allow(clippy::duplicate_mod)]
+#[path = "commands/mod.rs"]
+mod commands_shared;
 mod full;
+#[allow(clippy::duplicate_mod)]
 mod keeping;
 mod kill;
+mod killed;
+#[allow(clippy::duplicate_mod)] // Two stores, as above.
 mod notes;
+mod on_postgres;
+#[allow(clippy::duplicate_mod)]
 mod post;
-
+#[path = "../../../tests/suite/harness/postgres.rs"]
+#[allow(dead_code)] // The outside tests use the rest of it.
+pub(super) mod postgres;
+#[allow(clippy::duplicate_mod)]
 mod reading;
+mod rows;
+mod side_file;
 mod start;
+mod two;
+#[allow(clippy::duplicate_mod)]
 mod writing;
 
 use std::path::{Path, PathBuf};
@@ -26,18 +43,27 @@ use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::refusal::Refusal;
 
 use super::database::Database;
+use super::postgres::session;
 use super::sqlite::schema::{self, Place};
 use super::{
-    Feed, LedgerPage, LedgerRead, LedgerWant, Opened, Options, Publish, QUIET, Receipt, Seed, Seeds, Store,
-    World,
+    Feed, LedgerPage, LedgerRead, LedgerWant, Opened, Options, Publish, QUIET, Receipt, Seed, Seeds, Shared,
+    Store, World,
 };
 
 pub(super) const APP: AppId = AppId(1001);
 pub(super) const EPOCH: Epoch = Epoch(77);
 pub(super) const NOW: Millis = 1_700_000_000_000;
 
-/// A directory that goes when its owner goes.
-pub(super) struct Scratch(PathBuf);
+/// A directory that goes when its owner goes; and a database, where the test's own name says that it is over one.
+pub(super) struct Scratch {
+    path: PathBuf,
+    database: Option<postgres::Database<'static>>,
+}
+
+/// Is this one of the tests that run over PostgreSQL?
+pub(super) fn is_over_postgres() -> bool {
+    std::thread::current().name().is_some_and(|test| test.contains("::on_postgres::"))
+}
 
 impl Scratch {
     pub(super) fn new() -> Self {
@@ -46,11 +72,30 @@ impl Scratch {
         let name = format!("deskbell-store-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self { path, database: is_over_postgres().then(|| postgres::shared().database()) }
     }
 
     pub(super) fn data(&self) -> PathBuf {
-        self.0.join("data")
+        self.path.join("data")
+    }
+
+    fn shared(&self) -> Option<Shared> {
+        self.database.as_ref().map(|database| Shared(database.url()))
+    }
+
+    /// A database has its own time, which stands still, too.
+    pub(super) fn set_time(&self, now: Millis) {
+        if let Some(database) = &self.database {
+            database.run(&format!(
+                "CREATE OR REPLACE FUNCTION deskbell.now_ms() RETURNS bigint LANGUAGE sql VOLATILE
+                 AS 'SELECT {now}::bigint'"
+            ));
+        }
+    }
+
+    /// Statements that differ from store to store.
+    pub(super) fn in_words_of_the_store<'a>(&self, file: &'a str, shared: &'a str) -> &'a str {
+        if self.database.is_some() { shared } else { file }
     }
 
     pub(super) fn place(&self) -> Place {
@@ -58,15 +103,24 @@ impl Scratch {
     }
 
     pub(super) fn connect(&self) -> Database {
-        Database::Sqlite(schema::connect(&self.place()).unwrap())
+        match self.shared() {
+            None => Database::Sqlite(schema::connect(&self.place()).unwrap()),
+            Some(Shared(url)) => {
+                let place = session::Place::parse(&url).unwrap();
+                Database::Postgres(Box::new(session::Session::new(&place).unwrap()))
+            }
+        }
     }
 
     pub(super) fn connect_reader(&self) -> Database {
-        Database::Sqlite(schema::connect_reader(&self.place()).unwrap())
+        match self.database {
+            None => Database::Sqlite(schema::connect_reader(&self.place()).unwrap()),
+            Some(_) => self.connect(),
+        }
     }
 
     pub(super) fn open(&self) -> Opened {
-        Opened::open(&options(&self.data())).unwrap()
+        Opened::open(&Options { shared: self.shared(), ..options(&self.data()) }).unwrap()
     }
 
     pub(super) fn start(&self) -> Store {
@@ -76,13 +130,13 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
 pub(super) fn options(data: &Path) -> Options {
     let seed = Seed { secret: [7; 32], app_key: [0xab; 10], app_secret: [0xcd; 20] };
-    Options { data: data.to_owned(), seed, durable_age: DURABLE_AGE, disk: None }
+    Options { data: data.to_owned(), seed, durable_age: DURABLE_AGE, disk: None, shared: None }
 }
 
 /// A real log behind the store, as the server has one.

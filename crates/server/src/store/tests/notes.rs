@@ -3,10 +3,20 @@
 use deskbell_core::limits;
 use deskbell_core::webhook::{Kept, Open};
 
-use super::super::{Fate, Found, Later, Letter, Note, Question, Standing, Which};
 use super::*;
+use crate::store::{Fate, Found, Later, LeaseWish, Letter, Note, Question, Standing, Turn, Which};
 
+/// Whoever notes how far an endpoint is has its lease.
 fn note(store: &Store, note: Note) -> u64 {
+    if let Note::Endpoint { app, name, .. } = &note {
+        let hold = || Note::Lease { app: *app, name: name.clone(), wish: LeaseWish::Hold };
+        // The process before may not have gone quite yet.
+        while Turn::of(write(store, hold())) != Turn::Here {}
+    }
+    write(store, note)
+}
+
+fn write(store: &Store, note: Note) -> u64 {
     let (tell, told) = mpsc::channel();
     store.note(note, Box::new(move |said| tell.send(said).unwrap()));
     told.recv().unwrap().unwrap()

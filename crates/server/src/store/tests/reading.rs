@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::page::{find, page};
-use crate::store::tables::Tables;
+use crate::store::tables::{Scope, Tables};
 use crate::store::verify::verify;
 
 const START: u64 = ledger::end(0);
@@ -41,11 +41,13 @@ fn a_reader_sees_no_uncommitted_row() {
     let mut tables = Tables::new(scratch.connect());
     let reader = scratch.connect_reader();
     let question = reading(&[("a", START, false)], FAR);
-    tables.db.file().unwrap().execute_batch("BEGIN IMMEDIATE").unwrap();
-    tables.apply(&publish(vec![draft("a", "2")])).unwrap();
-    let before = page(&reader, &question).unwrap();
-    assert_eq!((ids(&before), before.at_ledger), (vec!["1".to_owned()], ledger::end(1)));
-    tables.db.file().unwrap().execute_batch("COMMIT").unwrap();
+    let apply = |tables: &mut Tables| {
+        tables.apply(&publish(vec![draft("a", "2")])).unwrap();
+        let before = page(&reader, &question).unwrap();
+        assert_eq!((ids(&before), before.at_ledger), (vec!["1".to_owned()], ledger::end(1)));
+        Ok(())
+    };
+    tables.transact(&Scope::ALL, apply).unwrap();
     let after = page(&reader, &question).unwrap();
     assert_eq!((ids(&after), after.at_ledger), (vec!["1".to_owned(), "2".to_owned()], ledger::end(2)));
 }
@@ -170,8 +172,8 @@ fn naive(rows: &[Made], wants: &[(u8, u64, bool)], until: u64) -> Vec<String> {
 }
 
 proptest! {
-    // Each case writes a file of its own to the disk.
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    // Each case writes a file of its own to the disk, or makes a database of its own, which takes longer.
+    #![proptest_config(ProptestConfig { cases: if is_over_postgres() { 12 } else { 96 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn pages_of_many_channels_equal_a_look_at_every_event(
@@ -188,9 +190,9 @@ proptest! {
         let mut tables = Tables::new(scratch.connect());
         let reader = scratch.connect_reader();
         for (row, made) in (1..).zip(&rows) {
-            tables.transact(|tables| tables.apply(&publish(drafts(row, made)))).unwrap();
+            tables.transact(&Scope::ALL, |tables| tables.apply(&publish(drafts(row, made)))).unwrap();
         }
-        tables.transact(|tables| tables.index(APP, first)).unwrap();
+        tables.transact(&Scope::ALL, |tables| tables.index(APP, first)).unwrap();
 
         let head = ledger::end(rows.len() as u64);
         let mut wants: Vec<(u8, u64, bool)> = Vec::new();
@@ -209,7 +211,7 @@ proptest! {
             let names: Vec<_> = names.iter().map(|(name, after, latest)| (name.as_str(), *after, *latest)).collect();
             let question = LedgerRead { bounds: Bounds { events, bytes }, ..reading(&names, until) };
             let page = page(&reader, &question).unwrap();
-            tables.transact(|tables| tables.index(APP, more)).unwrap();
+            tables.transact(&Scope::ALL, |tables| tables.index(APP, more)).unwrap();
             prop_assert!(page.resets.is_empty());
             prop_assert!(page.entries.len() <= events);
             got.extend(ids(&page));

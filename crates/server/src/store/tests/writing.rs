@@ -5,7 +5,6 @@ use deskbell_core::log::Row;
 use deskbell_core::refusal::Code;
 
 use super::*;
-use crate::store::schema;
 
 /// Batches after which the writer stands still while the feed does.
 const GATES: u64 = 3;
@@ -57,11 +56,7 @@ impl Gated {
 }
 
 fn committed(scratch: &Scratch) -> u64 {
-    let connection = schema::connect_reader(&scratch.place()).unwrap();
-    connection
-        .query_row("SELECT count(*) FROM changes", [], |row| row.get::<_, i64>(0))
-        .unwrap()
-        .cast_unsigned()
+    scratch.connect_reader().number("SELECT count(*) FROM changes", &[]).unwrap().cast_unsigned()
 }
 
 #[test]
@@ -175,9 +170,8 @@ fn one_that_cannot_be_written_takes_no_other_with_it() {
     let scratch = Scratch::new();
     let gated = Gated::start(&scratch);
     // A key whose row is missing: the file is damaged there and nowhere else.
-    let connection = schema::connect(&scratch.place()).unwrap();
     let damage = "INSERT INTO keys VALUES (1001, ?1, 5, 4711, ?2)";
-    connection.execute(damage, (5_u128.to_be_bytes(), NOW.cast_signed())).unwrap();
+    scratch.connect().execute(damage, &[(&5_u128.to_be_bytes()).into(), NOW.into()]).unwrap();
     let waiting = gated.batch(
         &scratch,
         vec![

@@ -6,6 +6,8 @@
 mod certificate;
 mod conn;
 mod http;
+#[allow(dead_code)] // Each program of tests uses a part of it.
+pub mod postgres;
 mod privacy;
 mod proxy;
 mod publisher;

@@ -8,12 +8,21 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 
+use deskbell_server::store::{Shared, inspect, inspect_shared};
 use serde_json::Value;
 
-use super::{Answer, DEADLINE, Ws, post, request};
+use super::{Answer, DEADLINE, Ws, post, postgres, request};
 
 /// The secret of the app that every test server has.
 pub const SECRET: &str = "a-secret-for-tests-a-secret-for-tests";
+
+/// The option that names a shared database.
+const LEDGER: &str = "DESKBELL_LEDGER";
+
+/// Is this a run in which every server keeps its ledger in PostgreSQL?
+pub fn on_postgres() -> bool {
+    std::env::var("DESKBELL_TEST_STORE").is_ok_and(|store| store == "postgres")
+}
 
 /// How a server is to be started.
 #[derive(Debug, Clone, Default)]
@@ -24,12 +33,20 @@ pub struct Start {
     pub flags: Vec<String>,
     /// Further environment.
     pub env: Vec<(String, String)>,
+    /// It is about the data file, whatever store this run is about.
+    pub on_file: bool,
 }
 
 impl Start {
     /// With a configuration file.
     pub fn with(config: &str) -> Self {
         Self { config: config.to_owned(), ..Self::default() }
+    }
+
+    /// With its ledger in a file in every run.
+    pub fn on_file(mut self) -> Self {
+        self.on_file = true;
+        self
     }
 
     /// With a further flag.
@@ -60,7 +77,10 @@ impl Server {
     }
 
     /// Starts a server.
-    pub fn start(start: Start) -> Self {
+    pub fn start(mut start: Start) -> Self {
+        if on_postgres() && !start.on_file && !start.env.iter().any(|(name, _)| name == LEDGER) {
+            start.env.push((LEDGER.to_owned(), postgres::shared().database().url()));
+        }
         let name = format!("deskbell-test-{}-{:016x}", std::process::id(), rand());
         let data = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&data).unwrap();
@@ -194,9 +214,18 @@ impl Server {
         self.restarted()
     }
 
-    /// What does not fit together in the data file.
+    /// The shared database that it works on, if it does.
+    pub fn shared(&self) -> Option<Shared> {
+        self.start.env.iter().find(|(name, _)| name == LEDGER).map(|(_, url)| Shared(url.clone()))
+    }
+
+    /// What does not fit together in its ledger.
     pub fn problems(&self) -> Vec<String> {
-        deskbell_server::store::inspect(&self.data).unwrap().problems
+        let verdict = match self.shared() {
+            Some(shared) => inspect_shared(&shared),
+            None => inspect(&self.data),
+        };
+        verdict.unwrap().problems
     }
 
     /// Stops the process cleanly.

@@ -45,7 +45,7 @@ impl Away {
         let more = format!(
             "timeout = \"150ms\"\nfirst_wait = \"50ms\"\nlongest_wait = \"200ms\"\npatience = \"{patience}\"\n"
         );
-        let server = Server::start(Start::with(&config(&format!("http://{address}/hook"), &more)));
+        let server = Server::start(Start::with(&config(&format!("http://{address}/hook"), &more)).on_file());
         assert_eq!(server.api("PUT", "/v1/resources/room", Some(&json!({"capacity": 9}))).status, 200);
         let receiver = if failing == Failing::Gone { Receiver::start() } else { Receiver::start_at(address) };
         receiver.say(if failing == Failing::Error { Say::Status(500, "") } else { Say::Nothing });

@@ -1,16 +1,20 @@
 //! An endpoint that is away for longer than the ledger keeps its rows is told so.
 
-use std::path::Path;
-
 use deskbell_core::limits::{DAY, DURABLE_AGE};
 use deskbell_server::store::{Opened, Options, Seed};
 
 use super::*;
 
 /// Forty days pass, and housekeeping does what it does then.
-fn forget(data: &Path) {
+fn forget(server: &Server) {
     let seed = Seed { secret: [1; 32], app_key: [2; 10], app_secret: [3; 20] };
-    let options = Options { data: data.to_owned(), seed, durable_age: DURABLE_AGE, disk: None };
+    let options = Options {
+        data: server.data.clone(),
+        seed,
+        durable_age: DURABLE_AGE,
+        disk: None,
+        shared: server.shared(),
+    };
     let later = in_seconds(0) as u64 * 1_000 + 40 * DAY;
     let mut ledger = Opened::open(&options).unwrap().ledger(later, Box::new(|| [7; 16])).unwrap();
     ledger.expire(later, DURABLE_AGE).unwrap();
@@ -27,7 +31,7 @@ fn what_the_ledger_no_longer_has_is_told_as_a_gap_before_what_comes_behind_it() 
     });
     let [.., last] = booked;
     world.server.stop();
-    forget(&world.server.data);
+    forget(&world.server);
     world.server = world.server.restarted();
     assert_eq!(world.server.api("POST", "/v1/webhooks/shop/enable", None).status, 200);
     let (first, second) = (world.receiver.next(), world.receiver.next());

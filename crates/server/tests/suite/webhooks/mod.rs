@@ -39,10 +39,10 @@ pub fn config(url: &str, more: &str) -> String {
     )
 }
 
-/// Time goes on from here: a row of the ledger says that it was that late already.
+/// Time goes on from here: a row of the ledger in the file says that it was that late already.
 pub fn pass(data: &Path, time: Millis) {
     let seed = Seed { secret: [1; 32], app_key: [2; 10], app_secret: [3; 20] };
-    let options = Options { data: data.to_owned(), seed, durable_age: DURABLE_AGE, disk: None };
+    let options = Options { data: data.to_owned(), seed, durable_age: DURABLE_AGE, disk: None, shared: None };
     let mut ledger = Opened::open(&options).unwrap().ledger(time, Box::new(|| [7; 16])).unwrap();
     let act = Act::PutResource(Box::new(ResourceWish {
         id: ResourceId::parse("clock").unwrap(),
@@ -62,8 +62,17 @@ pub fn pass(data: &Path, time: Millis) {
 
 impl World {
     pub fn start(more: &str) -> Self {
+        Self::started(more, |start| start)
+    }
+
+    /// One whose time the test can let pass: a database has its own.
+    pub fn on_file(more: &str) -> Self {
+        Self::started(more, Start::on_file)
+    }
+
+    fn started(more: &str, how: impl FnOnce(Start) -> Start) -> Self {
         let receiver = Receiver::start();
-        let server = Server::start(Start::with(&config(&receiver.url(), more)));
+        let server = Server::start(how(Start::with(&config(&receiver.url(), more))));
         let answer = server.api("PUT", "/v1/resources/room", Some(&json!({"capacity": 1_000})));
         assert_eq!(answer.status, 200, "{answer:?}");
         Self { server, receiver }

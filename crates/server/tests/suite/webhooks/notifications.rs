@@ -64,7 +64,7 @@ fn a_notification_leaves_signed_on_the_ways_that_its_user_allows() {
 
 #[test]
 fn in_quiet_hours_it_waits_for_their_end_over_a_crash_and_a_stop_and_holds_nobody_up() {
-    let mut world = World::start(QUICK);
+    let mut world = World::on_file(QUICK);
     prefer(&world.server, "ann", &json!({"quiet": quiet()}));
     // More than are looked at at once: what waits for its hour takes no room from what does not.
     let ids: Vec<String> = (0..1_100).map(|n| format!("n-{n}")).collect();

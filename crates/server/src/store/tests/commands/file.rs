@@ -102,7 +102,7 @@ fn a_check_finds_what_does_not_fit() {
         stand.grant(hold(TEN, "ann"));
         stand.ask(backend(Act::Join { wish: wish(TEN, HOUR / 2, "bob") })).unwrap();
         stand.sound();
-        stand.ledger().tables.db.file().unwrap().execute_batch(damage).unwrap();
+        stand.damage(&stand.in_words_of_the_store(damage));
         let problems = stand.ledger().verify().unwrap().problems;
         assert!(problems.iter().any(|problem| problem.contains(told)), "{damage}: {problems:?}");
     }
@@ -122,7 +122,7 @@ fn a_commit_that_would_claim_too_much_does_not_happen() {
         booked.id,
         TEN + HOUR
     );
-    stand.ledger().tables.db.file().unwrap().execute_batch(&row).unwrap();
+    stand.damage(&row);
     let answers = stand.together(vec![hold(TEN, "bob"), hold(TEN + 2 * HOUR, "bob")]);
     assert_eq!(answers[0].as_ref().unwrap_err(), &Code::Conflict, "it is decided anew, from the tables");
     assert!(answers[1].is_ok());

@@ -6,7 +6,6 @@
 mod batches;
 mod file;
 mod holding;
-pub(super) mod killed;
 mod looking;
 mod times;
 
@@ -21,8 +20,9 @@ use deskbell_core::reservation::{
     Act, Actor, Claim, Command, Due, Policy, Reservation, ResourceWish, Span, State, Ttl, Wish,
 };
 
-use super::{APP, NOW, Scratch, seeds};
-use crate::store::{Decided, Done, Ledger, Look, Petition, Seen};
+use super::postgres::{self, Database};
+use super::{APP, NOW, Scratch, options, seeds};
+use crate::store::{Decided, Done, Ledger, Look, Opened, Options, Petition, Seen, Shared};
 
 /// Ten o'clock of the day after tomorrow.
 pub(super) const TEN: Millis = (NOW / DAY + 2) * DAY + 10 * HOUR;
@@ -30,6 +30,8 @@ pub(super) const TEN: Millis = (NOW / DAY + 2) * DAY + 10 * HOUR;
 /// A ledger, where it lies, and what time it is.
 pub(super) struct Stand {
     pub(super) scratch: Scratch,
+    /// The shared database, where the suite runs over one.
+    shared: Option<Database<'static>>,
     ledger: Option<Ledger>,
     pub(super) now: Millis,
     /// Every row that was fed.
@@ -41,7 +43,8 @@ pub(super) type Answer = Result<Decided, Code>;
 impl Stand {
     pub(super) fn new() -> Self {
         let scratch = Scratch::new();
-        let mut stand = Self { scratch, ledger: None, now: NOW, rows: Vec::new() };
+        let shared = module_path!().contains("shared").then(|| postgres::shared().database());
+        let mut stand = Self { scratch, shared, ledger: None, now: NOW, rows: Vec::new() };
         stand.open();
         stand
     }
@@ -54,7 +57,9 @@ impl Stand {
     }
 
     fn open(&mut self) {
-        let opened = self.scratch.open();
+        let shared = self.shared.as_ref().map(|shared| Shared(shared.url()));
+        let opened = Opened::open(&Options { shared, ..options(&self.scratch.data()) }).unwrap();
+        self.set_time();
         self.ledger = Some(opened.ledger(self.now, seeds()).unwrap());
     }
 
@@ -64,12 +69,28 @@ impl Stand {
         self.open();
     }
 
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// A shared database has its own time, which stands still, too.
+    fn set_time(&self) {
+        if let Some(shared) = &self.shared {
+            let now = self.now;
+            shared.run(&format!(
+                "CREATE OR REPLACE FUNCTION deskbell.now_ms() RETURNS bigint LANGUAGE sql VOLATILE
+                 AS 'SELECT {now}::bigint'"
+            ));
+        }
+    }
+
     pub(super) fn ledger(&mut self) -> &mut Ledger {
         self.ledger.as_mut().unwrap()
     }
 
     pub(super) fn batch(&mut self, petitions: Vec<Petition>) -> Done {
         let now = self.now;
+        self.set_time();
         let done = self.ledger().batch(now, &petitions, &[]);
         self.rows.extend(done.rows.iter().map(|(_, row)| row.clone()));
         done
@@ -131,6 +152,15 @@ impl Stand {
     /// The disk takes no command with this key.
     pub(super) fn cannot_write_key(&mut self, key: u128) {
         let hash: String = key.to_be_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        if let Some(shared) = &self.shared {
+            shared.run(&format!(
+                "CREATE FUNCTION deskbell.planted() RETURNS trigger LANGUAGE plpgsql AS
+                 'BEGIN RAISE EXCEPTION ''planted by the test''; END';
+                 CREATE TRIGGER planted BEFORE INSERT ON deskbell.keys FOR EACH ROW
+                 WHEN (NEW.key_hash = '\\x{hash}') EXECUTE FUNCTION deskbell.planted()"
+            ));
+            return;
+        }
         let trigger = format!(
             "CREATE TEMP TRIGGER planted BEFORE INSERT ON main.keys WHEN NEW.key_hash = x'{hash}'
              BEGIN SELECT RAISE(FAIL, 'planted by the test'); END"
@@ -138,9 +168,27 @@ impl Stand {
         self.ledger().tables.db.file().unwrap().execute_batch(&trigger).unwrap();
     }
 
+    /// JSON is changed in each store's own way.
+    pub(super) fn in_words_of_the_store(&self, statement: &str) -> String {
+        if self.shared.is_none() {
+            return statement.to_owned();
+        }
+        statement
+            .replace("json_set(body, '$.fence', 99)", "jsonb_set(body::jsonb, '{fence}', '99')::text")
+            .replace(
+                "json_set(body, '$.state', 'offered')",
+                "jsonb_set(body::jsonb, '{state}', '\"offered\"')::text",
+            )
+    }
+
+    /// Changes the tables behind the ledger's back.
+    pub(super) fn damage(&mut self, statement: &str) {
+        self.ledger().tables.db.execute(statement, &[]).unwrap();
+    }
+
     /// A number out of the file.
     pub(super) fn count(&mut self, question: &str) -> i64 {
-        self.ledger().tables.db.file().unwrap().query_row(question, [], |row| row.get(0)).unwrap()
+        self.ledger().tables.db.number(question, &[]).unwrap()
     }
 }
 

@@ -79,11 +79,13 @@ fn a_hold_whose_time_somebody_took_is_not_brought_back() {
     // One more than a batch ends by itself, so that one is over and not ended when others ask.
     const MANY: u64 = 513;
     let mut stand = Stand::with_room();
+    // A shared database ends all of them, because it excludes two claims of one time by itself.
+    let left = i64::from(!stand.is_shared());
     let all = |who: &'static str| (0..MANY).map(move |n| hold(TEN + n * HOUR, &format!("{who}-{n}")));
     assert!(stand.together(all("first").collect()).iter().all(Result::is_ok));
     stand.now += HOLD_TTL;
     assert!(stand.together(all("second").collect()).iter().all(Result::is_ok));
-    assert_eq!(stand.count("SELECT count(*) FROM reservations WHERE state = 0"), MANY as i64 + 1);
+    assert_eq!(stand.count("SELECT count(*) FROM reservations WHERE state = 0"), MANY as i64 + left);
     stand.restart();
     stand.wait(0);
     assert_eq!(stand.count("SELECT count(*) FROM reservations WHERE state = 0"), MANY as i64);

@@ -6,9 +6,13 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::sync::mpsc;
 
-use super::super::{assert_sound, child, log, options, world};
-use super::*;
-use crate::store::{Feed, Opened, Ruling, Store};
+use deskbell_core::ids::ReservationId;
+use deskbell_core::limits::HOUR;
+use deskbell_core::reservation::{Reservation, State};
+
+use super::commands::*;
+use super::{APP, Scratch, assert_sound, child, log, options, world};
+use crate::store::{Feed, Look, Opened, Petition, Ruling, Seen, Store};
 
 const ROUNDS: u64 = 10;
 const CLIENTS: u64 = 8;
@@ -23,18 +27,18 @@ fn rule(store: &Store, petition: Petition) -> Ruling {
 
 fn start(data: &std::path::Path) -> Store {
     let opened = Opened::open(&options(data)).unwrap();
-    let feed: Feed = super::super::feed(log(&opened));
+    let feed: Feed = super::feed(log(&opened));
     opened.start(world(feed)).unwrap()
 }
 
 /// Says `state id version slot` for each answer.
-pub(super) fn says(of: &Reservation) -> String {
+fn says(of: &Reservation) -> String {
     let slot = (of.claims[0].claim.start - TEN) / HOUR;
     format!("{} {} {} {slot}", of.state.as_str(), of.id, of.version)
 }
 
 /// Holds one of a few slots, then confirms or releases, until it is killed.
-pub(in super::super) fn child(data: PathBuf) {
+pub(super) fn child(data: PathBuf) {
     let store = start(&data);
     rule(&store, put(room(), 1)).unwrap();
     std::thread::scope(|scope| {
