@@ -74,7 +74,7 @@ clients: build ## WebSocket and EventSource clients from npm and PyPI.
 
 pusher: build ## pusher-js, laravel-echo, and the Pusher libraries of npm and PyPI.
 	cd conformance/pusher && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
-	node --test --test-reporter=tap --test-force-exit conformance/pusher/*.test.mjs
+	node --test --test-reporter=tap --test-force-exit --test-concurrency=1 conformance/pusher/*.test.mjs
 
 api: build ## Schemathesis: every answer is one that openapi.json describes; as far as it comes in a minute.
 	$(PYTHON) conformance/api/run.py quick

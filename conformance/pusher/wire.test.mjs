@@ -316,7 +316,7 @@ test("backends are refused with the status that says why", async () => {
 test("a stop sends everybody away with 4200, one after the other", async (t) => {
   const other = await Server.start({ config: 'drain = "3s"\n' });
   t.after(() => other.close());
-  const clients = await Promise.all([...Array(40).keys()].map(() => new Client(undefined, { on: other }).open()));
+  const clients = await Promise.all([...Array(120).keys()].map(() => new Client(undefined, { on: other }).open()));
   const times = [];
   const gone = clients.map(async (client) => {
     const [code] = await client.closed;

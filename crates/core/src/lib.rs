@@ -41,6 +41,7 @@ pub mod limits;
 pub mod link;
 pub mod log;
 pub mod mac;
+pub mod news;
 pub mod pattern;
 pub mod position;
 pub mod post;

@@ -128,6 +128,17 @@ pub const PUSHER_WATCHED: usize = 100;
 pub const PUSHER_ACTIVITY: Millis = 120 * SECOND;
 /// Time that the answer to such a question has.
 pub const PUSHER_PONG: Millis = 30 * SECOND;
+/// Time that whoever left a channel has to come back before a backend is told, as Pusher has it: a page that is
+/// loaded anew takes about that long.
+pub const NEWS_GRACE: Millis = 3 * SECOND;
+/// Pieces of news that wait for one endpoint of Pusher's kind; beyond it they are lost, and that is logged.
+pub const NEWS_WAITING: usize = 10_000;
+/// Time in which one channel's missing value is told once.
+pub const NEWS_MISSED_GAP: Millis = 10 * SECOND;
+/// Time before such a webhook is tried a second time; it doubles with each further one.
+pub const NEWS_FIRST_WAIT: Millis = SECOND;
+/// Time after which it is given up, as Pusher does.
+pub const NEWS_PATIENCE: Millis = 5 * MINUTE;
 /// Subscriptions up to which each change of their number is told.
 pub const COUNT_ALWAYS: usize = 100;
 /// Time between two tellings beyond that.

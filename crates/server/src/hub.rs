@@ -11,6 +11,7 @@ use deskbell_core::limits::Millis;
 use deskbell_core::link::LinkKey;
 use deskbell_core::log::Once;
 use deskbell_core::mac;
+use deskbell_core::news::News;
 use deskbell_core::position::{Position, fnv};
 use deskbell_core::refusal::Refusal;
 use deskbell_core::session::Seals;
@@ -24,6 +25,7 @@ use crate::clock;
 use crate::door::Front;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
+use crate::pusher::Hooks;
 use crate::selections::Watched;
 use crate::shard::{Directory, Mailbox, Tuning};
 use crate::store::{self, Receipt, Store};
@@ -52,6 +54,8 @@ pub struct Hub {
     pub watched: Watched,
     /// Other people's servers that are told what happens.
     pub webhooks: Webhooks,
+    /// Backends that are told what happens in their channels.
+    pub hooks: Hooks,
     /// Calendars that are fetched.
     pub calendars: Calendars,
     /// Seals calendar links.
@@ -143,6 +147,7 @@ impl Hub {
 
     /// Tells a channel how many subscriptions it has.
     pub fn tell_count(&self, app: &App, channel: &ChannelName, count: usize, now: Millis) {
+        self.hooks.tell(app, now, || News::Count(channel.clone(), count));
         let id = EventId::from_random(clock::random_bytes());
         let name = EventName::parse("subscription_count").expect("the built-in names are well formed");
         let data = Data::json(format!("{{\"subscription_count\":{count}}}"));

@@ -10,7 +10,8 @@ use super::forms;
 use super::settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CalendarSettings, ChannelClass, ChannelRule,
     HistorySettings, HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, OwnPusherSettings,
-    PusherSettings, SessionSettings, Settings, TlsSettings, WebSocketSettings, WebhookSettings,
+    PusherSettings, PusherWebhookSettings, SessionSettings, Settings, TlsSettings, WebSocketSettings,
+    WebhookSettings,
 };
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
@@ -142,6 +143,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         history,
         limits: limits(&values),
         pusher: pusher(&values),
+        pusher_webhooks: values.rows("pusher_webhooks").iter().map(pusher_webhook).collect(),
         metrics: MetricsSettings {
             enabled: values.is("metrics.enabled"),
             public: values.is("metrics.public"),
@@ -330,6 +332,19 @@ fn pusher(values: &Values) -> PusherSettings {
         channels: values.count("pusher.channels"),
         batch: values.count("pusher.batch"),
         bare_signatures: values.is("pusher.bare_signatures"),
+    }
+}
+
+fn pusher_webhook(row: &Row) -> PusherWebhookSettings {
+    let cells = &row.cells;
+    PusherWebhookSettings {
+        url: cells.word("url"),
+        app: cells.amount("app"),
+        events: cells.texts("events"),
+        channels: cells.texts("channels"),
+        batch: cells.count("batch"),
+        timeout_ms: cells.number("timeout"),
+        ca_file: cells.path("ca_file"),
     }
 }
 

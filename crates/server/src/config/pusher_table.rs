@@ -2,8 +2,10 @@
 
 use deskbell_core::limits;
 
-use super::options::{Form, Group, Opt, or_off, within};
-use super::table::{HOUR, SECOND};
+use deskbell_wire::pusher::hook;
+
+use super::options::{Form, Group, Opt, Preset, or_off, within};
+use super::table::{HOUR, MINUTE, SECOND};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -61,6 +63,32 @@ pub const PUSHER: &[Opt] = &[
     Opt::number("pusher.batch", limits::PUSHER_BATCH as u64, within(1, 1_000), "Events of one batch.")
         .live(Group::Limits),
     Opt::switch("pusher.bare_signatures", false, BARE).live(Group::Rules),
+    Opt::rows(
+        "pusher_webhooks",
+        WEBHOOK_FIELDS,
+        None,
+        "A server of yours that is told what happens in channels, by the requests that Pusher sends: signed with the \
+         app's secret, at least once for five minutes. A change counts after a restart.",
+    ),
+];
+
+const WEBHOOK_FIELDS: &[Opt] = &[
+    Opt::text("url", Form::Url, "Where requests are sent. Addresses of your own network are fine.")
+        .or(Preset::Required)
+        .like("\"https://www.example.org/pusher/webhook\""),
+    Opt::number("app", 0, within(1, u32::MAX as u64), "The id of the app; without it, the first app.")
+        .unset()
+        .like("1001"),
+    Opt::texts("events", Form::OneOf(&hook::KINDS), &hook::KINDS, "The kinds that are sent."),
+    Opt::texts("channels", Form::Pattern, &["*"], "The channels of which they are sent."),
+    Opt::number("batch", 1, within(1, 100), "Events of one request at most."),
+    Opt::time("timeout", limits::WEBHOOK_TIMEOUT, within(100, 5 * MINUTE), "Time for an answer."),
+    Opt::text(
+        "ca_file",
+        Form::Path,
+        "A PEM file with the root of a private authority that its certificate comes from.",
+    )
+    .like("\"/etc/deskbell/authority.pem\""),
 ];
 
 /// What one app has otherwise.

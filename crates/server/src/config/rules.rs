@@ -182,6 +182,7 @@ fn outward(values: &Values, errors: &mut Vec<ConfigError>) {
     let lists = [
         ("webhooks", ["name", "name"], limits::WEBHOOKS),
         ("calendars", ["resource", "source"], limits::CALENDARS),
+        ("pusher_webhooks", ["url", "url"], limits::WEBHOOKS),
     ];
     for (table, names, most) in lists {
         let mut seen = BTreeSet::new();

@@ -70,6 +70,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// The Pusher dialect.
     pub pusher: PusherSettings,
+    /// Servers that are told what happens in channels, as Pusher tells.
+    pub pusher_webhooks: Vec<PusherWebhookSettings>,
     /// The metrics page.
     pub metrics: MetricsSettings,
     /// What is doubtful but stops nothing; to be logged at the start.
@@ -177,6 +179,25 @@ pub struct PusherSettings {
     pub batch: usize,
     /// Signatures without a key are taken.
     pub bare_signatures: bool,
+}
+
+/// A server that is told what happens in channels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PusherWebhookSettings {
+    /// Its address.
+    pub url: String,
+    /// The app; `None`: the first.
+    pub app: Option<u64>,
+    /// The kinds it wants.
+    pub events: Vec<String>,
+    /// Patterns of the channels of which it wants them.
+    pub channels: Vec<String>,
+    /// Events of one request at most.
+    pub batch: usize,
+    /// Time for an answer.
+    pub timeout_ms: u64,
+    /// The root of a private authority.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What one app has otherwise.

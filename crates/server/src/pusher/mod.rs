@@ -1,10 +1,12 @@
-//! What an app agrees to with clients and backends of the Pusher dialect, and how many subscriptions its
-//! channels have.
+//! What an app agrees to with clients and backends of the Pusher dialect, how many subscriptions its
+//! channels have, and which backends are told what happens in them.
 //!
 //! The frames are read and written in `deskbell_wire::pusher`; who gets them is the shards' business.
 
+mod hooks;
 mod occupancy;
 mod terms;
 
+pub use hooks::{Endpoint, Hooks, start};
 pub use occupancy::{Occupancy, Turn};
 pub use terms::{Terms, rate};

@@ -89,6 +89,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let apps = apps(settings, &mut opened, &bells)?;
     let sessions = carried_sessions(&mut opened, &apps)?;
     let webhooks = outward::webhooks(settings, &apps)?;
+    let hooks = outward::pusher_webhooks(settings, &apps)?;
     let calendars = outward::calendars(settings, &apps)?;
     let store = opened.start(world(&apps)).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
@@ -102,6 +103,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         attendance: Attendance::default(),
         watched: Watched::new(settings.apps.len()),
         webhooks,
+        hooks,
         calendars,
         links: LinkKey::derive(&stored),
         limiter: Limiter::default(),

@@ -108,6 +108,7 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
         let hub = hub.clone();
         tokio::spawn(async move { hub.apps[index].verifier.run().await });
     }
+    crate::pusher::start(&hub);
     calendars::start(&hub);
     tokio::spawn(keep_house(hub.clone()));
     tokio::spawn(flush_joins(hub.clone()));

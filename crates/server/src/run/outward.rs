@@ -12,8 +12,9 @@ use deskbell_wire::webhook::Secret;
 use super::StartError;
 use crate::app::App;
 use crate::calendars::{self, Calendars, Feed};
-use crate::config::{CalendarSettings, Settings, WebhookSettings};
+use crate::config::{CalendarSettings, PusherWebhookSettings, Settings, WebhookSettings};
 use crate::outbound::{Address, BadAddress};
+use crate::pusher::{Endpoint, Hooks};
 use crate::webhooks::{Hook, Webhooks};
 
 /// Every endpoint of the configuration.
@@ -49,6 +50,23 @@ fn hook(wish: &WebhookSettings, apps: &[App]) -> Result<Hook, StartError> {
         },
         timeout: Duration::from_millis(wish.timeout_ms),
     })
+}
+
+/// Every endpoint that is told as Pusher tells.
+pub fn pusher_webhooks(settings: &Settings, apps: &[App]) -> Result<Hooks, StartError> {
+    let endpoint = |wish: &PusherWebhookSettings| {
+        let wrong = |why: &str| StartError(format!("pusher_webhooks: {} {why}", wish.url));
+        let patterns = wish.channels.iter().map(|text| Pattern::parse(text));
+        Ok(Endpoint {
+            app: app(wish.app, apps).map_err(|why| wrong(&why))?,
+            address: address(&wish.url, wish.ca_file.as_ref()).map_err(|why| wrong(&why))?,
+            kinds: wish.events.clone(),
+            channels: patterns.collect::<Result<_, _>>().map_err(|bad| wrong(&bad.to_string()))?,
+            batch: wish.batch,
+            timeout: Duration::from_millis(wish.timeout_ms),
+        })
+    };
+    settings.pusher_webhooks.iter().map(endpoint).collect::<Result<_, _>>().map(Hooks::new)
 }
 
 /// Every calendar of the configuration.

@@ -5,7 +5,8 @@ use deskbell_core::access::Action;
 use deskbell_core::ids::{ChannelName, EventId};
 use deskbell_core::limits;
 use deskbell_core::log::PresenceNote;
-use deskbell_core::presence::Presence;
+use deskbell_core::news::News;
+use deskbell_core::presence::{Change, Presence};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::{Command, Notice, Publish};
 use deskbell_wire::native::Reference;
@@ -226,8 +227,11 @@ impl Shard {
         let own = || self.hub.seals.member_id(&client.session.identity.principal);
         let member = presence.member.as_deref().map_or_else(own, str::to_owned);
         let (holder, note) = (client.session.holder(), self.note());
-        let log = &self.hub.apps[usize::from(client.app)].log;
-        log.with(|log| log.leave(&presence.channel, &member, holder, note));
+        let app = &self.hub.apps[usize::from(client.app)];
+        let change = app.log.with(|log| log.leave(&presence.channel, &member, holder, note));
+        if change == Change::Left && presence.channel.as_str().starts_with("presence-") {
+            self.hub.hooks.tell(app, self.now, || News::Went(presence.channel.clone(), member.into()));
+        }
     }
 
     pub(super) fn note(&self) -> PresenceNote {

@@ -7,6 +7,7 @@ use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::log::{Members, ResetReason, Want};
+use deskbell_core::news::News;
 use deskbell_core::position::{Epoch, Position, ledger};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Notice;
@@ -19,6 +20,7 @@ use super::cohort::cohort_of;
 use super::session::{Start, Sub};
 use super::{Shard, flag};
 use crate::app::App;
+use crate::pusher::Turn;
 
 /// Where a subscription begins.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -147,14 +149,20 @@ impl Shard {
     /// A channel has one subscription more.
     fn count_in(&self, app: usize, channel: &ChannelName) {
         if let Some(app) = self.counted(app, channel) {
-            app.occupancy.add(channel, self.now, |count| self.tell_count(app, channel, count));
+            let turn = app.occupancy.add(channel, self.now, |count| self.tell_count(app, channel, count));
+            if turn == Turn::Occupied {
+                self.hub.hooks.tell(app, self.now, || News::Occupied(channel.clone()));
+            }
         }
     }
 
     /// A channel has one subscription less.
     fn count_out(&self, app: usize, channel: &ChannelName) {
         if let Some(app) = self.counted(app, channel) {
-            app.occupancy.remove(channel, self.now, |count| self.tell_count(app, channel, count));
+            let turn = app.occupancy.remove(channel, self.now, |count| self.tell_count(app, channel, count));
+            if turn == Turn::Vacated {
+                self.hub.hooks.tell(app, self.now, || News::Vacated(channel.clone()));
+            }
         }
     }
 

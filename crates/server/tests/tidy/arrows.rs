@@ -123,6 +123,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "door",
             "limiter",
             "metrics",
+            "pusher",
             "selections",
             "shard",
             "store",
@@ -131,6 +132,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("app", &["identity", "log", "pusher", "store"]),
     // What calls other people's servers.
+    ("pusher", &["app", "clock", "hub", "outbound"]),
     ("webhooks", &["clock", "hub", "outbound", "store"]),
     ("calendars", &["clock", "hub", "ledger", "outbound", "store"]),
     ("outbound", &["tls"]),

@@ -9,12 +9,14 @@
 //! | [`person`] | who a client says it is: members of channels, and signed-in users |
 //! | [`code`] | error and close codes, as clients act on them |
 //! | [`trigger`] | the bodies of the HTTP API |
+//! | [`hook`] | webhooks: their kinds, bodies and signatures |
 //!
 //! Whatever is signed is verified as the very bytes that came; it is parsed, and never written anew.
 
 pub mod code;
 pub mod decode;
 pub mod encode;
+pub mod hook;
 pub mod name;
 pub mod person;
 pub mod proof;

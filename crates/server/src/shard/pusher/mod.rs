@@ -15,6 +15,7 @@ use std::sync::Arc;
 use deskbell_core::event::Data;
 use deskbell_core::ids::{ChannelName, EventName};
 use deskbell_core::limits::Millis;
+use deskbell_core::news::{News, Said};
 use deskbell_core::rate::Bucket;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Notice;
@@ -119,6 +120,10 @@ impl Shard {
             .find_map(|presence| presence.member.clone());
         let from = client.session.public_id();
         let app = &hub.apps[usize::from(client.app)];
+        hub.hooks.tell(app, now, || {
+            let (channel, event, data) = (channel.clone(), name.clone(), data.clone());
+            News::Said(Said { channel, event, data, socket: from, user: by.clone() })
+        });
         hub.whisper(app, Whisper { channel: channel.clone(), name, data, from, by }, now)
     }
 

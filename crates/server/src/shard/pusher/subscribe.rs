@@ -4,8 +4,9 @@ use deskbell_core::access::{Action, Identity};
 use deskbell_core::class::is_cached;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::log::{Log, Members};
+use deskbell_core::news::News;
 use deskbell_core::position::Position;
-use deskbell_core::presence::Presence;
+use deskbell_core::presence::{Change, Presence};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::pusher::proof::App as Signer;
 use deskbell_wire::pusher::{Guard, Member, Subscribe, encode, name};
@@ -134,7 +135,8 @@ impl Shard {
         let (note, most) = (self.note(), self.terms(slot)?.members);
         let Some(client) = self.clients.get_mut(slot) else { return Ok(()) };
         let holder = client.session.holder();
-        let data = self.hub.apps[usize::from(client.app)].log.with(|log| {
+        let app = &self.hub.apps[usize::from(client.app)];
+        let (data, change) = app.log.with(|log| {
             let there = log.presence(channel.as_str());
             let shown = there.and_then(|there| there.get(&member.id)).map(|member| member.data.clone());
             if shown.is_none() && there.is_some_and(|there| there.len() >= most) {
@@ -143,8 +145,12 @@ impl Shard {
                 return Err(Refusal::new(Code::LimitReached, sentence));
             }
             let data = shown.unwrap_or_else(|| member.info.clone());
-            log.enter(channel, &member.id, holder, data.clone(), note).map(|_| data)
+            log.enter(channel, &member.id, holder, data.clone(), note).map(|change| (data, change))
         })?;
+        if matches!(change, Change::Joined | Change::Gathered) && channel.as_str().starts_with("presence-") {
+            let came = || News::Came(channel.clone(), member.id.as_str().into());
+            self.hub.hooks.tell(app, self.now, came);
+        }
         let entered = client.session.entered.get_or_insert_default();
         entered.push(Entered { channel: channel.clone(), data, member: Some(member.id.as_str().into()) });
         Ok(())
@@ -177,7 +183,10 @@ impl Shard {
                 let frame = variant.event(&entry, &self.hub.apps[app].cursors);
                 self.out.extend_from_slice(&frame);
             }
-            Some(None) => self.write(slot, &encode::cache_miss(channel.as_str())),
+            Some(None) => {
+                self.hub.hooks.tell(&self.hub.apps[app], now, || News::Missed(channel.clone()));
+                self.write(slot, &encode::cache_miss(channel.as_str()));
+            }
             None => {}
         }
         // What others cause from here on stands behind this.
