@@ -174,7 +174,7 @@ fn a_disk_that_is_full_for_a_while_loses_nothing_that_was_acknowledged() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_fails_while_data_is_copied_ends_the_process_and_takes_nothing_with_it() {
-    let mut server = Server::start(start());
+    let mut server = Server::start(start().on_file());
     let cursor = server.ws().cursor;
     let size = |server: &Server, file: &str| std::fs::metadata(server.data.join(file)).unwrap().len();
     let mut taken = Vec::new();

@@ -13,7 +13,7 @@ const USER: &str = "postgres";
 /// ends that gives it.
 const GUARDED: &str = "directory=$1; shift; exec 3<&0; \"$@\" </dev/null 3<&- & server=$!;
     (cat <&3 >/dev/null; : >\"$directory/over\"; kill -QUIT $server) & guard=$!;
-    wait $server; kill $guard 2>/dev/null; if [ -e \"$directory/over\" ]; then rm -rf \"$directory\"; fi";
+    wait $server; if [ -e \"$directory/over\" ]; then rm -rf \"$directory\"; else kill $guard; fi";
 /// Looks at a start, also over what a crash left, before it is given up: a minute's worth.
 const LOOKS: u32 = 3_000;
 
@@ -159,7 +159,9 @@ impl Postgres {
         let pid = pid.lines().next().unwrap().trim().to_owned();
         let children = run(Command::new("ps").args(["-o", "pid=", "--ppid", &pid])).stdout;
         let children = String::from_utf8(children).unwrap();
-        let killed = run(Command::new("kill").args(["-9", &pid]).args(children.split_whitespace()));
+        let killed = run(Command::new("kill").args(["-9", &pid]));
+        // One that served a connection may have gone meanwhile.
+        run(Command::new("kill").arg("-9").args(children.split_whitespace()));
         // Its number may be in use for as long as nobody asks what became of it.
         for left in ["data/postmaster.pid".to_owned(), format!(".s.PGSQL.{}.lock", self.port)] {
             std::fs::remove_file(self.directory.join(left)).unwrap();

@@ -50,5 +50,8 @@ fn a_server_that_dies_keeps_nobody_for_longer_than_its_lease() {
     });
     drop(other);
     // Nobody but the first server is left, which never saw the holder.
-    eventually("the hold ends with its server's lease and the grace", || state(&one, &held) == "released");
+    eventually("the first server finds the lease over", || {
+        database.run("SELECT count(*) FROM deskbell.attendance") == ["0"]
+    });
+    eventually("the hold ends with the grace", || state(&one, &held) == "released");
 }
