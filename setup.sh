@@ -16,6 +16,10 @@ jython             /usr/bin/jython
 libbcprov-java     /usr/share/java/bcprov.jar
 libbcpkix-java     /usr/share/java/bcpkix.jar
 pebble             /usr/bin/pebble
+redis-server       /usr/bin/redis-server
+php-cli            /usr/bin/php
+php-predis         /usr/share/php/Predis/autoload.php
+php-laravel-framework /usr/share/php/Illuminate/autoload.php
 LIST
 }
 

@@ -24,6 +24,7 @@ use crate::clock;
 use crate::door::Front;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
+use crate::redis::Redis;
 use crate::selections::Watched;
 use crate::shard::{Directory, Mailbox, Tuning};
 use crate::store::{self, Receipt, Store};
@@ -54,6 +55,8 @@ pub struct Hub {
     pub webhooks: Webhooks,
     /// Calendars that are fetched.
     pub calendars: Calendars,
+    /// The Redis through which backends publish.
+    pub redis: Redis,
     /// Seals calendar links.
     pub links: LinkKey,
     /// Rates of addresses and identities.

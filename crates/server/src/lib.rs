@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod open_files;
 pub mod outbound;
 pub mod post;
+pub mod redis;
 pub mod run;
 pub mod selections;
 pub mod shard;

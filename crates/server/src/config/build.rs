@@ -9,8 +9,8 @@ use super::error::Secret;
 use super::forms;
 use super::settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CalendarSettings, ChannelClass, ChannelRule,
-    HistorySettings, HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings,
-    Settings, TlsSettings, WebSocketSettings, WebhookSettings,
+    HistorySettings, HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, RedisChannel,
+    RedisSettings, SessionSettings, Settings, TlsSettings, WebSocketSettings, WebhookSettings,
 };
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
@@ -122,6 +122,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         access: values.rows("access").iter().map(access).collect(),
         webhooks: values.rows("webhooks").iter().map(webhook).collect(),
         calendars: values.rows("calendars").iter().map(calendar).collect(),
+        redis: redis(&values),
         projections: values.rows("projections").iter().filter_map(projection).collect(),
         cors_origins: values.texts("cors.origins"),
         websocket: WebSocketSettings {
@@ -308,6 +309,22 @@ fn calendar(row: &Row) -> CalendarSettings {
         every_ms: cells.number("every"),
         timeout_ms: cells.number("timeout"),
         ca_file: cells.path("ca_file"),
+    }
+}
+
+fn redis(values: &Values) -> RedisSettings {
+    let channel = |row: &Row| {
+        let cells = &row.cells;
+        RedisChannel { pattern: cells.word("pattern"), kind: cells.word("kind"), app: cells.amount("app") }
+    };
+    RedisSettings {
+        host: values.text("redis.host"),
+        port: u16::try_from(values.number("redis.port")).unwrap_or_default(),
+        user: values.text("redis.user"),
+        password: values.secret("redis.password"),
+        tls: values.is("redis.tls"),
+        ca_file: values.path("redis.ca_file"),
+        channels: values.rows("redis.channels").iter().map(channel).collect(),
     }
 }
 

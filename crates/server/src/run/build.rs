@@ -32,6 +32,7 @@ use crate::identity;
 use crate::limiter::Limiter;
 use crate::log::AppLog;
 use crate::metrics::Metrics;
+use crate::redis::Redis;
 use crate::selections::Watched;
 use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
 use crate::store::{Feed, Opened, Options, QUIET, Seed, World};
@@ -88,6 +89,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let sessions = carried_sessions(&mut opened, &apps)?;
     let webhooks = outward::webhooks(settings, &apps)?;
     let calendars = outward::calendars(settings, &apps)?;
+    let redis = Redis::new(outward::redis(settings, &apps)?);
     let store = opened.start(world(&apps)).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
         apps,
@@ -101,6 +103,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         watched: Watched::new(settings.apps.len()),
         webhooks,
         calendars,
+        redis,
         links: LinkKey::derive(&stored),
         limiter: Limiter::default(),
         metrics: Metrics::default(),

@@ -2,7 +2,7 @@
 
 pub(crate) mod build;
 mod departures;
-mod outward;
+pub(crate) mod outward;
 mod reload;
 mod stop;
 
@@ -23,6 +23,7 @@ use crate::door::Door;
 use crate::http;
 use crate::hub::Hub;
 use crate::logging::{self, Logging};
+use crate::redis;
 use crate::selections;
 use crate::tls::Acceptor;
 use crate::webhooks;
@@ -104,6 +105,7 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     }
     webhooks::start(&hub);
     calendars::start(&hub);
+    redis::start(&hub);
     tokio::spawn(keep_house(hub.clone()));
     tokio::spawn(flush_joins(hub.clone()));
     tokio::spawn(departures::watch(hub.clone()));

@@ -40,7 +40,7 @@ const WIRE: [&str; 11] = [
 /// The ways through them are told in ARCHITECTURE.md.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The program: the command line, and everything built in order.
-    ("cli", &["bench", "clock", "config", "run", "store"]),
+    ("cli", &["bench", "clock", "config", "redis", "run", "store"]),
     (
         "run",
         &[
@@ -60,6 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
             "open_files",
             "outbound",
+            "redis",
             "selections",
             "shard",
             "store",
@@ -106,6 +107,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "door",
             "limiter",
             "metrics",
+            "redis",
             "selections",
             "shard",
             "store",
@@ -116,6 +118,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What calls other people's servers.
     ("webhooks", &["clock", "hub", "outbound", "store"]),
     ("calendars", &["clock", "hub", "ledger", "outbound", "store"]),
+    ("redis", &["clock", "hub", "tls"]),
     ("outbound", &["tls"]),
     // Parts that know of few others. The store, the limiter, the clock and the options know of none.
     ("identity", &["outbound", "tls"]),
