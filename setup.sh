@@ -18,6 +18,10 @@ libbcpkix-java     /usr/share/java/bcpkix.jar
 pebble             /usr/bin/pebble
 postgresql         /usr/lib/postgresql/*/bin/postgres
 libfaketime        /usr/lib/*/faketime/libfaketime.so.1
+redis-server       /usr/bin/redis-server
+php-cli            /usr/bin/php
+php-predis         /usr/share/php/Predis/autoload.php
+php-laravel-framework /usr/share/php/Illuminate/autoload.php
 LIST
 }
 

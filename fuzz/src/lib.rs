@@ -12,6 +12,7 @@ pub mod post;
 pub mod publish;
 pub mod pusher;
 pub mod query;
+pub mod redis;
 pub mod websocket;
 
 /// One target: its name, which is also the folder of its seeds, and what it checks.
@@ -28,5 +29,6 @@ pub const TARGETS: &[Target] = &[
     ("publish", publish::check),
     ("pusher", pusher::check),
     ("query", query::check),
+    ("redis", redis::check),
     ("websocket", websocket::check),
 ];

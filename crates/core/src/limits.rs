@@ -441,3 +441,31 @@ pub const FEED_BACK: Millis = 30 * DAY;
 pub const FEED_AHEAD: Millis = 400 * DAY;
 /// Events of a calendar link: programs that read one load all of it every time.
 pub const FEED_EVENTS: usize = 2_000;
+
+/// Bytes of one line of what Redis says: a length, a word, or the sentence of an error.
+pub const RESP_LINE: usize = 1_024;
+/// Values of one list of what Redis says. What subscribers are told has four.
+pub const RESP_LIST: usize = 64;
+/// Lists within lists of what Redis says. What subscribers are told has one.
+pub const RESP_DEPTH: usize = 4;
+/// Rows of the table that says which channels of Redis mean what; each is a pattern that Redis looks at for every
+/// message.
+pub const REDIS_CHANNELS: usize = 100;
+/// Time for Redis to be reached and to answer a command. It answers within a millisecond when it is well.
+pub const REDIS_ANSWER: Millis = 5 * SECOND;
+/// Time of silence after which Redis is asked whether it is still there. What is published while nobody notices
+/// that the connection is dead is lost.
+pub const REDIS_PING: Millis = 10 * SECOND;
+/// Time before the second attempt to reach Redis: it keeps nothing for those who are away.
+pub const REDIS_FIRST_WAIT: Millis = 250;
+/// Time between two attempts to reach Redis at most.
+pub const REDIS_LONGEST_WAIT: Millis = 10 * SECOND;
+/// Time after which a connection to Redis counts as good, so that the next attempt waits little again.
+pub const REDIS_SETTLED: Millis = 10 * SECOND;
+/// Messages from Redis for durable channels that are on their way to the disk; beyond it nothing is read from
+/// Redis. One commit takes so many.
+pub const REDIS_WINDOW: usize = 512;
+/// Bytes of those messages.
+pub const REDIS_WINDOW_BYTES: usize = 8 * 1024 * 1024;
+/// Time until a message from Redis is offered to the store again that had no room for it.
+pub const REDIS_ROOM: Millis = 5;

@@ -26,6 +26,7 @@ use crate::door::Front;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::pusher::Hooks;
+use crate::redis::Redis;
 use crate::selections::Watched;
 use crate::shard::{Directory, Mailbox, Tuning};
 use crate::store::{self, Receipt, Store};
@@ -58,6 +59,8 @@ pub struct Hub {
     pub hooks: Hooks,
     /// Calendars that are fetched.
     pub calendars: Calendars,
+    /// The Redis through which backends publish.
+    pub redis: Redis,
     /// Seals calendar links.
     pub links: LinkKey,
     /// Rates of addresses and identities.

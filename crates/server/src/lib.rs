@@ -25,6 +25,7 @@ pub mod outbound;
 pub mod outbox;
 pub mod post;
 pub mod pusher;
+pub mod redis;
 pub mod run;
 pub mod selections;
 pub mod shard;

@@ -31,6 +31,11 @@ struct WebhookLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RedisLabel {
+    redis: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CalendarLabel {
     calendar: String,
 }
@@ -75,6 +80,12 @@ pub struct Metrics {
     pub moved: Counter,
     /// Seconds from publish to the write to the socket.
     pub publish_to_delivered: Histogram,
+    /// Messages that came from Redis.
+    pub redis_received: Counter,
+    /// Times that the connection to Redis became good.
+    pub redis_connections: Counter,
+    redis_refused: Family<CodeLabel, Counter>,
+    redis: Family<RedisLabel, Gauge>,
     refusals: Family<CodeLabel, Counter>,
     resets: Family<ReasonLabel, Counter>,
     webhooks: Family<AttemptLabel, Counter>,
@@ -100,6 +111,10 @@ impl Default for Metrics {
             shard_fell_off: Counter::default(),
             moved: Counter::default(),
             publish_to_delivered: Histogram::new(DELIVERY_BUCKETS),
+            redis_received: Counter::default(),
+            redis_connections: Counter::default(),
+            redis_refused: Family::default(),
+            redis: Family::default(),
             refusals: Family::default(),
             resets: Family::default(),
             webhooks: Family::default(),
@@ -116,7 +131,7 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register("connections", "Open client connections", self.connections.clone());
         registry.register("visits", "Sockets in the front door", self.visits.clone());
-        let counters: [(&str, &str, &Counter<u64, AtomicU64>); 10] = [
+        let counters: [(&str, &str, &Counter<u64, AtomicU64>); 12] = [
             ("connected", "Connections taken in", &self.connected),
             ("deliveries", "Frames written to clients", &self.deliveries),
             ("caught_up", "Frames read back from history", &self.caught_up),
@@ -127,6 +142,8 @@ impl Metrics {
             ("slow_closed", "Connections closed for reading too slowly", &self.slow_closed),
             ("sessions_moved", "Sessions resumed on another shard", &self.moved),
             ("shard_fell_off", "Times that a cohort of a shard fell behind the ring", &self.shard_fell_off),
+            ("redis_received", "Messages from Redis", &self.redis_received),
+            ("redis_connections", "Times that the connection to Redis became good", &self.redis_connections),
         ];
         for (name, text, counter) in counters {
             registry.register(name, text, counter.clone());
@@ -142,6 +159,9 @@ impl Metrics {
         let behind = "Rows and events that have not reached a webhook";
         registry.register("webhooks_behind", behind, self.webhooks_behind.clone());
         let good = "When a calendar was last fetched and understood, in seconds since 1970";
+        let refused = "Messages from Redis that were not published, by code";
+        registry.register("redis_refused", refused, self.redis_refused.clone());
+        registry.register("redis_connected", "Whether Redis is heard", self.redis.clone());
         registry.register("calendar_fetched_timestamp_seconds", good, self.calendars.clone());
     }
 
@@ -170,6 +190,21 @@ impl Metrics {
     pub fn calendar(&self, calendar: &str, at: u64) {
         let label = CalendarLabel { calendar: calendar.to_owned() };
         self.calendars.get_or_create(&label).set((at / 1_000).cast_signed());
+    }
+
+    /// Counts a message from Redis that was not published.
+    pub fn redis_refused(&self, code: Code) {
+        self.redis_refused.get_or_create(&CodeLabel { code: code.as_str() }).inc();
+    }
+
+    /// Notes whether a Redis is heard.
+    pub fn redis_connected(&self, redis: &str, heard: bool) {
+        self.redis.get_or_create(&RedisLabel { redis: redis.to_owned() }).set(i64::from(heard));
+    }
+
+    /// Notes that a Redis is not meant to be heard any more.
+    pub fn redis_forgotten(&self, redis: &str) {
+        self.redis.remove(&RedisLabel { redis: redis.to_owned() });
     }
 
     /// The Prometheus text.

@@ -11,7 +11,7 @@
 //! * [`websocket`] upgrades such a request and turns the bytes after it into messages, and messages into frames.
 //!
 //! Then the dialects, each a folder of its own: [`native`], [`pusher`]. [`signature`] holds what backends sign, [`webhook`] what we sign for
-//! them. [`ics`] reads and writes calendars.
+//! them. [`ics`] reads and writes calendars. [`redis`] reads what backends publish through Redis.
 //!
 //! Every parser has a bound that it checks before it keeps a byte, and every refusal has a stable code and a
 //! sentence that says what to do.
@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod native;
 pub mod post;
 pub mod pusher;
+pub mod redis;
 pub mod route;
 pub mod signature;
 pub mod webhook;

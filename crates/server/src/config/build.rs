@@ -10,8 +10,8 @@ use super::forms;
 use super::settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CalendarSettings, ChannelClass, ChannelRule,
     HistorySettings, HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, OwnPusherSettings,
-    PusherSettings, PusherWebhookSettings, SessionSettings, Settings, TlsSettings, WebSocketSettings,
-    WebhookSettings,
+    PusherSettings, PusherWebhookSettings, RedisChannel, RedisSettings, SessionSettings, Settings,
+    TlsSettings, WebSocketSettings, WebhookSettings,
 };
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
@@ -125,6 +125,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         access: values.rows("access").iter().map(access).collect(),
         webhooks: values.rows("webhooks").iter().map(webhook).collect(),
         calendars: values.rows("calendars").iter().map(calendar).collect(),
+        redis: redis(&values),
         projections: values.rows("projections").iter().filter_map(projection).collect(),
         cors_origins: values.texts("cors.origins"),
         websocket: WebSocketSettings {
@@ -360,6 +361,22 @@ fn own_pusher(row: &Row) -> OwnPusherSettings {
         members: count("pusher_members"),
         data: count("pusher_data"),
         bare_signatures: cells.on("pusher_bare_signatures"),
+    }
+}
+
+fn redis(values: &Values) -> RedisSettings {
+    let channel = |row: &Row| {
+        let cells = &row.cells;
+        RedisChannel { pattern: cells.word("pattern"), kind: cells.word("kind"), app: cells.amount("app") }
+    };
+    RedisSettings {
+        host: values.text("redis.host"),
+        port: u16::try_from(values.number("redis.port")).unwrap_or_default(),
+        user: values.text("redis.user"),
+        password: values.secret("redis.password"),
+        tls: values.is("redis.tls"),
+        ca_file: values.path("redis.ca_file"),
+        channels: values.rows("redis.channels").iter().map(channel).collect(),
     }
 }
 

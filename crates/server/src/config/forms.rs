@@ -34,6 +34,8 @@ pub fn check(form: Form, text: &str) -> Result<String, String> {
         Form::Origin => origin(text),
         Form::Url => url(text),
         Form::Domain => domain(text),
+        Form::Host => host(text),
+        Form::Topic => topic(text),
         Form::Email => email(text),
         Form::Cookie => cookie(text),
         Form::Pattern => pattern(text).map(|()| text.to_owned()),
@@ -137,6 +139,26 @@ fn domain(text: &str) -> Result<String, String> {
         return Ok(text.to_ascii_lowercase());
     }
     Err(format!("\"{text}\" is no host name; write one like bell.example.org, without scheme and port"))
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    // Names of services have underscores where no host of the internet may.
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if bare.parse::<IpAddr>().is_ok() || bare.len() <= 253 && bare.chars().all(fits) {
+        return Ok(bare.to_owned());
+    }
+    Err(format!("\"{text}\" is no host; write a name or an IP address, without scheme and port"))
+}
+
+fn topic(text: &str) -> Result<String, String> {
+    if text.chars().any(char::is_whitespace)
+        || text.trim_end_matches('*').contains('*')
+        || text.ends_with("**")
+    {
+        return Err(format!("\"{text}\" is no channel of Redis; write how it begins and a * behind that"));
+    }
+    Ok(text.to_owned())
 }
 
 fn email(text: &str) -> Result<String, String> {

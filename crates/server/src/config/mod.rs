@@ -27,8 +27,8 @@ pub use reload::Difference;
 pub use settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CREDENTIALS_FILE, CalendarSettings,
     ChannelClass, ChannelRule, DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings,
-    MetricsSettings, OwnPusherSettings, PusherSettings, PusherWebhookSettings, SessionSettings, Settings,
-    TlsSettings, WebSocketSettings, WebhookSettings,
+    MetricsSettings, OwnPusherSettings, PusherSettings, PusherWebhookSettings, RedisChannel, RedisSettings,
+    SessionSettings, Settings, TlsSettings, WebSocketSettings, WebhookSettings,
 };
 pub use sources::{SetFlag, Sources};
 pub use value::{MASK, parse_time};

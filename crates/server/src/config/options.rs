@@ -39,6 +39,8 @@ pub enum Group {
     Times,
     /// Log level and log file.
     Log,
+    /// Everything under `redis`.
+    Redis,
 }
 
 impl Group {
@@ -50,6 +52,7 @@ impl Group {
             Group::Limits => "limits",
             Group::Times => "times",
             Group::Log => "log",
+            Group::Redis => "redis",
         }
     }
 }
@@ -122,6 +125,10 @@ pub enum Form {
     Url,
     /// A host name.
     Domain,
+    /// A host name or an IP address.
+    Host,
+    /// A channel of Redis, or how channels begin with a `*` behind it.
+    Topic,
     /// An e-mail address.
     Email,
     /// The name of a cookie.

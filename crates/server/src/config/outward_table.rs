@@ -1,9 +1,9 @@
-//! The options of what Deskbell calls by itself: webhooks and calendars.
+//! The options of what Deskbell calls by itself: webhooks, calendars and Redis.
 
 use deskbell_core::limits;
 
-use super::options::{Form, Opt, Preset, within};
-use super::table::{DAY, HOUR, MINUTE, SECOND};
+use super::options::{Form, Group, Opt, Preset, within};
+use super::table::{DAY, HOUR, MINUTE, REDIS_KINDS, SECOND};
 
 const APP: &str = "The id of the app; without it, the first app.";
 const CA_FILE: &str = "A PEM file with the root of a private authority that its certificate comes from.";
@@ -94,4 +94,51 @@ const CALENDAR_FIELDS: &[Opt] = &[
     Opt::time("every", limits::CALENDAR_EVERY, within(SECOND, DAY), "How often it is fetched."),
     Opt::time("timeout", limits::CALENDAR_TIMEOUT, within(100, 5 * MINUTE), "Time for an answer."),
     Opt::text("ca_file", Form::Path, CA_FILE).like("\"/etc/deskbell/authority.pem\""),
+];
+
+pub(super) const REDIS: &[Opt] = &[
+    Opt::text("redis.host", Form::Host, "Where Redis is. Without it there is none.")
+        .live(Group::Redis)
+        .also(&["REDIS_HOST"])
+        .like("\"127.0.0.1\""),
+    Opt::number("redis.port", 6_379, within(1, 65_535), "Its port.").live(Group::Redis).also(&["REDIS_PORT"]),
+    Opt::text("redis.user", Form::Any, "The user to log in as; without one, Redis' own `default`.")
+        .live(Group::Redis)
+        .also(&["REDIS_USERNAME"])
+        .like("\"deskbell\""),
+    Opt::text("redis.password", Form::Secret, "The password; without one nobody logs in.")
+        .live(Group::Redis)
+        .also(&["REDIS_PASSWORD"])
+        .like("\"\""),
+    Opt::switch("redis.tls", false, "Whether to speak TLS.").live(Group::Redis),
+    Opt::text("redis.ca_file", Form::Path, CA_FILE)
+        .live(Group::Redis)
+        .like("\"/etc/deskbell/authority.pem\""),
+    Opt::rows(
+        "redis.channels",
+        REDIS_FIELDS,
+        Some("pattern"),
+        "Which channels of Redis mean what. The first one that fits decides. The default are the prefixes of a \
+         Laravel that was given no name of its own.",
+    )
+    .or(Preset::Texts(&["laravel_database_*", "laravel-database-*"]))
+    .live(Group::Redis),
+];
+
+const REDIS_FIELDS: &[Opt] = &[
+    Opt::text(
+        "pattern",
+        Form::Topic,
+        "The channels of Redis: how they begin, and a `*`. With `laravel` that is the prefix of the connection, \
+         `database.redis.options.prefix`; the channel's own name follows.",
+    )
+    .or(Preset::Required)
+    .like("\"clinic_database_*\""),
+    Opt::text(
+        "kind",
+        Form::OneOf(REDIS_KINDS),
+        "What is written there: `laravel`, by Laravel's `redis` broadcaster.",
+    )
+    .or(Preset::Text("laravel")),
+    Opt::number("app", 0, within(1, u32::MAX as u64), APP).unset().like("1001"),
 ];

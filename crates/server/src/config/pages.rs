@@ -150,7 +150,8 @@ const EXAMPLE_HEAD: &str = "\
 
 fn example_tables(page: &mut String, section: &Section) {
     let mut table = "";
-    for opt in section.options {
+    // An array of tables stands at the end, and TOML allows it only once.
+    for opt in section.options.iter().filter(|opt| opt.fields().is_empty()) {
         let Some((path, _)) = opt.key.rsplit_once('.') else { continue };
         if path != table {
             table = path;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use deskbell_core::limits;
 use deskbell_core::projection::Table;
+use deskbell_wire::redis::{Kind, Topic};
 
 use super::error::{ConfigError, Source};
 use super::settings::Settings;
@@ -25,6 +26,7 @@ pub fn check(values: &Values, errors: &mut Vec<ConfigError>) {
     access(values, errors);
     projections(values, errors);
     outward(values, errors);
+    redis(values, errors);
     amounts(values, errors);
     files(values, errors);
 }
@@ -213,6 +215,31 @@ fn outward(values: &Values, errors: &mut Vec<ConfigError>) {
     }
 }
 
+/// Channels of Redis that can be told apart, and a pattern that fits what is written there.
+fn redis(values: &Values, errors: &mut Vec<ConfigError>) {
+    let held = values.held("redis.channels");
+    let rows = rows(values, "redis.channels");
+    if rows.is_empty() || rows.len() > limits::REDIS_CHANNELS {
+        let sentence = format!("has {} rows; write 1 to {}", rows.len(), limits::REDIS_CHANNELS);
+        refuse(errors, held, "redis.channels", sentence);
+    }
+    let mut seen = BTreeSet::new();
+    for row in rows {
+        let pattern = text(row, "pattern");
+        let Some(cell) = row.cells.get("pattern") else { continue };
+        let wrong = match Kind::parse(text(row, "kind")).map(|kind| Topic::parse(pattern, kind)) {
+            Some(Err(bad)) => Some(format!("\"{pattern}\" {bad}")),
+            _ if !seen.insert(pattern) => {
+                Some(format!("\"{pattern}\" stands above already, so this would never count; remove one"))
+            }
+            _ => None,
+        };
+        if let Some(sentence) = wrong {
+            refuse(errors, cell, "redis.channels.pattern", sentence);
+        }
+    }
+}
+
 /// Rows of projections that nothing could be made of.
 fn projections(values: &Values, errors: &mut Vec<ConfigError>) {
     for row in rows(values, "projections") {
@@ -253,7 +280,7 @@ fn amounts(values: &Values, errors: &mut Vec<ConfigError>) {
 
 /// Files that are named must be there, so that the start fails here and not at the first use.
 fn files(values: &Values, errors: &mut Vec<ConfigError>) {
-    for key in ["tls.cert", "tls.key", "tls.acme.ca_file", "auth.jwt_public_key"] {
+    for key in ["tls.cert", "tls.key", "tls.acme.ca_file", "auth.jwt_public_key", "redis.ca_file"] {
         let held = values.held(key);
         let Some(path) = text_of(&held.value) else { continue };
         if let Err(error) = std::fs::File::open(Path::new(path)) {

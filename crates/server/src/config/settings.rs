@@ -54,6 +54,8 @@ pub struct Settings {
     pub webhooks: Vec<WebhookSettings>,
     /// Calendars that block resources.
     pub calendars: Vec<CalendarSettings>,
+    /// The Redis through which backends publish.
+    pub redis: RedisSettings,
     /// What clients of a dialect are shown under their own names, beside what is built in.
     pub projections: Vec<deskbell_core::projection::Text>,
     /// Web origins that may call the HTTP API; `*` is any.
@@ -337,6 +339,36 @@ pub struct CalendarSettings {
     pub timeout_ms: u64,
     /// The root of a private authority.
     pub ca_file: Option<PathBuf>,
+}
+
+/// A Redis through which backends publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisSettings {
+    /// Where it is; `None`: there is none.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: u16,
+    /// The user to log in as.
+    pub user: Option<String>,
+    /// The password; `None`: nobody logs in.
+    pub password: Option<Secret>,
+    /// Whether to speak TLS.
+    pub tls: bool,
+    /// The root of a private authority.
+    pub ca_file: Option<PathBuf>,
+    /// Which of its channels mean what; the first that fits decides.
+    pub channels: Vec<RedisChannel>,
+}
+
+/// What channels of Redis mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisChannel {
+    /// A name, or how names begin with a `*` behind it.
+    pub pattern: String,
+    /// What is written there.
+    pub kind: String,
+    /// The app that is fed; `None`: the first.
+    pub app: Option<u64>,
 }
 
 /// WebSockets.

@@ -163,9 +163,8 @@ impl Sources {
     fn read_variable(&self, opt: &Opt, errors: &mut Vec<ConfigError>) -> Option<Held> {
         let own = opt.env();
         let mut names = std::iter::once(own.as_str()).chain(opt.aliases.iter().copied());
-        // An empty variable counts as absent: compose files pass `${X:-}` for what is not set.
         let (name, words) = names.find_map(|name| {
-            self.environment.iter().find(|(known, value)| known == name && !value.is_empty())
+            self.environment.iter().find(|(known, value)| known == name && !is_absent(name, value))
         })?;
         Reader::new(Source::Environment(name.clone()), errors).read(
             opt,
@@ -230,6 +229,14 @@ fn take_keys(reader: &mut Reader<'_>, path: &str, keys: &[Typed], found: &mut BT
             reader.refuse(typed.line, &full, unknown_key(&full));
         }
     }
+}
+
+/// Whether a variable counts as absent. An empty one does: compose files pass `${X:-}` for what is not set. In
+/// one that other programs share so does `null`, which Laravel's files have for nothing, and an address, which
+/// Kubernetes puts into `REDIS_PORT` when a service is called redis.
+fn is_absent(name: &str, value: &str) -> bool {
+    let is_ours = name.starts_with("DESKBELL_");
+    value.is_empty() || !is_ours && (["null", "(null)"].contains(&value) || value.starts_with("tcp://"))
 }
 
 /// Whether options stand below this key.

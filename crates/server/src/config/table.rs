@@ -4,7 +4,7 @@ use deskbell_core::limits;
 
 use super::limit_table::{LIMITS, MEMORY};
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
-use super::outward_table::{CALENDARS, WEBHOOKS};
+use super::outward_table::{CALENDARS, REDIS, WEBHOOKS};
 use super::pusher_table::{OF_APP, PUSHER};
 
 pub(super) const SECOND: u64 = 1_000;
@@ -24,6 +24,8 @@ pub const CLASSES: &[&str] = &["stream", "latest", "ephemeral"];
 pub const ACTIONS: &[&str] = &["subscribe", "publish", "presence", "hold", "confirm", "manage"];
 /// The protocols whose clients can be shown events in their own words.
 pub const DIALECTS: &[&str] = &["native", "appointease", "portico", "pusher", "socketio"];
+/// What is written on channels of Redis.
+pub const REDIS_KINDS: &[&str] = &["laravel"];
 /// What becomes of holds whose holder has gone.
 pub const ON_DISCONNECT: &[&str] = &["release", "keep"];
 
@@ -95,6 +97,12 @@ pub static SECTIONS: &[Section] = &[
         intro: "Calendars somewhere else that block resources, one `[[calendars]]` table for each. A change counts \
                 after a restart.",
         options: CALENDARS,
+    },
+    Section {
+        title: "Redis",
+        intro: "A Redis through which your backend publishes, as with Laravel's `redis` broadcaster. \
+                `redis.host` switches it on. See [Redis](redis.md).",
+        options: REDIS,
     },
     Section { title: "Metrics", intro: "Numbers for Prometheus at `/metrics`.", options: METRICS },
 ];

@@ -66,6 +66,7 @@ pub async fn stats(State(hub): State<Arc<Hub>>, asked: Backend) -> Result<Respon
         members.insert("shards".to_owned(), hub.mailboxes.len().into());
         let hooks = hub.webhooks.of_app(app.index).map(|one| (one.hook().name.clone(), json!(one.shown())));
         members.insert("webhooks".to_owned(), Value::Object(hooks.collect()));
+        members.extend(hub.redis.shown().map(|shown| ("redis".to_owned(), json!(shown))));
         members.insert("app".to_owned(), json!({ "id": app.id.0, "channels": channels, "seq": seq }));
     }
     Ok(answer::of(&stats))

@@ -33,6 +33,7 @@ use crate::limiter::Limiter;
 use crate::log::AppLog;
 use crate::metrics::Metrics;
 use crate::pusher::Occupancy;
+use crate::redis::Redis;
 use crate::selections::Watched;
 use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
 use crate::store::{Feed, Opened, Options, QUIET, Seed, Shared, World};
@@ -91,6 +92,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let webhooks = outward::webhooks(settings, &apps)?;
     let hooks = outward::pusher_webhooks(settings, &apps)?;
     let calendars = outward::calendars(settings, &apps)?;
+    let redis = Redis::new(outward::redis(settings, &apps)?);
     let store = opened.start(world(&apps)).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
         apps,
@@ -105,6 +107,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         webhooks,
         hooks,
         calendars,
+        redis,
         links: LinkKey::derive(&stored),
         limiter: Limiter::default(),
         metrics: Metrics::default(),

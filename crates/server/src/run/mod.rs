@@ -3,7 +3,7 @@
 pub(crate) mod build;
 mod departures;
 mod failing;
-mod outward;
+pub(crate) mod outward;
 mod pusher;
 mod reload;
 mod stop;
@@ -26,6 +26,7 @@ use crate::http;
 use crate::hub::Hub;
 use crate::logging::{self, Logging};
 use crate::outbox;
+use crate::redis;
 use crate::selections;
 use crate::store::Shared;
 use crate::tls::Acceptor;
@@ -110,6 +111,7 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     }
     crate::pusher::start(&hub);
     calendars::start(&hub);
+    redis::start(&hub);
     tokio::spawn(keep_house(hub.clone()));
     tokio::spawn(flush_joins(hub.clone()));
     tokio::spawn(departures::watch(hub.clone()));

@@ -1,4 +1,4 @@
-//! Makes from the settings what calls other people's servers: webhooks and calendars.
+//! Makes from the settings what calls other people's servers: webhooks, calendars and Redis.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,14 +7,16 @@ use deskbell_core::ids::ResourceId;
 use deskbell_core::limits;
 use deskbell_core::pattern::Pattern;
 use deskbell_core::webhook::{Terms, Wants};
+use deskbell_wire::redis::{Kind, Row, Table, Topic};
 use deskbell_wire::webhook::Secret;
 
 use super::StartError;
 use crate::app::App;
 use crate::calendars::{self, Calendars, Feed};
-use crate::config::{CalendarSettings, PusherWebhookSettings, Settings, WebhookSettings};
+use crate::config::{CalendarSettings, PusherWebhookSettings, RedisChannel, Settings, WebhookSettings};
 use crate::outbound::{Address, BadAddress};
 use crate::pusher::{Endpoint, Hooks};
+use crate::redis::{Password, Place, Plan, Secure};
 use crate::webhooks::{Hook, Webhooks};
 
 /// Every endpoint of the configuration.
@@ -88,6 +90,38 @@ fn feed(wish: &CalendarSettings, apps: &[App]) -> Result<Feed, StartError> {
     })
 }
 
+/// The Redis of the configuration, if there is one.
+pub fn redis(settings: &Settings, apps: &[App]) -> Result<Option<Plan>, StartError> {
+    redis_with(settings, |id| app(id, apps))
+}
+
+/// The same with another way to find an app, for where none runs.
+pub fn redis_with(
+    settings: &Settings,
+    app: impl Fn(Option<u64>) -> Result<usize, String>,
+) -> Result<Option<Plan>, StartError> {
+    let wish = &settings.redis;
+    let Some(host) = wish.host.clone() else { return Ok(None) };
+    let wrong = |why: String| StartError(format!("redis {why}"));
+    let secure = if wish.tls {
+        let roots = wish.ca_file.as_ref().map(read).transpose().map_err(wrong)?;
+        Some(Secure::new(&host, roots).map_err(|why| wrong(format!("cannot use TLS: {why}")))?)
+    } else {
+        None
+    };
+    let rows = wish.channels.iter().map(|channel| row(channel, &app));
+    let rows = rows.collect::<Result<_, _>>().map_err(|why| StartError(format!("redis.channels {why}")))?;
+    let password = wish.password.as_ref().map(|password| Password(password.expose().to_owned()));
+    let place = Place { host, port: wish.port, user: wish.user.clone(), password, secure };
+    Ok(Some(Plan { place, table: Table::new(rows) }))
+}
+
+fn row(wish: &RedisChannel, app: impl Fn(Option<u64>) -> Result<usize, String>) -> Result<Row, String> {
+    let kind = Kind::parse(&wish.kind).ok_or_else(|| format!("has no kind {}", wish.kind))?;
+    let topic = Topic::parse(&wish.pattern, kind).map_err(|bad| format!("\"{}\" {bad}", wish.pattern))?;
+    Ok(Row { topic, kind, app: app(wish.app)? })
+}
+
 /// The place of an app in the list of apps.
 fn app(id: Option<u64>, apps: &[App]) -> Result<usize, String> {
     let Some(id) = id else { return Ok(0) };
@@ -95,12 +129,12 @@ fn app(id: Option<u64>, apps: &[App]) -> Result<usize, String> {
     found.ok_or_else(|| format!("names the app {id}, which is not there"))
 }
 
+fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("names {}, which cannot be read: {error}", path.display()))
+}
+
 /// An address with a CA file of its own.
 fn address(url: &str, ca_file: Option<&PathBuf>) -> Result<Address, String> {
-    let read = |path: &PathBuf| {
-        std::fs::read(path)
-            .map_err(|error| format!("names {}, which cannot be read: {error}", path.display()))
-    };
     let roots = ca_file.map(read).transpose()?;
     Address::new(url, roots.as_deref()).map_err(|bad| match bad {
         BadAddress::NoUrl => "has no http or https address with a host; write one".to_owned(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deskbell_core::access::Rules;
 use deskbell_core::class::Classes;
 
-use super::{Running, StartError, build, pusher};
+use super::{Running, StartError, build, outward, pusher};
 use crate::app::App;
 use crate::config::{AppSettings, Settings};
 use crate::identity;
@@ -58,6 +58,7 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     let hub = &running.hub;
     let (rules, classes) = (build::rules(settings)?, build::classes(settings)?);
     let projections = Arc::new(build::projections(settings)?);
+    let redis = outward::redis(settings, &hub.apps)?;
     let news = hub.apps.iter().map(|app| news(app, settings)).collect::<Result<Vec<_>, _>>()?;
     for one in &news {
         identity::Verifier::new(one.auth.clone()).map_err(StartError::new)?;
@@ -73,6 +74,7 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
         apply(app, news, &rules, &classes)?;
         app.projections.store(projections.clone());
     }
+    hub.redis.replace(redis);
     hub.tuning.store(Arc::new(build::tuning(settings)));
     let mut front = build::front(settings);
     front.app_origins = hub

@@ -34,6 +34,8 @@ pub async fn stop(running: Running) -> Result<(), StartError> {
     }
     end_shards(shards).await;
     hub.webhooks.stop().await;
+    // As late as can be: Redis keeps nothing for those who are away.
+    hub.redis.stop().await;
     write_down(&hub, &sessions)?;
     tracing::info!("stopped cleanly with {} sessions to resume", sessions.len());
     Ok(())

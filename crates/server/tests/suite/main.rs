@@ -29,6 +29,7 @@ mod presence;
 mod promises;
 mod proxies;
 mod races;
+mod redis;
 mod reload;
 mod sessions;
 mod shared;

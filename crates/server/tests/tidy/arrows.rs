@@ -40,7 +40,7 @@ const WIRE: [&str; 11] = [
 /// The ways through them are told in ARCHITECTURE.md.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The program: the command line, and everything built in order.
-    ("cli", &["bench", "clock", "config", "outbox", "run", "store"]),
+    ("cli", &["bench", "clock", "config", "outbox", "redis", "run", "store"]),
     (
         "run",
         &[
@@ -62,6 +62,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "outbound",
             "outbox",
             "pusher",
+            "redis",
             "selections",
             "shard",
             "store",
@@ -124,6 +125,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "limiter",
             "metrics",
             "pusher",
+            "redis",
             "selections",
             "shard",
             "store",
@@ -135,6 +137,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pusher", &["app", "clock", "hub", "outbound"]),
     ("webhooks", &["clock", "hub", "outbound", "store"]),
     ("calendars", &["clock", "hub", "ledger", "outbound", "store"]),
+    ("redis", &["clock", "hub", "tls"]),
     ("outbound", &["tls"]),
     // Parts that know of few others. The store, the limiter, the clock and the options know of none.
     ("identity", &["outbound", "tls"]),

@@ -2,6 +2,7 @@
 
 pub mod ledger;
 pub mod place;
+pub mod redis;
 pub mod secrets;
 pub mod upgrade;
 
@@ -78,6 +79,7 @@ pub fn run(args: DoctorArgs, now_ms: u64, out: &mut dyn Write) -> Result<(), Cli
     findings.push(place::clock(now_ms));
     findings.push(secrets::lengths(&settings));
     findings.push(secrets::certificate(&settings.tls));
+    findings.extend(redis::answers(&settings));
     if let Some(url) = url {
         findings.extend(upgrade::through(&url, now_ms));
     }

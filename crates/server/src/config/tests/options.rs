@@ -34,7 +34,8 @@ fn sample(opt: &Opt) -> String {
             let cells: Vec<String> = fields
                 .iter()
                 // What is ephemeral cannot be durable, and both samples differ from the default.
-                .filter(|field| field.key != "durable")
+                // What is written on channels of Redis has one kind, which is the default.
+                .filter(|field| !["durable", "kind"].contains(&field.key))
                 .map(|field| format!("{} = {}", field.key, sample(field)))
                 .collect();
             vec![format!("[{{ {} }}]", cells.join(", "))]

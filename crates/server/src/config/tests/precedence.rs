@@ -70,7 +70,15 @@ fn every_alias_sets_its_option_and_belongs_to_one_alone() {
             seen.push(alias);
         }
     }
-    for expected in ["WSS_LOG_ENABLED", "WSS_LOG_FILE", "JWT_SECRET", "NEXTAUTH_SECRET"] {
+    for expected in [
+        "WSS_LOG_ENABLED",
+        "WSS_LOG_FILE",
+        "JWT_SECRET",
+        "NEXTAUTH_SECRET",
+        "REDIS_HOST",
+        "REDIS_PORT",
+        "REDIS_PASSWORD",
+    ] {
         assert!(seen.iter().any(|name| name == expected), "{expected} is honoured");
     }
     assert!(seen.iter().any(|name| name == "DESKBELL_LIMIT_CONNECTIONS_PER_ADDRESS"));
@@ -109,4 +117,28 @@ fn a_default_rises_with_the_option_it_follows() {
     let settings = from_file("heartbeat = \"60s\"\nlimit.frame = \"2MiB\"").unwrap();
     assert_eq!(settings.limits.idle_ms, 120_000);
     assert_eq!(settings.limits.backlog, 2 << 20);
+}
+
+#[test]
+fn nothing_in_a_variable_of_the_site_is_nothing() {
+    let of_site = |host: &str, port: &str, password: &str| {
+        let environment = [("REDIS_HOST", host), ("REDIS_PORT", port), ("REDIS_PASSWORD", password)];
+        let redis = load("", &environment, &[]).unwrap().redis;
+        (redis.host, redis.port, redis.password.map(|password| password.expose().to_owned()))
+    };
+    let host = Some("cache".to_owned());
+    assert_eq!(
+        of_site("cache", "6380", "a-long-secret"),
+        (host.clone(), 6380, Some("a-long-secret".to_owned()))
+    );
+    for nothing in ["", "null", "(null)"] {
+        assert_eq!(of_site("cache", nothing, nothing), (host.clone(), 6379, None), "{nothing}");
+        assert_eq!(of_site(nothing, "6379", nothing), (None, 6379, None), "{nothing}");
+    }
+    // What Kubernetes sets beside a service called redis is no number, and not meant for us.
+    assert_eq!(of_site("cache", "tcp://10.0.0.7:6379", "null"), (host, 6379, None));
+    // In a variable of our own the word is what it says.
+    let own = load("", &[("DESKBELL_REDIS_PASSWORD", "null")], &[]).unwrap();
+    assert_eq!(own.redis.password.unwrap().expose(), "null");
+    assert!(load("", &[("REDIS_PORT", "six")], &[]).unwrap_err().to_string().contains("REDIS_PORT"));
 }
