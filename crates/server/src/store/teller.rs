@@ -34,6 +34,17 @@ pub(super) struct Committed {
     pub(super) followed: Vec<Answer<()>>,
 }
 
+impl Committed {
+    /// Nothing was written, and nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.done.rows.is_empty()
+            && self.hearings.is_empty()
+            && self.returns.is_empty()
+            && self.answers.is_empty()
+            && self.followed.is_empty()
+    }
+}
+
 pub(super) struct Teller {
     pub(super) feed: Feed,
 }
