@@ -11,6 +11,7 @@ pub mod native;
 pub mod post;
 pub mod publish;
 pub mod query;
+pub mod socketio;
 pub mod websocket;
 
 /// One target: its name, which is also the folder of its seeds, and what it checks.
@@ -26,5 +27,6 @@ pub const TARGETS: &[Target] = &[
     ("post", post::check),
     ("publish", publish::check),
     ("query", query::check),
+    ("socketio", socketio::check),
     ("websocket", websocket::check),
 ];

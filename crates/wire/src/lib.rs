@@ -10,12 +10,13 @@
 //! * [`route`] says whose it is;
 //! * [`websocket`] upgrades such a request and turns the bytes after it into messages, and messages into frames.
 //!
-//! Then the dialects, each a folder of its own: [`native`]. [`signature`] holds what backends sign, [`webhook`] what we sign for
+//! Then the dialects, each a folder of its own: [`native`], and [`socketio`] over [`engineio`]. [`signature`] holds what backends sign, [`webhook`] what we sign for
 //! them. [`ics`] reads and writes calendars.
 //!
 //! Every parser has a bound that it checks before it keeps a byte, and every refusal has a stable code and a
 //! sentence that says what to do.
 
+pub mod engineio;
 pub mod http_head;
 pub mod ics;
 pub mod ledger;
@@ -23,5 +24,6 @@ pub mod native;
 pub mod post;
 pub mod route;
 pub mod signature;
+pub mod socketio;
 pub mod webhook;
 pub mod websocket;

@@ -97,7 +97,7 @@ fn step<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
 }
 
 /// A time as JavaScript's `toISOString` writes it.
-fn iso(at: Millis) -> String {
+pub fn iso(at: Millis) -> String {
     let (year, month, day) = date((at / DAY).cast_signed());
     let (hour, minute) = (at % DAY / HOUR, at % HOUR / MINUTE);
     let (second, millis) = (at % MINUTE / SECOND, at % SECOND);
