@@ -13,6 +13,7 @@ pub mod publish;
 pub mod pusher;
 pub mod query;
 pub mod redis;
+pub mod socketio;
 pub mod websocket;
 
 /// One target: its name, which is also the folder of its seeds, and what it checks.
@@ -30,5 +31,6 @@ pub const TARGETS: &[Target] = &[
     ("pusher", pusher::check),
     ("query", query::check),
     ("redis", redis::check),
+    ("socketio", socketio::check),
     ("websocket", websocket::check),
 ];

@@ -26,6 +26,7 @@
 //! | [`webhook`] | what an endpoint is told, in which order, and when it is tried again |
 //! | [`mac`] | keyed hashes |
 //! | [`rate`] | token buckets with time as an argument |
+//! | [`room`] | rooms that belong to somebody by their names |
 //!
 //! Invariants: `seq` of an app's log is dense (+1 each); what orders an event also remembers it;
 //! a read answers with every event after a position or says why it cannot.
@@ -50,6 +51,7 @@ pub mod projection;
 pub mod rate;
 pub mod refusal;
 pub mod reservation;
+pub mod room;
 pub mod selection;
 pub mod session;
 pub mod vocabulary;

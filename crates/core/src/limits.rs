@@ -72,6 +72,20 @@ pub const HEADER: usize = 16 * 1024;
 pub const BODY: usize = 1024 * 1024;
 /// Bytes of one event's data over HTTP; equals the body's bound so that a refusal names one number.
 pub const EVENT_DATA: usize = BODY;
+/// Packets in one body that a polling client posts: they share its bytes, and each is worth a look.
+pub const POLL_PACKETS_IN: usize = 1_000;
+/// Packets in one answer to a polling client: Python's refuses a body with more.
+pub const POLL_PACKETS_OUT: usize = 16;
+/// Bytes of one answer to a polling client, as large as its largest single packet. What is left waits for the next.
+pub const POLL_BYTES_OUT: usize = BODY;
+/// Messages of bytes that belong to one Socket.IO packet: as many as its own servers take.
+pub const ATTACHMENTS: usize = 10;
+/// Time in which the attachments of a packet must follow it; they are sent in one go.
+pub const ATTACHMENTS_TIME: Millis = 10 * SECOND;
+/// Bytes of the name of a Socket.IO namespace, which is a channel's name at most.
+pub const NAMESPACE: usize = CHANNEL_NAME;
+/// Namespaces that one Socket.IO connection is in; a page has one or two.
+pub const NAMESPACES_PER_CONNECTION: usize = 16;
 /// Events of one batch publish.
 pub const BATCH: usize = 1_000;
 /// Channels named in one `hello`, poll or stream.
@@ -191,6 +205,12 @@ pub const RESUME_WINDOW: Millis = 120 * SECOND;
 pub const PRESENCE_GRACE: Millis = 15 * SECOND;
 /// Time between two signs of life on an idle connection; below the 30 s of common proxies.
 pub const HEARTBEAT: Millis = 25 * SECOND;
+/// Time for an Engine.IO client to answer a ping; its libraries wait as long themselves.
+pub const PONG_TIME: Millis = 20 * SECOND;
+/// Time for a Socket.IO client to ask for its first namespace; its libraries do so at once.
+pub const CONNECT_TIME: Millis = 10 * SECOND;
+/// Time for a polling client to change to the WebSocket that it has opened.
+pub const UPGRADE_TIME: Millis = 10 * SECOND;
 /// Time for a client to send its request body: 1 MiB over a slow line.
 pub const BODY_TIME: Millis = 30 * SECOND;
 /// Time for a shard to answer a question of the HTTP API; a turn of a shard takes milliseconds.

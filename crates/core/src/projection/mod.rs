@@ -24,6 +24,8 @@ use crate::refusal::{Code, Refusal};
 use name::Shown;
 use template::Template;
 
+pub use template::iso;
+
 /// The rows for the clients of the five systems that Deskbell replaces.
 const SEEDS: &str = include_str!("seeds.json");
 

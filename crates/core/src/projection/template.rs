@@ -98,7 +98,7 @@ fn step<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
 }
 
 /// A time as JavaScript's `toISOString` writes it; none from the last days of the year 9999 on.
-fn iso(at: Millis) -> Option<String> {
+pub fn iso(at: Millis) -> Option<String> {
     let at = Timestamp::from_millisecond(i64::try_from(at).ok()?).ok()?;
     Some(format!("{at:.3}"))
 }

@@ -7,11 +7,12 @@ use deskbell_core::projection;
 
 use super::error::Secret;
 use super::forms;
+use super::outward_settings::{CalendarSettings, RedisChannel, RedisSettings, WebhookSettings};
+use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
 use super::settings::{
-    AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CalendarSettings, ChannelClass, ChannelRule,
-    HistorySettings, HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, OwnPusherSettings,
-    PusherSettings, PusherWebhookSettings, RedisChannel, RedisSettings, SessionSettings, Settings,
-    TlsSettings, WebSocketSettings, WebhookSettings,
+    AccessRuleText, AcmeSettings, AppSettings, AuthSettings, ChannelClass, ChannelRule, HistorySettings,
+    HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings, Settings,
+    TlsSettings, WebSocketSettings,
 };
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};

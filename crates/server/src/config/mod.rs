@@ -6,8 +6,10 @@ mod error;
 mod forms;
 mod limit_table;
 mod options;
+mod outward_settings;
 mod outward_table;
 pub mod pages;
+mod pusher_settings;
 mod pusher_table;
 mod raw;
 mod read;
@@ -23,12 +25,13 @@ mod value;
 
 pub use error::{ConfigError, ConfigErrors, Secret, Source};
 pub use options::{Group, Kind, Opt, all, find};
+pub use outward_settings::{CalendarSettings, RedisChannel, RedisSettings, WebhookSettings};
+pub use pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
 pub use reload::Difference;
 pub use settings::{
-    AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CREDENTIALS_FILE, CalendarSettings,
-    ChannelClass, ChannelRule, DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings,
-    MetricsSettings, OwnPusherSettings, PusherSettings, PusherWebhookSettings, RedisChannel, RedisSettings,
-    SessionSettings, Settings, TlsSettings, WebSocketSettings, WebhookSettings,
+    AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CREDENTIALS_FILE, ChannelClass, ChannelRule,
+    DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings,
+    Settings, TlsSettings, WebSocketSettings,
 };
 pub use sources::{SetFlag, Sources};
 pub use value::{MASK, parse_time};

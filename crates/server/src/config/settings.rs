@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::error::{ConfigErrors, Secret};
+use super::outward_settings::{CalendarSettings, RedisSettings, WebhookSettings};
+use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
 use super::sources::{SetFlag, Sources, Values};
 use super::{build, rules};
 
@@ -154,75 +156,6 @@ pub struct AppSettings {
     pub pusher: OwnPusherSettings,
 }
 
-/// The Pusher dialect, for all apps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PusherSettings {
-    /// Clients and backends are served.
-    pub enabled: bool,
-    /// Time without a message until somebody asks.
-    pub activity_ms: u64,
-    /// Time for the answer.
-    pub pong_ms: u64,
-    /// Patterns of channels without a guard that are open.
-    pub public: Vec<String>,
-    /// Clients may speak to each other.
-    pub client_events: bool,
-    /// How often in a second.
-    pub client_event_rate: u32,
-    /// Clients are told how many subscriptions there are.
-    pub subscription_count: bool,
-    /// Members of a presence channel.
-    pub members: usize,
-    /// Bytes of an event's data.
-    pub data: usize,
-    /// Channels of one event.
-    pub channels: usize,
-    /// Events of one batch.
-    pub batch: usize,
-    /// Signatures without a key are taken.
-    pub bare_signatures: bool,
-}
-
-/// A server that is told what happens in channels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PusherWebhookSettings {
-    /// Its address.
-    pub url: String,
-    /// The app; `None`: the first.
-    pub app: Option<u64>,
-    /// The kinds it wants.
-    pub events: Vec<String>,
-    /// Patterns of the channels of which it wants them.
-    pub channels: Vec<String>,
-    /// Events of one request at most.
-    pub batch: usize,
-    /// Time for an answer.
-    pub timeout_ms: u64,
-    /// The root of a private authority.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// What one app has otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OwnPusherSettings {
-    /// Clients and backends are served.
-    pub enabled: Option<bool>,
-    /// Connections at once.
-    pub connections: Option<usize>,
-    /// Clients may speak to each other.
-    pub client_events: Option<bool>,
-    /// How often in a second.
-    pub client_event_rate: Option<u32>,
-    /// Clients are told how many subscriptions there are.
-    pub subscription_count: Option<bool>,
-    /// Members of a presence channel.
-    pub members: Option<usize>,
-    /// Bytes of an event's data.
-    pub data: Option<usize>,
-    /// Signatures without a key are taken.
-    pub bare_signatures: Option<bool>,
-}
-
 /// How users' tokens are checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthSettings {
@@ -289,86 +222,6 @@ pub struct AccessRuleText {
     pub allow: Vec<String>,
     /// everyone, user or `role:NAME`.
     pub to: String,
-}
-
-/// A server that is told what happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebhookSettings {
-    /// Its name.
-    pub name: String,
-    /// Its address.
-    pub url: String,
-    /// The app; `None`: the first.
-    pub app: Option<u64>,
-    /// What signs; `None`: it follows from the app's secret.
-    pub secret: Option<Secret>,
-    /// The secret before that one.
-    pub previous_secret: Option<Secret>,
-    /// Patterns of channels.
-    pub channels: Vec<String>,
-    /// Patterns of names of events.
-    pub events: Vec<String>,
-    /// Time for an answer.
-    pub timeout_ms: u64,
-    /// Requests under way at once.
-    pub concurrency: usize,
-    /// Time before the second attempt.
-    pub first_wait_ms: u64,
-    /// Time between two attempts at most.
-    pub longest_wait_ms: u64,
-    /// Time from the first attempt to the last.
-    pub patience_ms: u64,
-    /// The root of a private authority.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// A calendar that blocks a resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CalendarSettings {
-    /// The resource's id, not yet checked.
-    pub resource: String,
-    /// Its address.
-    pub url: String,
-    /// Its name among the calendars of the resource.
-    pub source: String,
-    /// The app; `None`: the first.
-    pub app: Option<u64>,
-    /// How often it is fetched.
-    pub every_ms: u64,
-    /// Time for an answer.
-    pub timeout_ms: u64,
-    /// The root of a private authority.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// A Redis through which backends publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisSettings {
-    /// Where it is; `None`: there is none.
-    pub host: Option<String>,
-    /// Its port.
-    pub port: u16,
-    /// The user to log in as.
-    pub user: Option<String>,
-    /// The password; `None`: nobody logs in.
-    pub password: Option<Secret>,
-    /// Whether to speak TLS.
-    pub tls: bool,
-    /// The root of a private authority.
-    pub ca_file: Option<PathBuf>,
-    /// Which of its channels mean what; the first that fits decides.
-    pub channels: Vec<RedisChannel>,
-}
-
-/// What channels of Redis mean.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisChannel {
-    /// A name, or how names begin with a `*` behind it.
-    pub pattern: String,
-    /// What is written there.
-    pub kind: String,
-    /// The app that is fed; `None`: the first.
-    pub app: Option<u64>,
 }
 
 /// WebSockets.

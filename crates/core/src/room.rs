@@ -1,0 +1,104 @@
+//! Rooms of Socket.IO clients that belong to somebody by their names: `user_7`, `role_admin`.
+//!
+//! A room is a channel. Whoever is known is in the own rooms without asking; nobody is let in to a room of
+//! somebody else, whatever a rule says of names that look like it. Of all other rooms the rules decide.
+
+use crate::access::Identity;
+
+/// What a room of one user begins with.
+const USER: &str = "user_";
+/// What a room of everybody with one role begins with.
+const ROLE: &str = "role_";
+
+/// Whose a room is, seen by an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belongs {
+    /// Its own.
+    Own,
+    /// Somebody else's.
+    Foreign,
+    /// Nobody's by its name: the rules decide.
+    Rules,
+}
+
+/// Whose is this room?
+///
+/// ```
+/// use deskbell_core::access::Identity;
+/// use deskbell_core::ids::UserId;
+/// use deskbell_core::room::{Belongs, belongs};
+/// let ann = Identity::user(UserId::parse("7").unwrap());
+/// assert_eq!(belongs("user_7", &ann), Belongs::Own);
+/// assert_eq!(belongs("user_8", &ann), Belongs::Foreign);
+/// assert_eq!(belongs("booking_8", &ann), Belongs::Rules);
+/// ```
+pub fn belongs(room: &str, identity: &Identity) -> Belongs {
+    let own = match (room.strip_prefix(USER), room.strip_prefix(ROLE)) {
+        // Ids are compared as they are: another spelling is another user.
+        (Some(id), _) => identity.user_id() == Some(id),
+        // Applications write the same role in capitals here and in small letters there.
+        (None, Some(role)) => identity.roles.iter().any(|own| own.eq_ignore_ascii_case(role)),
+        (None, None) => return Belongs::Rules,
+    };
+    if own { Belongs::Own } else { Belongs::Foreign }
+}
+
+/// The rooms that somebody is in by being who it is; a role under both of its usual spellings.
+pub fn of(identity: &Identity) -> Vec<String> {
+    let mut rooms: Vec<String> = identity.user_id().map(|id| format!("{USER}{id}")).into_iter().collect();
+    for role in &identity.roles {
+        for spelled in [role.clone(), role.to_ascii_lowercase()] {
+            let room = format!("{ROLE}{spelled}");
+            if !rooms.contains(&room) {
+                rooms.push(room);
+            }
+        }
+    }
+    rooms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::UserId;
+
+    fn ann() -> Identity {
+        let roles = vec!["CLIENT".to_owned(), "admin".to_owned()];
+        Identity { roles, ..Identity::user(UserId::parse("ann").unwrap()) }
+    }
+
+    #[test]
+    fn rooms_belong_to_whom_they_name() {
+        for (room, expected) in [
+            ("user_ann", Belongs::Own),
+            ("user_Ann", Belongs::Foreign),
+            ("user_ann2", Belongs::Foreign),
+            ("user_", Belongs::Foreign),
+            ("role_CLIENT", Belongs::Own),
+            ("role_client", Belongs::Own),
+            ("role_ADMIN", Belongs::Own),
+            ("role_provider", Belongs::Foreign),
+            ("role_", Belongs::Foreign),
+            ("booking_ann", Belongs::Rules),
+            ("User_ann", Belongs::Rules),
+            ("users", Belongs::Rules),
+        ] {
+            assert_eq!(belongs(room, &ann()), expected, "{room}");
+        }
+    }
+
+    #[test]
+    fn a_visitor_has_no_room_of_its_own() {
+        let visitor = Identity::visitor(7);
+        assert!(of(&visitor).is_empty());
+        for room in ["user_7", "user_", "role_client", "role_"] {
+            assert_eq!(belongs(room, &visitor), Belongs::Foreign, "{room}");
+        }
+    }
+
+    #[test]
+    fn everybody_is_in_the_own_rooms_and_in_no_other() {
+        assert_eq!(of(&ann()), ["user_ann", "role_CLIENT", "role_client", "role_admin"]);
+        assert!(of(&ann()).iter().all(|room| belongs(room, &ann()) == Belongs::Own));
+    }
+}

@@ -1,0 +1,8 @@
+//! What the marketplace's Next.js application says: events of its own for identity and rooms, and a route of HTTP
+//! by which its backend tells clients something.
+//!
+//! * [`asked`] reads the events of its clients, and writes the answers.
+//! * [`broadcast`] reads the body of its backend, in both forms that it has had, and makes the event of it.
+
+pub mod asked;
+pub mod broadcast;
