@@ -19,7 +19,10 @@ pub fn check(data: &[u8]) {
         }
         Ok(Asked::Subscribe(wish)) => {
             let no = Refusal::new(Code::Unauthorized, "no");
-            for frame in [encode::subscription_error(&wish.channel, &no), encode::error(4009, "no", Some(&wish.channel))] {
+            for frame in [
+                encode::subscription_error(&wish.channel, &no),
+                encode::error(4009, "no", Some(&wish.channel)),
+            ] {
                 assert!(serde_json::from_slice::<serde_json::Value>(&frame).is_ok());
             }
         }
