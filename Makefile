@@ -44,9 +44,10 @@ setup: ## Install the programs that the tests run beside Deskbell, where they ar
 	./setup.sh
 	conformance/setup.sh
 
-check: ## Is the code formatted?
+check: ## Is the code formatted, and do the planted bugs still fit it?
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml -p deskbell-fuzz --check
+	for bug in sim/mutants/*.patch; do git apply --check "$$bug" || exit 1; done
 
 unit: ## Every Rust test but the simulator's, the house rules included; those of the ledger over both stores.
 	PROPTEST_RNG_SEED=$(SEED) cargo test --locked --workspace --exclude deskbell-sim --no-fail-fast
