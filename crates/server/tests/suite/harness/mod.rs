@@ -30,7 +30,7 @@ pub use publisher::{Backend, Publisher, numbered};
 pub use reader::{Reader, Transport};
 pub use receiver::{Received, Receiver, Say};
 pub use redis::Redis;
-pub use server::{SECRET, Server, Start};
+pub use server::{SECRET, Server, Start, on_postgres};
 pub use sse::Sse;
 pub use swarm::{Member, Swarm};
 pub use tally::percentile;

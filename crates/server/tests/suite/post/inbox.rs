@@ -163,6 +163,8 @@ fn an_inbox_of_a_hundred_thousand_is_as_fast_as_a_small_one() {
     let (unread, answer) = least("GET", "/v1/notifications?unread=true");
     assert_eq!(numbers(&answer), [0; 0]);
     let times = [page, deep, inbox, all, unread];
-    assert!(times.iter().all(|time| *time < Duration::from_millis(10)), "{times:?}");
+    // A database is another program, which has to come to its turn on a busy machine.
+    let bound = Duration::from_millis(if on_postgres() { 50 } else { 10 });
+    assert!(times.iter().all(|time| *time < bound), "{times:?}");
     world.finish();
 }
