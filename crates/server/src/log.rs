@@ -31,8 +31,10 @@ impl AppLog {
         let mut log = self.lock();
         let result = act(&mut log);
         let end = log.ring_end().0;
+        // Written under the lock: an older end that came late would hide the newest entries from the shards.
+        let grew = self.end.swap(end, Ordering::AcqRel) != end;
         drop(log);
-        if self.end.swap(end, Ordering::AcqRel) != end {
+        if grew {
             self.bells.ring();
         }
         result
