@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import http.client
+import itertools
 import json
 import os
 import resource
@@ -24,6 +25,8 @@ import watchers
 BATCH = 1000
 # Requests under way at once, where there are many.
 OUTSTANDING = 64
+# The same where each brings a whole batch: the store refuses what is more than 4,096 publishes.
+BATCHES_OUTSTANDING = 4
 # How often a look at the large inbox is repeated; the median counts.
 LOOKS = 21
 TITLE = "Your appointment is confirmed"
@@ -51,10 +54,11 @@ class Crowd:
             self.sockets[opened.fileno()] = opened
             self.poll.register(opened, select.EPOLLIN)
 
-    def ask(self, path, bodies):
+    def ask(self, path, bodies, at_once=OUTSTANDING):
         """Sends every body to a path; each must be answered with success."""
         waiting = iter(bodies)
-        going = {number: b"" for number in self.sockets if self.send(number, path, next(waiting, None))}
+        going = {number: b"" for number in itertools.islice(self.sockets, at_once)
+                 if self.send(number, path, next(waiting, None))}
         while going:
             ready = self.poll.poll(watchers.PATIENCE_S)
             if not ready:
@@ -90,12 +94,15 @@ def whole(path, received):
         return False
     if not head.startswith(b"HTTP/1.1 200 "):
         raise servers.Failed(f"{path}: {received[:300]!r}")
+    refused = body.find(b'{"error":')
+    if refused >= 0:
+        raise servers.Failed(f"{path}: a part was refused: {body[refused:][:300]!r}")
     length = next(line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     return len(body) >= int(length)
 
 
 def measured(binaries, run):
-    """One run; a report like the generator's.."""
+    """One run; a report like the generator's."""
     size, users, waves = run.options
     with servers.Deskbell(binaries) as server:
         port = int(server.target.rsplit(":", 1)[1])
@@ -153,18 +160,20 @@ def everybody(server, port, crowd, users, waves):
     listening = watchers.Watchers([online(port, user) for user in users], TOLD)
     parts = [users[start:start + BATCH] for start in range(0, len(users), BATCH)]
     ways = {
-        "notified": (TOLD, "/v1/notifications", lambda: [notification(part) for part in parts]),
-        "published": (PUBLISHED, "/v1/publish", lambda: [event(user) for user in users]),
+        "notified": (
+            TOLD, "/v1/notifications", BATCHES_OUTSTANDING, lambda: [notification(part) for part in parts]),
+        "published": (PUBLISHED, "/v1/publish", OUTSTANDING, lambda: [event(user) for user in users]),
         "published in batches": (
-            PUBLISHED, "/v1/publish", lambda: [{"events": [event(user) for user in part]} for part in parts]),
+            PUBLISHED, "/v1/publish", BATCHES_OUTSTANDING,
+            lambda: [{"events": [event(user) for user in part]} for part in parts]),
     }
     spent, extra = dict.fromkeys(ways, 0.0), 0
     try:
         for _ in range(waves):
-            for way, (mark, path, bodies) in ways.items():
+            for way, (mark, path, at_once, bodies) in ways.items():
                 listening.start_over(mark)
                 before, asked = watchers.cpu_seconds(server.pids), bodies()
-                crowd.ask(path, asked)
+                crowd.ask(path, asked, at_once)
                 listening.wait(1)
                 spent[way] += watchers.cpu_seconds(server.pids) - before
                 extra += sum(listening.seen.values()) - len(users)
