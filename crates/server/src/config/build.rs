@@ -335,6 +335,7 @@ fn pusher(values: &Values) -> PusherSettings {
         channels: values.count("pusher.channels"),
         batch: values.count("pusher.batch"),
         bare_signatures: values.is("pusher.bare_signatures"),
+        auth_url: values.text("pusher.auth_url"),
     }
 }
 
@@ -363,6 +364,7 @@ fn own_pusher(row: &Row) -> OwnPusherSettings {
         members: count("pusher_members"),
         data: count("pusher_data"),
         bare_signatures: cells.on("pusher_bare_signatures"),
+        auth_url: cells.text("pusher_auth_url"),
     }
 }
 
