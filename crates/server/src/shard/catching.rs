@@ -19,6 +19,7 @@ use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 
 use super::client::{Catching, Client, LateRead, Whose};
+use super::lens::{PLAIN, earlier};
 use super::mailbox::{Handle, Letter};
 use super::session::{Start, Sub};
 use super::subscribe::compare;
@@ -132,12 +133,18 @@ impl Shard {
 
     /// What a client wants to read, with each subscription's own start.
     fn wants(&self, slot: u32, turn: &Turn) -> Vec<Want> {
-        let mut wants = Vec::new();
+        let mut wants: Vec<Want> = Vec::new();
+        let has_lenses = self.has_lenses(slot);
         let Some(client) = self.clients.get(slot) else { return wants };
         let app = usize::from(client.app);
         for sub in &client.session.subs {
             let channel = self.views[app].channels.get(sub.channel).name.clone();
             let start = sub.start.as_deref().cloned().unwrap_or_default();
+            if has_lenses && let Some(known) = wants.iter_mut().find(|want| want.channel == channel) {
+                // It is read once, from the earlier beginning; what the other must not see is left out later.
+                known.after = earlier(known.after, start.after);
+                continue;
+            }
             match turn {
                 Turn::All => wants.push(Want { channel, after: start.after, members: start.members }),
                 // What is late starts at its own older place; presence stays with the connection.
@@ -166,9 +173,14 @@ impl Shard {
         let before = self.cursor(slot);
         self.stand_at(slot, turn, page.at);
         for (place, reset) in page.resets.iter().enumerate() {
-            self.note_start(slot, &reset.channel, |start| {
-                (start.after, start.asked) = (Some(reset.after), false);
-            });
+            self.note_starts(
+                slot,
+                &reset.channel,
+                |_| true,
+                |start| {
+                    (start.after, start.asked) = (Some(reset.after), false);
+                },
+            );
             if let Turn::Late(LateRead { whose: Whose::Channel(_), .. }) = turn {
                 self.stand_at(slot, turn, reset.after);
             }
@@ -266,6 +278,7 @@ impl Shard {
             Turn::All => connection,
             Turn::Late(late) => late.at,
         };
+        let has_lenses = self.has_lenses(slot);
         let mut out = Vec::with_capacity(4_096);
         let mut frames = 0;
         for (place, entry) in page.entries.iter().enumerate() {
@@ -275,6 +288,7 @@ impl Shard {
             }
             let last = page.complete && place + 1 == page.entries.len();
             let frame = match turn {
+                Turn::All if has_lenses => self.seen(slot, entry, || variant.event(entry, &app.cursors)),
                 Turn::All if at == entry.after => variant.event(entry, &app.cursors),
                 Turn::All => variant.event_with(entry, &app.seal(at)),
                 Turn::Late(..) if last => variant.event_with(entry, &app.seal(connection)),
@@ -381,7 +395,7 @@ impl Shard {
                     (at.ledger, at.ledger_check) = (page.at_ledger, 0);
                 }
                 // A right may have been lost while the file was read.
-                let kept = |entry: &SharedEntry| self.is_subscribed(slot, &entry.event.channel);
+                let kept = |entry: &SharedEntry| self.hears(slot, &entry.event.channel);
                 let entries = page.entries.into_iter().filter(kept).collect();
                 // Memory's part is read by the next page, so this one is never complete.
                 let (resets, rosters, older) = (Vec::new(), Vec::new(), Vec::new());
@@ -415,12 +429,22 @@ impl Shard {
     }
 
     /// Changes where a subscription starts.
-    pub(super) fn note_start(&mut self, slot: u32, channel: &ChannelName, change: impl FnOnce(&mut Start)) {
+    pub(super) fn note_start(&mut self, slot: u32, channel: &ChannelName, change: impl Fn(&mut Start)) {
+        self.note_starts(slot, channel, |sub| sub.lens == PLAIN, change);
+    }
+
+    fn note_starts(
+        &mut self,
+        slot: u32,
+        channel: &ChannelName,
+        whose: impl Fn(&Sub) -> bool,
+        change: impl Fn(&mut Start),
+    ) {
         let Some(client) = self.clients.get_mut(slot) else { return };
         let Some(number) = self.views[usize::from(client.app)].channels.find(channel.as_str()) else {
             return;
         };
-        if let Some(sub) = client.session.subs.iter_mut().find(|sub| sub.channel == number) {
+        for sub in client.session.subs.iter_mut().filter(|sub| sub.channel == number && whose(sub)) {
             change(sub.start.get_or_insert_default());
         }
     }

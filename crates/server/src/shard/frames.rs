@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use deskbell_core::cursor::CursorKey;
 use deskbell_core::event::Entry;
+use deskbell_core::ids::ChannelName;
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::{self, Reference};
 use deskbell_wire::pusher;
@@ -26,6 +27,8 @@ pub enum Variant {
     PusherWs,
     /// The same, compressed.
     PusherWsDeflate,
+    /// The Pusher dialect in the bodies of responses.
+    PusherXhr,
     /// Every message sent back: for conformance suites.
     Echo,
     /// The same, with compression.
@@ -78,6 +81,11 @@ impl Variant {
         }
     }
 
+    /// The frame of an event under another name and in another channel than its own.
+    pub fn shown(self, name: &str, channel: &ChannelName, data: &[u8]) -> Bytes {
+        self.wrap(&pusher::encode::shown(name, channel.as_str(), data), None)
+    }
+
     /// Appends frames whose JSON is written already.
     pub fn written(self, json: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(&self.wrap(json, None));
@@ -104,6 +112,11 @@ impl Variant {
                 native::sse::frame(json, cursor, &mut out);
                 out.into()
             }
+            Self::PusherXhr => {
+                let mut out = Vec::with_capacity(json.len() + json.len() / 4 + 8);
+                pusher::xhr::message(json, &mut out);
+                out.into()
+            }
             Self::NativePoll => {
                 let mut out = Vec::with_capacity(json.len() + 1);
                 native::poll::gather(json, &mut out);
@@ -122,33 +135,38 @@ impl Variant {
             | Self::Echo
             | Self::EchoDeflate => websocket::frame_into(out, Opcode::Ping, b""),
             Self::NativeSse => native::sse::heartbeat(cursor, out),
+            Self::PusherXhr => out.extend_from_slice(pusher::xhr::HEARTBEAT),
             Self::NativePoll => {}
         }
     }
 
     /// What a transport says before its first frame.
     pub fn greet(self, out: &mut Vec<u8>) {
-        if self == Self::NativeSse {
-            native::sse::retry(SSE_RETRY, out);
+        match self {
+            Self::NativeSse => native::sse::retry(SSE_RETRY, out),
+            Self::PusherXhr => out.extend_from_slice(pusher::xhr::OPEN),
+            _ => {}
         }
     }
 
     /// Says goodbye in the transport's own way.
     pub fn close(self, code: u16, reason: &str, out: &mut Vec<u8>) {
         let code = if self.is_pusher() { super::pusher::close_code(code) } else { code };
-        if self.is_websocket() {
+        if self == Self::PusherXhr {
+            pusher::xhr::close(code, reason, out);
+        } else if self.is_websocket() {
             websocket::close_into(out, Some(code), reason);
         }
     }
 
     /// Is it a WebSocket?
     pub fn is_websocket(self) -> bool {
-        !matches!(self, Self::NativeSse | Self::NativePoll)
+        !matches!(self, Self::NativeSse | Self::NativePoll | Self::PusherXhr)
     }
 
     /// Does it speak the Pusher dialect?
     pub fn is_pusher(self) -> bool {
-        matches!(self, Self::PusherWs | Self::PusherWsDeflate)
+        matches!(self, Self::PusherWs | Self::PusherWsDeflate | Self::PusherXhr)
     }
 
     /// Was compression agreed on?
@@ -161,6 +179,7 @@ impl Variant {
         match self {
             Self::NativeSse => "sse",
             Self::NativePoll => "poll",
+            Self::PusherXhr => "xhr",
             _ => "websocket",
         }
     }

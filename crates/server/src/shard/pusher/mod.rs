@@ -6,9 +6,11 @@
 //! | `mod` | frames come in, refusals go out, signs of life |
 //! | [`subscribe`] | channels, their members and their last event |
 //! | [`person`] | signed-in users, and those who watch them |
+//! | [`xhr`] | clients that come by requests instead of a WebSocket |
 
 mod person;
 mod subscribe;
+mod xhr;
 
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 use deskbell_wire::pusher::{self, Asked, Guard, Member, code, encode};
+
+pub use xhr::Receiving;
 
 use super::Shard;
 use super::depart::code as native;
