@@ -26,9 +26,9 @@ export class Site {
   }
 
   /** A browser in which this user is signed in, if one is named; `info` is what it shows of itself. */
-  client({ user, info, options = {}, watchlist, sign = (auth) => auth } = {}) {
+  client({ key = "key", user, info, options = {}, watchlist, sign = (auth) => auth } = {}) {
     const backend = this.backend;
-    const client = new PusherJs("key", {
+    const client = new PusherJs(key, {
       cluster: "", wsHost: this.host, wsPort: this.port, forceTLS: false, enabledTransports: ["ws"],
       channelAuthorization: {
         customHandler: ({ socketId, channelName }, done) => {

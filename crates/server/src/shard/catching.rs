@@ -19,6 +19,7 @@ use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 
 use super::client::{Catching, Client, LateRead, Whose};
+use super::frames::Variant;
 use super::lens::{PLAIN, earlier};
 use super::mailbox::{Handle, Letter};
 use super::session::{Start, Sub};
@@ -203,8 +204,9 @@ impl Shard {
     /// Tells a client to load a channel's state anew, at its own moment within the next seconds.
     pub(super) fn say_reset(&mut self, slot: u32, channel: &ChannelName, reason: ResetReason, cursor: &str) {
         self.hub.metrics.reset(reason);
-        if self.clients.get(slot).is_some_and(|client| client.variant.is_pusher()) {
-            // This dialect has no word for it: its client comes back, and its page loads anew.
+        let stock = |variant: Variant| variant.is_pusher() && !variant.carries_cursor();
+        if self.clients.get(slot).is_some_and(|client| stock(client.variant)) {
+            // Its client has no ear for it: it comes back, and its page loads anew.
             self.set_alarm(slot, crate::clock::random_below(limits::RELOAD_SPREAD), What::Drain);
             return;
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use deskbell_core::cursor::CursorKey;
-use deskbell_core::event::Entry;
+use deskbell_core::event::{Entry, Kind};
 use deskbell_core::ids::ChannelName;
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::{self, Reference};
@@ -29,6 +29,10 @@ pub enum Variant {
     PusherWsDeflate,
     /// The Pusher dialect in the bodies of responses.
     PusherXhr,
+    /// The Pusher dialect on a WebSocket, for clients that carry a cursor.
+    PusherWsCursor,
+    /// The same, compressed.
+    PusherWsCursorDeflate,
     /// Every message sent back: for conformance suites.
     Echo,
     /// The same, with compression.
@@ -48,8 +52,8 @@ impl Variant {
     /// The frame of an event for everybody who stands right behind it.
     pub fn event(self, entry: &Entry, key: &CursorKey) -> Bytes {
         entry.frames.get(self as u8, || {
-            if self.is_pusher() {
-                return self.pusher_event(entry);
+            if self.is_pusher() && !self.carries_cursor() {
+                return self.pusher_event(entry, None);
             }
             let token = entry.frames.get(TOKEN, || key.seal(&entry.after.into()).into());
             // A token is base64 by its making.
@@ -59,8 +63,11 @@ impl Variant {
 
     /// The frame of an event with another cursor: while a connection catches up.
     pub fn event_with(self, entry: &Entry, cursor: &str) -> Bytes {
+        if self.carries_cursor() {
+            return self.pusher_event(entry, Some(cursor));
+        }
         if self.is_pusher() {
-            return entry.frames.get(self as u8, || self.pusher_event(entry));
+            return entry.frames.get(self as u8, || self.pusher_event(entry, None));
         }
         let mut json = Vec::with_capacity(entry.event.data.bytes.len() + 256);
         native::event_body(entry, &mut json);
@@ -71,10 +78,16 @@ impl Variant {
         self.wrap(&json, Some(cursor))
     }
 
-    /// The frames of an entry in the Pusher dialect, which carries no cursor.
-    fn pusher_event(self, entry: &Entry) -> Bytes {
+    /// The frames of an entry in the Pusher dialect. A cursor stands behind what is kept, which is one frame.
+    fn pusher_event(self, entry: &Entry, cursor: Option<&str>) -> Bytes {
         let mut frames: Vec<Bytes> = Vec::new();
-        pusher::encode::event(entry, &mut |json| frames.push(self.wrap(json, None)));
+        let cursor = cursor.filter(|_| entry.kind == Kind::Message);
+        pusher::encode::event(entry, &mut |json| {
+            frames.push(match cursor {
+                Some(cursor) => self.wrap(&pusher::encode::standing(json, cursor), None),
+                None => self.wrap(json, None),
+            });
+        });
         match frames.len() {
             1 => frames.swap_remove(0),
             _ => frames.concat().into(),
@@ -86,6 +99,14 @@ impl Variant {
         self.wrap(&pusher::encode::shown(name, channel.as_str(), data), None)
     }
 
+    /// Appends a frame of the Pusher dialect with its reader's place, where there is one to be told.
+    pub fn standing(self, json: &[u8], cursor: Option<&str>, out: &mut Vec<u8>) {
+        match cursor {
+            Some(cursor) => self.written(&pusher::encode::standing(json, cursor), out),
+            None => self.written(json, out),
+        }
+    }
+
     /// Appends frames whose JSON is written already.
     pub fn written(self, json: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(&self.wrap(json, None));
@@ -94,7 +115,8 @@ impl Variant {
     /// Appends a notice.
     pub fn notice(self, notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
         if self.is_pusher() {
-            pusher::encode::notice(notice, &mut |json| self.written(json, out));
+            let cursor = cursor_of(notice).filter(|_| self.carries_cursor());
+            pusher::encode::notice(notice, &mut |json| self.standing(json, cursor, out));
             return;
         }
         let mut json = Vec::with_capacity(256);
@@ -105,8 +127,13 @@ impl Variant {
     /// Puts a JSON text into the transport's frame.
     fn wrap(self, json: &[u8], cursor: Option<&str>) -> Bytes {
         match self {
-            Self::NativeWs | Self::PusherWs | Self::Echo => websocket::text_frame(json),
-            Self::NativeWsDeflate | Self::PusherWsDeflate | Self::EchoDeflate => compressed(json),
+            Self::NativeWs | Self::PusherWs | Self::PusherWsCursor | Self::Echo => {
+                websocket::text_frame(json)
+            }
+            Self::NativeWsDeflate
+            | Self::PusherWsDeflate
+            | Self::PusherWsCursorDeflate
+            | Self::EchoDeflate => compressed(json),
             Self::NativeSse => {
                 let mut out = Vec::with_capacity(json.len() + 160);
                 native::sse::frame(json, cursor, &mut out);
@@ -132,6 +159,8 @@ impl Variant {
             | Self::NativeWsDeflate
             | Self::PusherWs
             | Self::PusherWsDeflate
+            | Self::PusherWsCursor
+            | Self::PusherWsCursorDeflate
             | Self::Echo
             | Self::EchoDeflate => websocket::frame_into(out, Opcode::Ping, b""),
             Self::NativeSse => native::sse::heartbeat(cursor, out),
@@ -166,12 +195,29 @@ impl Variant {
 
     /// Does it speak the Pusher dialect?
     pub fn is_pusher(self) -> bool {
-        matches!(self, Self::PusherWs | Self::PusherWsDeflate | Self::PusherXhr)
+        matches!(self, Self::PusherWs | Self::PusherWsDeflate | Self::PusherXhr) || self.carries_cursor()
+    }
+
+    /// Does it speak the Pusher dialect to clients that carry a cursor?
+    pub fn carries_cursor(self) -> bool {
+        matches!(self, Self::PusherWsCursor | Self::PusherWsCursorDeflate)
+    }
+
+    /// The same dialect and transport, with a cursor.
+    pub fn with_cursor(self) -> Self {
+        match self {
+            Self::PusherWs => Self::PusherWsCursor,
+            Self::PusherWsDeflate => Self::PusherWsCursorDeflate,
+            other => other,
+        }
     }
 
     /// Was compression agreed on?
     pub fn is_compressed(self) -> bool {
-        matches!(self, Self::NativeWsDeflate | Self::PusherWsDeflate | Self::EchoDeflate)
+        matches!(
+            self,
+            Self::NativeWsDeflate | Self::PusherWsDeflate | Self::PusherWsCursorDeflate | Self::EchoDeflate
+        )
     }
 
     /// The word that operators see.

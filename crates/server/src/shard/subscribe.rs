@@ -86,7 +86,7 @@ impl Shard {
         self.deliver_to(app, cohort_of(slot));
     }
 
-    fn begin(&self, slot: u32, channel: &ChannelName, since: Option<&str>) -> Begin {
+    pub(super) fn begin(&self, slot: u32, channel: &ChannelName, since: Option<&str>) -> Begin {
         let Some(text) = since else { return Begin::Now };
         let Some(client) = self.clients.get(slot) else { return Begin::Now };
         let app = &self.hub.apps[usize::from(client.app)];

@@ -7,7 +7,9 @@
 //! | [`subscribe`] | channels, their members and their last event |
 //! | [`person`] | signed-in users, and those who watch them |
 //! | [`xhr`] | clients that come by requests instead of a WebSocket |
+//! | [`carried`] | clients that carry a cursor, so that a cut loses nothing |
 
+mod carried;
 mod person;
 mod subscribe;
 mod xhr;
@@ -65,7 +67,7 @@ impl Shard {
                 }
             }
             // The answer to a sign of life costs less than its refusal would.
-            Ok(Asked::Ping) => self.say(slot, &Notice::Pong, &none),
+            Ok(Asked::Ping) => self.write_standing(slot, &encode::pong()),
             Ok(Asked::Pong) => {}
             Ok(asked) => {
                 if self.may_send(slot, &none) {

@@ -16,6 +16,7 @@ use super::super::Shard;
 use super::super::cohort::cohort_of;
 use super::super::lens::{Lens, PLAIN, Sight};
 use super::super::session::Entered;
+use super::carried::Started;
 
 impl Shard {
     /// A wish for a channel. Whoever is refused hears it twice: the channel's listeners by its name, the
@@ -30,13 +31,16 @@ impl Shard {
     fn try_pusher_subscribe(&mut self, slot: u32, wish: &Subscribe) -> Result<(), Refusal> {
         let channel = name::channel(&wish.channel)?;
         let member = self.admit_pusher(slot, &channel, wish)?;
+        if wish.since.is_some() {
+            self.carry(slot, wish.former);
+        }
         if !self.is_subscribed(slot, &channel) {
             self.has_room(slot)?;
             if let Some(member) = &member {
                 self.enter_as_member(slot, &channel, member)?;
             }
         }
-        self.begin_channel(slot, &channel, member.as_ref());
+        self.begin_channel(slot, &channel, member.as_ref(), wish.since.as_deref());
         Ok(())
     }
 
@@ -161,7 +165,13 @@ impl Shard {
 
     /// Sets a channel going: first that it has succeeded, with who is there; then what was last said; and
     /// everything later behind it, without a gap.
-    fn begin_channel(&mut self, slot: u32, channel: &ChannelName, member: Option<&Member>) {
+    fn begin_channel(
+        &mut self,
+        slot: u32,
+        channel: &ChannelName,
+        member: Option<&Member>,
+        since: Option<&str>,
+    ) {
         // Its replies so far stand before what comes up now.
         self.flush(slot);
         let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
@@ -175,16 +185,19 @@ impl Shard {
             (roster, last, log.head())
         });
         let (roster, last, head) = seen;
+        let mut started = Started::Anew;
         if !self.is_subscribed(slot, channel) {
             self.list(slot, channel, member.is_some());
-            self.start_here(slot, channel, member.is_some().then_some(head));
+            started = self.start_since(slot, channel, since, member.is_some().then_some(head));
             self.see_through(slot, channel);
         }
-        self.write(slot, &encode::succeeded(channel.as_str(), roster.as_deref().unwrap_or("{}")));
+        self.write_standing(slot, &encode::succeeded(channel.as_str(), roster.as_deref().unwrap_or("{}")));
+        self.tell_unreadable(slot, channel, started);
         let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { return };
-        match last {
+        // What comes from where it stands has the last event in it.
+        match last.filter(|_| started != Started::Onward) {
             Some(Some(entry)) => {
-                let frame = variant.event(&entry, &self.hub.apps[app].cursors);
+                let frame = variant.event_with(&entry, &self.cursor(slot));
                 self.out.extend_from_slice(&frame);
             }
             Some(None) => {
