@@ -17,6 +17,8 @@
 //! | [`reservation`] | who may claim what, when: the rule of the ledger |
 //! | [`post`] | what is written to people: inboxes and conversations |
 //! | [`selection`] | how many look at which time, for a moment |
+//! | [`slotted`] | appointments that a site names by date, time and employee, and their locks |
+//! | [`stamps`], [`pollers`] | times that strictly rise, and where whoever polls by them stands |
 //! | [`projection`] | one event, every screen, each in its own words |
 //! | [`access`] | may this identity do this on that channel |
 //! | [`link`] | whose calendar somebody may read who has nothing but an address |
@@ -44,6 +46,7 @@ pub mod log;
 pub mod mac;
 pub mod news;
 pub mod pattern;
+pub mod pollers;
 pub mod position;
 pub mod post;
 pub mod presence;
@@ -54,5 +57,7 @@ pub mod reservation;
 pub mod room;
 pub mod selection;
 pub mod session;
+pub mod slotted;
+pub mod stamps;
 pub mod vocabulary;
 pub mod webhook;
