@@ -30,6 +30,10 @@ pub enum Variant {
     PusherWsCursor,
     /// The same, compressed.
     PusherWsCursorDeflate,
+    /// The Pusher dialect in the bodies of responses.
+    PusherXhr,
+    /// The same, for clients that carry a cursor.
+    PusherXhrCursor,
     /// Every message sent back: for conformance suites.
     Echo,
     /// The same, with compression.
@@ -52,9 +56,7 @@ impl Variant {
             if self.is_pusher() && !self.carries_cursor() {
                 return self.pusher_event(entry, None);
             }
-            let token = entry.frames.get(TOKEN, || key.seal(&entry.after.into()).into());
-            // A token is base64 by its making.
-            self.event_with(entry, std::str::from_utf8(&token).unwrap_or_default())
+            self.event_with(entry, place(&token(entry, key)))
         })
     }
 
@@ -99,6 +101,15 @@ impl Variant {
         }
     }
 
+    /// Frames of the Pusher dialect that belong together: the reader's place stands behind the last of them.
+    pub fn together(self, frames: &[Vec<u8>], cursor: Option<&str>) -> Bytes {
+        let Some((last, others)) = frames.split_last() else { return Bytes::new() };
+        let mut out = Vec::with_capacity(frames.iter().map(|frame| frame.len() + 16).sum::<usize>() + 128);
+        others.iter().for_each(|frame| self.written(frame, &mut out));
+        self.standing(last, cursor, &mut out);
+        out.into()
+    }
+
     /// Appends frames whose JSON is written already.
     pub fn written(self, json: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(&self.wrap(json, None));
@@ -131,6 +142,11 @@ impl Variant {
                 native::sse::frame(json, cursor, &mut out);
                 out.into()
             }
+            Self::PusherXhr | Self::PusherXhrCursor => {
+                let mut out = Vec::with_capacity(json.len() + json.len() / 4 + 8);
+                pusher::xhr::message(json, &mut out);
+                out.into()
+            }
             Self::NativePoll => {
                 let mut out = Vec::with_capacity(json.len() + 1);
                 native::poll::gather(json, &mut out);
@@ -151,38 +167,43 @@ impl Variant {
             | Self::Echo
             | Self::EchoDeflate => websocket::frame_into(out, Opcode::Ping, b""),
             Self::NativeSse => native::sse::heartbeat(cursor, out),
+            Self::PusherXhr | Self::PusherXhrCursor => out.extend_from_slice(pusher::xhr::HEARTBEAT),
             Self::NativePoll => {}
         }
     }
 
     /// What a transport says before its first frame.
     pub fn greet(self, out: &mut Vec<u8>) {
-        if self == Self::NativeSse {
-            native::sse::retry(SSE_RETRY, out);
+        match self {
+            Self::NativeSse => native::sse::retry(SSE_RETRY, out),
+            Self::PusherXhr | Self::PusherXhrCursor => out.extend_from_slice(pusher::xhr::OPEN),
+            _ => {}
         }
     }
 
     /// Says goodbye in the transport's own way.
     pub fn close(self, code: u16, reason: &str, out: &mut Vec<u8>) {
         let code = if self.is_pusher() { super::pusher::close_code(code) } else { code };
-        if self.is_websocket() {
+        if matches!(self, Self::PusherXhr | Self::PusherXhrCursor) {
+            pusher::xhr::close(code, reason, out);
+        } else if self.is_websocket() {
             websocket::close_into(out, Some(code), reason);
         }
     }
 
     /// Is it a WebSocket?
     pub fn is_websocket(self) -> bool {
-        !matches!(self, Self::NativeSse | Self::NativePoll)
+        !matches!(self, Self::NativeSse | Self::NativePoll | Self::PusherXhr | Self::PusherXhrCursor)
     }
 
     /// Does it speak the Pusher dialect?
     pub fn is_pusher(self) -> bool {
-        matches!(self, Self::PusherWs | Self::PusherWsDeflate) || self.carries_cursor()
+        matches!(self, Self::PusherWs | Self::PusherWsDeflate | Self::PusherXhr) || self.carries_cursor()
     }
 
     /// Does it speak the Pusher dialect to clients that carry a cursor?
     pub fn carries_cursor(self) -> bool {
-        matches!(self, Self::PusherWsCursor | Self::PusherWsCursorDeflate)
+        matches!(self, Self::PusherWsCursor | Self::PusherWsCursorDeflate | Self::PusherXhrCursor)
     }
 
     /// The same dialect and transport, with a cursor.
@@ -190,6 +211,7 @@ impl Variant {
         match self {
             Self::PusherWs => Self::PusherWsCursor,
             Self::PusherWsDeflate => Self::PusherWsCursorDeflate,
+            Self::PusherXhr => Self::PusherXhrCursor,
             other => other,
         }
     }
@@ -207,9 +229,20 @@ impl Variant {
         match self {
             Self::NativeSse => "sse",
             Self::NativePoll => "poll",
+            Self::PusherXhr | Self::PusherXhrCursor => "xhr",
             _ => "websocket",
         }
     }
+}
+
+/// The sealed place of whoever stands right behind an entry.
+pub fn token(entry: &Entry, key: &CursorKey) -> Bytes {
+    entry.frames.get(TOKEN, || key.seal(&entry.after.into()).into())
+}
+
+/// A token is base64 by its making.
+pub fn place(token: &[u8]) -> &str {
+    std::str::from_utf8(token).unwrap_or_default()
 }
 
 fn compressed(json: &[u8]) -> Bytes {

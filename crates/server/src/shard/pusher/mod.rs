@@ -7,10 +7,12 @@
 //! | [`subscribe`] | channels, their members and their last event |
 //! | [`person`] | signed-in users, and those who watch them |
 //! | [`carried`] | clients that carry a cursor, so that a cut loses nothing |
+//! | [`xhr`] | clients that come by requests instead of a WebSocket |
 
 mod carried;
 mod person;
 mod subscribe;
+mod xhr;
 
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 use deskbell_wire::pusher::{self, Asked, Guard, Member, code, encode};
+
+pub use xhr::Receiving;
 
 use super::Shard;
 use super::depart::code as native;

@@ -7,12 +7,14 @@ use deskbell_core::log::{Log, Members};
 use deskbell_core::news::News;
 use deskbell_core::position::Position;
 use deskbell_core::presence::{Change, Presence};
+use deskbell_core::projection::{Dialect, Source};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::pusher::proof::App as Signer;
 use deskbell_wire::pusher::{Guard, Member, Subscribe, encode, name};
 
 use super::super::Shard;
 use super::super::cohort::cohort_of;
+use super::super::lens::{Lens, PLAIN, Sight};
 use super::super::session::Entered;
 use super::carried::Started;
 
@@ -118,7 +120,8 @@ impl Shard {
 
     fn has_room(&self, slot: u32) -> Result<(), Refusal> {
         let Some(client) = self.clients.get(slot) else { return Ok(()) };
-        let own = client.session.subs.len() - client.speaker.as_ref().map_or(0, |speaker| speaker.watches);
+        let plain = client.session.subs.iter().filter(|sub| sub.lens == PLAIN).count();
+        let own = plain - client.speaker.as_ref().map_or(0, |speaker| speaker.watches);
         if own < self.tuning.subscriptions {
             return Ok(());
         }
@@ -185,6 +188,7 @@ impl Shard {
         let mut started = Started::Anew;
         if !self.is_subscribed(slot, channel) {
             self.list(slot, channel, member.is_some());
+            self.see_through(slot, channel);
             started = self.start_since(slot, channel, since, member.is_some().then_some(head));
         }
         self.write_standing(slot, &encode::succeeded(channel.as_str(), roster.as_deref().unwrap_or("{}")));
@@ -204,6 +208,36 @@ impl Shard {
         }
         // What others cause from here on stands behind this.
         self.flush(slot);
+    }
+
+    /// What the channel shows of log channels, and of itself under its name with another number of prefixes.
+    fn see_through(&mut self, slot: u32, channel: &ChannelName) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let app = &self.hub.apps[usize::from(client.app)];
+        let table = app.projections.load_full();
+        let single = name::single(channel.as_str());
+        let sources = table.resolve(Dialect::Pusher, single);
+        let guard = Guard::of(channel.as_str());
+        let visitor = Identity::visitor(0);
+        let mut lenses = Vec::new();
+        for Source { channel: source, rows } in sources {
+            // A signature is the backend's word. Without one a name shows no more than its sources would.
+            let open = || app.allows(&visitor, Action::Subscribe, &source, self.now).is_ok();
+            if guard == Guard::Private || (guard == Guard::Public && open()) {
+                let sight = Sight::Rows(table.clone(), rows);
+                lenses.push(Lens { shown: channel.clone(), source, sight });
+            }
+        }
+        if guard == Guard::Private && !lenses.is_empty() {
+            let other =
+                if single == channel.as_str() { format!("private-{single}") } else { single.to_owned() };
+            let same = ChannelName::parse(&other).ok();
+            let sight = Sight::Same;
+            lenses.extend(same.map(|source| Lens { shown: channel.clone(), source, sight }));
+        }
+        for lens in lenses {
+            self.look_through(slot, lens);
+        }
     }
 
     /// The subscription begins where its cohort stands; a client that is behind reads on to there first.
