@@ -24,7 +24,7 @@ export class Application {
   /** `Backend` is one of `backends.mjs`; `more` is added to the server's configuration. */
   static async start(Backend, more = "") {
     const application = new Application();
-    Object.assign(application, { hooks: [], people: 0 });
+    Object.assign(application, { hooks: [], contexts: [] });
     application.http = http.createServer((request, response) => application.answer(request, response));
     application.http.listen(0, "127.0.0.1");
     await once(application.http, "listening");
@@ -84,9 +84,14 @@ batch = 10
     return (who) => new EchoPerson(PusherJs, { ...this.where, options, Echo, broadcaster }, who);
   }
 
-  /** Somebody in a browser: each is a tab of its own, and every method happens there. */
-  inBrowser(context, options) {
+  /**
+   * Somebody in a browser, where every method happens. Each has a profile of its own: of one profile a browser opens six
+   * connections to a server, and each of these people may need two.
+   */
+  inBrowser(browser, options) {
     return async (who) => {
+      const context = await browser.newContext();
+      this.contexts.push(context);
       const page = await open(context, `${this.url}/`);
       await page.evaluate(async ([where, who]) => {
         const { Person } = await import("/person.mjs");
@@ -98,6 +103,7 @@ batch = 10
   }
 
   async close() {
+    for (const context of this.contexts) await context.close();
     await this.backend?.close();
     await this.server?.close();
     this.http.close();

@@ -5,6 +5,7 @@ import net from "node:net";
 import { after, before, test } from "node:test";
 
 import { carryCursor } from "../../web/sdk/dist/pusher.js";
+import { SECRET } from "../server.mjs";
 import { Site, next, record, subscribed, until } from "./people.mjs";
 
 const FULL = process.env.DESKBELL_TEST_FULL !== undefined;
@@ -192,4 +193,34 @@ test("whoever leaves a channel begins anew, and what was to pass by it passes by
   await until("the last", () => late.length === 1 && heard[1].length === 3);
   assert.deepEqual(heard[1].map(([, n]) => n), [1, 2, 5]);
   assert.deepEqual([late.map(([, n]) => n), heard[0].map(([, n]) => n), left.subscribed], [[5], [1], false]);
+});
+
+test("what a channel shows of the ledger, or of its name with both prefixes, comes back over a cut, too", async () => {
+  const ann = site.client({ options: { wsPort: cutter.port } });
+  carryCursor(ann);
+  const channel = await subscribed(ann, "private-notifications.5");
+  const heard = record(channel, "n", "general-notification", "deskbell:reset");
+  const notify = async (text) => {
+    const headers = { authorization: `Bearer ${SECRET}`, "content-type": "application/json" };
+    const body = JSON.stringify({ user: "5", type: "note", title: text });
+    const answer = await fetch(`${site.server.http}/v1/notifications`, { method: "POST", headers, body });
+    assert.ok(answer.ok, await answer.text());
+  };
+  await notify("one");
+  await until("the first", () => heard.length === 1);
+  for (let round = 0; round < 3; round++) {
+    const before = heard.length;
+    const again = next(channel, "pusher:subscription_succeeded");
+    cutter.cutAll();
+    await notify(`away ${round}`);
+    await site.backend.trigger("private-private-notifications.5", "n", 10 * round);
+    await site.backend.trigger("private-notifications.5", "n", 10 * round + 1);
+    await again;
+    await site.backend.trigger("private-private-notifications.5", "n", 10 * round + 2);
+    await until("all of the round", () => heard.length === before + 4);
+  }
+  // The ledger's rows and memory's events are read one behind the other, each in its own order.
+  assert.deepEqual(heard.filter(([name]) => name === "n").map(([, n]) => n), [0, 1, 2, 10, 11, 12, 20, 21, 22]);
+  assert.equal(heard.filter(([name]) => name === "general-notification").length, 4);
+  assert.equal(heard.length, 13, JSON.stringify(heard.filter(([name]) => name === "deskbell:reset")));
 });

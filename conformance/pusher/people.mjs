@@ -94,8 +94,8 @@ export function record(emitter, ...names) {
 }
 
 /** Waits until this holds; it is looked at whenever something may have happened. */
-export async function until(what, holds) {
-  const end = Date.now() + 10_000;
+export async function until(what, holds, patience = 10_000) {
+  const end = Date.now() + patience;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`never came: ${what}`);
     await new Promise((turn) => setTimeout(turn, 10));

@@ -141,7 +141,10 @@ impl Shard {
         for sub in &client.session.subs {
             let channel = self.views[app].channels.get(sub.channel).name.clone();
             let start = sub.start.as_deref().cloned().unwrap_or_default();
-            if has_lenses && let Some(known) = wants.iter_mut().find(|want| want.channel == channel) {
+            if has_lenses
+                && self.is_read(app, turn, sub)
+                && let Some(known) = wants.iter_mut().find(|want| want.channel == channel)
+            {
                 // It is read once, from the earlier beginning; what the other must not see is left out later.
                 known.after = earlier(known.after, start.after);
                 continue;
@@ -149,8 +152,8 @@ impl Shard {
             match turn {
                 Turn::All => wants.push(Want { channel, after: start.after, members: start.members }),
                 // What is late starts at its own older place; presence stays with the connection.
-                Turn::Late(late) if self.is_of(app, late, &channel) => {
-                    let after = start.after.filter(|_| late.whose == Whose::Latest);
+                Turn::Late(late) if self.is_of(app, late, sub) => {
+                    let after = start.after.filter(|_| has_lenses || late.whose == Whose::Latest);
                     wants.push(Want { after, ..Want::plain(channel) });
                 }
                 Turn::Late(_) => {}
@@ -159,10 +162,19 @@ impl Shard {
         wants
     }
 
-    fn is_of(&self, app: usize, late: &LateRead, name: &ChannelName) -> bool {
+    fn is_read(&self, app: usize, turn: &Turn, sub: &Sub) -> bool {
+        match turn {
+            Turn::All => true,
+            Turn::Late(late) => self.is_of(app, late, sub),
+        }
+    }
+
+    /// What is seen through lenses is late together with the channel that shows it.
+    fn is_of(&self, app: usize, late: &LateRead, sub: &Sub) -> bool {
         match &late.whose {
-            Whose::Channel(channel) => channel == name,
+            Whose::Channel(channel) => channel == self.known_as(app, sub),
             Whose::Latest => {
+                let name = &self.views[app].channels.get(sub.channel).name;
                 self.hub.apps[app].log.with(|log| log.class(name.as_str()).shape) == Shape::Latest
             }
         }
@@ -182,7 +194,10 @@ impl Shard {
                     (start.after, start.asked) = (Some(reset.after), false);
                 },
             );
-            if let Turn::Late(LateRead { whose: Whose::Channel(_), .. }) = turn {
+            // Of several channels that are late together the others go on where they were.
+            if let Turn::Late(LateRead { whose: Whose::Channel(_), .. }) = turn
+                && !self.has_lenses(slot)
+            {
                 self.stand_at(slot, turn, reset.after);
             }
             let last = place + 1 == page.resets.len();
@@ -211,11 +226,11 @@ impl Shard {
             return;
         }
         let reload_in_ms = Some(crate::clock::random_below(limits::RELOAD_SPREAD));
-        self.say(
-            slot,
-            &Notice::Reset { channel: Some(channel), reason, reload_in_ms, cursor },
-            &Reference::none(),
-        );
+        let shown = if self.has_lenses(slot) { self.names_of(slot, channel) } else { Vec::new() };
+        for channel in if shown.is_empty() { std::slice::from_ref(channel) } else { &shown[..] } {
+            let reset = Notice::Reset { channel: Some(channel), reason, reload_in_ms, cursor };
+            self.say(slot, &reset, &Reference::none());
+        }
     }
 
     /// Everything wanted by this turn was served.
@@ -289,15 +304,18 @@ impl Shard {
                 continue;
             }
             let last = page.complete && place + 1 == page.entries.len();
-            let frame = match turn {
-                Turn::All if has_lenses => self.seen(slot, entry, || variant.event(entry, &app.cursors)),
-                Turn::All if at == entry.after => variant.event(entry, &app.cursors),
-                Turn::All => variant.event_with(entry, &app.seal(at)),
-                Turn::Late(..) if last => variant.event_with(entry, &app.seal(connection)),
+            let stands = match turn {
+                Turn::All => Cursor::from(at),
+                Turn::Late(..) if last => Cursor::from(connection),
                 Turn::Late(late) => {
                     let late = LateRead { at, whose: late.whose.clone() }.exception();
-                    variant.event_with(entry, &app.seal(Cursor { at: connection, late: Some(late) }))
+                    Cursor { at: connection, late: Some(late) }
                 }
+            };
+            let frame = match turn {
+                _ if has_lenses => self.seen(slot, entry, only_of(turn), || app.seal(stands)),
+                Turn::All if at == entry.after => variant.event(entry, &app.cursors),
+                _ => variant.event_with(entry, &app.seal(stands)),
             };
             out.extend_from_slice(&frame);
             frames += 1;
@@ -460,5 +478,13 @@ impl Shard {
             resets.retain(|reset| reset.reason != ResetReason::Ahead);
         }
         resets
+    }
+}
+
+/// The one channel that a turn reads, where it is one.
+fn only_of(turn: &Turn) -> Option<&ChannelName> {
+    match turn {
+        Turn::Late(LateRead { whose: Whose::Channel(channel), .. }) => Some(channel),
+        _ => None,
     }
 }

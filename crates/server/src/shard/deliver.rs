@@ -11,7 +11,7 @@ use deskbell_core::position::Position;
 
 use super::channels::{Channel, Listeners};
 use super::cohort::cohort_of;
-use super::frames::Variant;
+use super::frames::{Variant, place as place_of, token};
 use super::{Shard, flag};
 
 /// Entries that the listeners of a cohort get in one write.
@@ -310,7 +310,9 @@ impl Shard {
             if wanted && entry.kind.is_presence() {
                 joined.extend_from_slice(&variant.event(entry, key));
             } else if wanted {
-                joined.extend_from_slice(&self.seen(slot, entry, || variant.event(entry, key)));
+                joined.extend_from_slice(
+                    &self.seen(slot, entry, None, || place_of(&token(entry, key)).to_owned()),
+                );
             }
         }
         joined.freeze()

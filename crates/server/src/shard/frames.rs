@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use deskbell_core::cursor::CursorKey;
 use deskbell_core::event::{Entry, Kind};
-use deskbell_core::ids::ChannelName;
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::{self, Reference};
 use deskbell_wire::pusher;
@@ -27,12 +26,14 @@ pub enum Variant {
     PusherWs,
     /// The same, compressed.
     PusherWsDeflate,
-    /// The Pusher dialect in the bodies of responses.
-    PusherXhr,
     /// The Pusher dialect on a WebSocket, for clients that carry a cursor.
     PusherWsCursor,
     /// The same, compressed.
     PusherWsCursorDeflate,
+    /// The Pusher dialect in the bodies of responses.
+    PusherXhr,
+    /// The same, for clients that carry a cursor.
+    PusherXhrCursor,
     /// Every message sent back: for conformance suites.
     Echo,
     /// The same, with compression.
@@ -55,9 +56,7 @@ impl Variant {
             if self.is_pusher() && !self.carries_cursor() {
                 return self.pusher_event(entry, None);
             }
-            let token = entry.frames.get(TOKEN, || key.seal(&entry.after.into()).into());
-            // A token is base64 by its making.
-            self.event_with(entry, std::str::from_utf8(&token).unwrap_or_default())
+            self.event_with(entry, place(&token(entry, key)))
         })
     }
 
@@ -94,17 +93,21 @@ impl Variant {
         }
     }
 
-    /// The frame of an event under another name and in another channel than its own.
-    pub fn shown(self, name: &str, channel: &ChannelName, data: &[u8]) -> Bytes {
-        self.wrap(&pusher::encode::shown(name, channel.as_str(), data), None)
-    }
-
     /// Appends a frame of the Pusher dialect with its reader's place, where there is one to be told.
     pub fn standing(self, json: &[u8], cursor: Option<&str>, out: &mut Vec<u8>) {
         match cursor {
             Some(cursor) => self.written(&pusher::encode::standing(json, cursor), out),
             None => self.written(json, out),
         }
+    }
+
+    /// Frames of the Pusher dialect that belong together: the reader's place stands behind the last of them.
+    pub fn together(self, frames: &[Vec<u8>], cursor: Option<&str>) -> Bytes {
+        let Some((last, others)) = frames.split_last() else { return Bytes::new() };
+        let mut out = Vec::with_capacity(frames.iter().map(|frame| frame.len() + 16).sum::<usize>() + 128);
+        others.iter().for_each(|frame| self.written(frame, &mut out));
+        self.standing(last, cursor, &mut out);
+        out.into()
     }
 
     /// Appends frames whose JSON is written already.
@@ -139,7 +142,7 @@ impl Variant {
                 native::sse::frame(json, cursor, &mut out);
                 out.into()
             }
-            Self::PusherXhr => {
+            Self::PusherXhr | Self::PusherXhrCursor => {
                 let mut out = Vec::with_capacity(json.len() + json.len() / 4 + 8);
                 pusher::xhr::message(json, &mut out);
                 out.into()
@@ -164,7 +167,7 @@ impl Variant {
             | Self::Echo
             | Self::EchoDeflate => websocket::frame_into(out, Opcode::Ping, b""),
             Self::NativeSse => native::sse::heartbeat(cursor, out),
-            Self::PusherXhr => out.extend_from_slice(pusher::xhr::HEARTBEAT),
+            Self::PusherXhr | Self::PusherXhrCursor => out.extend_from_slice(pusher::xhr::HEARTBEAT),
             Self::NativePoll => {}
         }
     }
@@ -173,7 +176,7 @@ impl Variant {
     pub fn greet(self, out: &mut Vec<u8>) {
         match self {
             Self::NativeSse => native::sse::retry(SSE_RETRY, out),
-            Self::PusherXhr => out.extend_from_slice(pusher::xhr::OPEN),
+            Self::PusherXhr | Self::PusherXhrCursor => out.extend_from_slice(pusher::xhr::OPEN),
             _ => {}
         }
     }
@@ -181,7 +184,7 @@ impl Variant {
     /// Says goodbye in the transport's own way.
     pub fn close(self, code: u16, reason: &str, out: &mut Vec<u8>) {
         let code = if self.is_pusher() { super::pusher::close_code(code) } else { code };
-        if self == Self::PusherXhr {
+        if matches!(self, Self::PusherXhr | Self::PusherXhrCursor) {
             pusher::xhr::close(code, reason, out);
         } else if self.is_websocket() {
             websocket::close_into(out, Some(code), reason);
@@ -190,7 +193,7 @@ impl Variant {
 
     /// Is it a WebSocket?
     pub fn is_websocket(self) -> bool {
-        !matches!(self, Self::NativeSse | Self::NativePoll | Self::PusherXhr)
+        !matches!(self, Self::NativeSse | Self::NativePoll | Self::PusherXhr | Self::PusherXhrCursor)
     }
 
     /// Does it speak the Pusher dialect?
@@ -200,7 +203,7 @@ impl Variant {
 
     /// Does it speak the Pusher dialect to clients that carry a cursor?
     pub fn carries_cursor(self) -> bool {
-        matches!(self, Self::PusherWsCursor | Self::PusherWsCursorDeflate)
+        matches!(self, Self::PusherWsCursor | Self::PusherWsCursorDeflate | Self::PusherXhrCursor)
     }
 
     /// The same dialect and transport, with a cursor.
@@ -208,6 +211,7 @@ impl Variant {
         match self {
             Self::PusherWs => Self::PusherWsCursor,
             Self::PusherWsDeflate => Self::PusherWsCursorDeflate,
+            Self::PusherXhr => Self::PusherXhrCursor,
             other => other,
         }
     }
@@ -225,10 +229,20 @@ impl Variant {
         match self {
             Self::NativeSse => "sse",
             Self::NativePoll => "poll",
-            Self::PusherXhr => "xhr",
+            Self::PusherXhr | Self::PusherXhrCursor => "xhr",
             _ => "websocket",
         }
     }
+}
+
+/// The sealed place of whoever stands right behind an entry.
+pub fn token(entry: &Entry, key: &CursorKey) -> Bytes {
+    entry.frames.get(TOKEN, || key.seal(&entry.after.into()).into())
+}
+
+/// A token is base64 by its making.
+pub fn place(token: &[u8]) -> &str {
+    std::str::from_utf8(token).unwrap_or_default()
 }
 
 fn compressed(json: &[u8]) -> Bytes {

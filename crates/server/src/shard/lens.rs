@@ -11,11 +11,11 @@ use deskbell_core::event::{Entry, Kind};
 use deskbell_core::ids::ChannelName;
 use deskbell_core::position::Position;
 use deskbell_core::projection::Table;
+use deskbell_wire::pusher::encode;
 
 use super::Shard;
 use super::channels::Listeners;
 use super::cohort::cohort_of;
-use super::frames::Variant;
 use super::session::{Start, Sub};
 
 /// No lens: the channel is seen as it is.
@@ -63,18 +63,16 @@ impl Sight {
 
 impl Lens {
     /// The frames of an entry, as its clients see it.
-    pub fn frames(&self, variant: Variant, entry: &Entry) -> Bytes {
+    fn frames(&self, entry: &Entry) -> Vec<Vec<u8>> {
         if entry.kind != Kind::Message {
-            return Bytes::new();
+            return Vec::new();
         }
-        let event = &entry.event;
+        let (event, channel) = (&entry.event, self.shown.as_str());
         match &self.sight {
-            Sight::Same => variant.shown(event.name.as_str(), &self.shown, &event.data.bytes),
+            Sight::Same => vec![encode::shown(event.name.as_str(), channel, &event.data.bytes)],
             Sight::Rows(table, rows) => {
-                let frames = table.project(rows, event).into_iter();
-                let frames: Vec<Bytes> =
-                    frames.map(|one| variant.shown(one.name.as_str(), &self.shown, &one.data)).collect();
-                frames.concat().into()
+                let told = table.project(rows, event).into_iter();
+                told.map(|one| encode::shown(one.name.as_str(), channel, &one.data)).collect()
             }
         }
     }
@@ -158,16 +156,60 @@ impl Shard {
         }
     }
 
-    /// The frames of an entry for a client that may look at it through lenses.
-    pub(super) fn seen(&self, slot: u32, entry: &Entry, plain: impl FnOnce() -> Bytes) -> Bytes {
+    /// The frames of an entry for a client that may look at it through lenses; where only one channel of
+    /// the client's is read, those of that channel. Whoever carries a cursor gets it behind the last of them.
+    pub(super) fn seen(
+        &self,
+        slot: u32,
+        entry: &Entry,
+        only: Option<&ChannelName>,
+        cursor: impl FnOnce() -> String,
+    ) -> Bytes {
         let Some(client) = self.clients.get(slot) else { return Bytes::new() };
-        let view = &self.views[usize::from(client.app)];
+        let app = usize::from(client.app);
+        let view = &self.views[app];
         let Some(number) = view.channels.find(entry.event.channel.as_str()) else { return Bytes::new() };
-        let subs = client.session.subs.iter().filter(|sub| sub.channel == number && !lies_before(sub, entry));
-        let (own, lensed): (Vec<&Sub>, Vec<&Sub>) = subs.partition(|sub| sub.lens == PLAIN);
-        let own = if own.is_empty() { Bytes::new() } else { plain() };
-        let through = lensed.iter().map(|sub| view.lenses.get(sub.lens).frames(client.variant, entry));
-        std::iter::once(own).chain(through).collect::<Vec<Bytes>>().concat().into()
+        let mut frames: Vec<Vec<u8>> = Vec::new();
+        for sub in client.session.subs.iter().filter(|sub| sub.channel == number) {
+            if lies_before(sub, entry) || only.is_some_and(|only| *self.known_as(app, sub) != *only) {
+                continue;
+            }
+            if sub.lens == PLAIN {
+                let at = frames.len();
+                encode::event(entry, &mut |frame| frames.insert(at, frame.to_vec()));
+            } else {
+                frames.extend(view.lenses.get(sub.lens).frames(entry));
+            }
+        }
+        let cursor = (client.variant.carries_cursor() && entry.kind == Kind::Message).then(cursor);
+        client.variant.together(&frames, cursor.as_deref())
+    }
+
+    /// The name by which a client knows what it subscribed to.
+    pub(super) fn known_as(&self, app: usize, sub: &Sub) -> &ChannelName {
+        let view = &self.views[app];
+        if sub.lens == PLAIN {
+            &view.channels.get(sub.channel).name
+        } else {
+            &view.lenses.get(sub.lens).shown
+        }
+    }
+
+    /// The names by which a client knows a log channel.
+    pub(super) fn names_of(&self, slot: u32, channel: &ChannelName) -> Vec<ChannelName> {
+        let Some(client) = self.clients.get(slot) else { return Vec::new() };
+        let app = usize::from(client.app);
+        let Some(number) = self.views[app].channels.find(channel.as_str()) else {
+            return vec![channel.clone()];
+        };
+        let subs = client.session.subs.iter().filter(|sub| sub.channel == number);
+        let mut names: Vec<ChannelName> = Vec::new();
+        for name in subs.map(|sub| self.known_as(app, sub)) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
     }
 
     /// Does a client look at anything through a lens?

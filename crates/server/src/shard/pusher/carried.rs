@@ -9,6 +9,8 @@ use super::super::Shard;
 use super::super::channels::Listeners;
 use super::super::client::Whose;
 use super::super::frames::Variant;
+use super::super::lens::PLAIN;
+use super::super::session::Sub;
 use super::super::subscribe::Begin;
 
 /// How a subscription was set going.
@@ -57,8 +59,9 @@ impl Shard {
         let moved = channels.unlist(number, Listeners::of(slot, old, watch).through(lens), place);
         sub.place = Some(channels.list(number, Listeners::of(slot, new, watch).through(lens), slot));
         let Some(other) = moved.and_then(|moved| self.clients.get_mut(moved)) else { return };
-        let mut subs = other.session.subs.iter_mut();
-        if let Some(theirs) = subs.find(|theirs| (theirs.channel, theirs.lens) == (number, lens)) {
+        if let Some(theirs) =
+            other.session.subs.iter_mut().find(|theirs| theirs.channel == number && theirs.lens == lens)
+        {
             theirs.place = Some(place);
         }
     }
@@ -77,6 +80,7 @@ impl Shard {
             return Started::Anew;
         }
         let recovered = self.start_sub(slot, channel, begin, None, Whose::Channel(channel.clone()));
+        self.start_sources(slot, channel, begin);
         if let Some(head) = listed {
             self.note_start(slot, channel, |start| start.members = Members::Listed(head));
         }
@@ -84,6 +88,17 @@ impl Shard {
             Begin::Unreadable => Started::Unreadable,
             _ if recovered => Started::Onward,
             _ => Started::Anew,
+        }
+    }
+
+    /// The log channels that a channel shows are late with it, also where its own events are all there.
+    fn start_sources(&mut self, slot: u32, channel: &ChannelName, begin: Begin) {
+        let (Begin::After(at), Some(client)) = (begin, self.clients.get(slot)) else { return };
+        let app = usize::from(client.app);
+        let here = self.cohort(app, slot).at;
+        let shows = |sub: &Sub| sub.lens != PLAIN && self.known_as(app, sub) == channel;
+        if client.session.subs.iter().any(shows) && !at.covers(&here) {
+            self.fall_behind_on(slot, Whose::Channel(channel.clone()), at);
         }
     }
 

@@ -6,8 +6,8 @@
 //! | `mod` | frames come in, refusals go out, signs of life |
 //! | [`subscribe`] | channels, their members and their last event |
 //! | [`person`] | signed-in users, and those who watch them |
-//! | [`xhr`] | clients that come by requests instead of a WebSocket |
 //! | [`carried`] | clients that carry a cursor, so that a cut loses nothing |
+//! | [`xhr`] | clients that come by requests instead of a WebSocket |
 
 mod carried;
 mod person;

@@ -188,8 +188,8 @@ impl Shard {
         let mut started = Started::Anew;
         if !self.is_subscribed(slot, channel) {
             self.list(slot, channel, member.is_some());
-            started = self.start_since(slot, channel, since, member.is_some().then_some(head));
             self.see_through(slot, channel);
+            started = self.start_since(slot, channel, since, member.is_some().then_some(head));
         }
         self.write_standing(slot, &encode::succeeded(channel.as_str(), roster.as_deref().unwrap_or("{}")));
         self.tell_unreadable(slot, channel, started);
