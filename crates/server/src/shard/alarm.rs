@@ -72,11 +72,11 @@ impl Shard {
     pub(super) fn watch_life(&mut self, slot: u32) {
         let Some(client) = self.clients.get(slot) else { return };
         let after = if client.variant.is_pusher() {
+            let (asks, answers) = (self.tuning.pusher_activity, self.tuning.pusher_pong);
             let silent = self.now.saturating_sub(client.heard);
-            let (asks, ends) =
-                (self.tuning.pusher_activity, self.tuning.pusher_activity + self.tuning.pusher_pong);
-            let next = if silent < asks { asks } else { ends };
-            next.saturating_sub(silent).min(self.tuning.heartbeat)
+            // Whoever was asked now may be silent again before its time to answer would be over.
+            let next = if silent < asks { asks - silent } else { answers.min(asks) };
+            next.min(self.tuning.heartbeat)
         } else {
             self.tuning.heartbeat
         };
