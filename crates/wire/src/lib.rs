@@ -10,8 +10,8 @@
 //! * [`route`] says whose it is;
 //! * [`websocket`] upgrades such a request and turns the bytes after it into messages, and messages into frames.
 //!
-//! Then the dialects, each a folder of its own: [`native`], [`pusher`], [`appointease`], and [`socketio`] over
-//! [`engineio`].
+//! Then the dialects, each a folder of its own: [`native`], [`pusher`], [`appointease`], [`portico`], and
+//! [`socketio`] over [`engineio`].
 //! [`signature`] holds what backends sign, [`webhook`] what we sign for them. [`ics`] reads and writes calendars.
 //! [`redis`] reads what backends publish through Redis.
 //!
@@ -26,6 +26,7 @@ pub mod ledger;
 mod loose;
 pub mod native;
 mod object;
+pub mod portico;
 pub mod post;
 pub mod pusher;
 pub mod redis;
