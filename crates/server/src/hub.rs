@@ -12,6 +12,7 @@ use deskbell_core::link::LinkKey;
 use deskbell_core::log::Once;
 use deskbell_core::mac;
 use deskbell_core::news::News;
+use deskbell_core::operator::Operator;
 use deskbell_core::position::{Position, fnv};
 use deskbell_core::refusal::Refusal;
 use deskbell_core::session::Seals;
@@ -23,6 +24,7 @@ use crate::attendance::Attendance;
 use crate::calendars::Calendars;
 use crate::clock;
 use crate::door::Front;
+use crate::handlers::Handlers;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::pusher::Hooks;
@@ -57,6 +59,10 @@ pub struct Hub {
     pub webhooks: Webhooks,
     /// Backends that are told what happens in their channels.
     pub hooks: Hooks,
+    /// Backends that handle events of Socket.IO clients.
+    pub handlers: Handlers,
+    /// Who may look at the server with the admin UI of Socket.IO.
+    pub operator: Option<Operator>,
     /// Calendars that are fetched.
     pub calendars: Calendars,
     /// The Redis through which backends publish.

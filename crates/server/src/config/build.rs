@@ -14,6 +14,7 @@ use super::settings::{
     HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings, Settings,
     TlsSettings, WebSocketSettings,
 };
+use super::socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
 
@@ -146,6 +147,9 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         limits: limits(&values),
         pusher: pusher(&values),
         pusher_webhooks: values.rows("pusher_webhooks").iter().map(pusher_webhook).collect(),
+        handlers: values.rows("socketio_handlers").iter().map(handler).collect(),
+        admin: admin(&values),
+        marketplace: MarketplaceSettings { everyone: values.is("marketplace.everyone") },
         metrics: MetricsSettings {
             enabled: values.is("metrics.enabled"),
             public: values.is("metrics.public"),
@@ -346,6 +350,26 @@ fn pusher_webhook(row: &Row) -> PusherWebhookSettings {
         channels: cells.texts("channels"),
         batch: cells.count("batch"),
         timeout_ms: cells.number("timeout"),
+        ca_file: cells.path("ca_file"),
+    }
+}
+
+fn admin(values: &Values) -> Option<AdminSettings> {
+    let (username, password) =
+        (values.text("socketio_admin.username")?, values.secret("socketio_admin.password")?);
+    Some(AdminSettings { username, password })
+}
+
+fn handler(row: &Row) -> HandlerSettings {
+    let cells = &row.cells;
+    HandlerSettings {
+        url: cells.word("url"),
+        app: cells.amount("app"),
+        namespaces: cells.texts("namespaces"),
+        events: cells.texts("events"),
+        secret: cells.secret("secret"),
+        timeout_ms: cells.number("timeout"),
+        concurrency: cells.count("concurrency"),
         ca_file: cells.path("ca_file"),
     }
 }

@@ -16,6 +16,7 @@ mod read;
 mod reload;
 mod rules;
 mod settings;
+mod socketio_backend;
 mod sources;
 mod suggest;
 mod table;
@@ -33,5 +34,6 @@ pub use settings::{
     DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings,
     Settings, TlsSettings, WebSocketSettings,
 };
+pub use socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
 pub use sources::{SetFlag, Sources};
 pub use value::{MASK, parse_time};

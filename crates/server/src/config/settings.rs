@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::error::{ConfigErrors, Secret};
 use super::outward_settings::{CalendarSettings, RedisSettings, WebhookSettings};
 use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
+use super::socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
 use super::sources::{SetFlag, Sources, Values};
 use super::{build, rules};
 
@@ -76,6 +77,12 @@ pub struct Settings {
     pub pusher: PusherSettings,
     /// Servers that are told what happens in channels, as Pusher tells.
     pub pusher_webhooks: Vec<PusherWebhookSettings>,
+    /// Backends that handle events of Socket.IO clients.
+    pub handlers: Vec<HandlerSettings>,
+    /// The admin UI of Socket.IO.
+    pub admin: Option<AdminSettings>,
+    /// The marketplace's route.
+    pub marketplace: MarketplaceSettings,
     /// The metrics page.
     pub metrics: MetricsSettings,
     /// What is doubtful but stops nothing; to be logged at the start.

@@ -11,6 +11,7 @@
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
 //! | `post` | inboxes and conversations |
 //! | `pusher` | the Pusher dialect's own API |
+//! | `marketplace` | the route by which a marketplace's backend tells its Socket.IO clients something |
 //! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
 //! | `webhooks` | how webhooks are, and what could not be delivered |
 //! | `health`, `start_page` | how the server is, for machines and for people |
@@ -30,6 +31,7 @@ mod cors;
 mod health;
 mod history;
 mod ledger;
+mod marketplace;
 mod post;
 mod problem;
 pub mod publish;
@@ -78,7 +80,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 83] = [
+pub const ROUTES: [Route; 85] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
@@ -162,6 +164,8 @@ pub const ROUTES: [Route; 83] = [
     route("POST", "/apps/{app}/channels/{channel}/events", || post(events::old)),
     route("POST", "/apps/{app}/users/{user}/terminate_connections", || post(users::terminate)),
     route("POST", "/users/{user}/terminate_connections", || post(users::terminate_by_key)),
+    route("GET", "/api/socket", || get(marketplace::status)),
+    route("POST", "/api/socket", || post(marketplace::broadcast)),
 ];
 
 /// All routes over a running server.

@@ -19,6 +19,7 @@ mod key_sets;
 mod ledger;
 mod ledger_crash;
 mod limits;
+mod marketplace;
 mod matrix;
 mod options;
 mod origin;

@@ -44,6 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "run",
         &[
+            "admin",
             "calendars",
             "app",
             "attendance",
@@ -51,6 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "door",
+            "handlers",
             "http",
             "hub",
             "identity",
@@ -122,6 +124,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "attendance",
             "clock",
             "door",
+            "handlers",
             "limiter",
             "metrics",
             "pusher",
@@ -136,6 +139,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What calls other people's servers.
     ("pusher", &["app", "clock", "hub", "outbound"]),
     ("webhooks", &["clock", "hub", "outbound", "store"]),
+    ("handlers", &["clock", "outbound"]),
+    ("admin", &["clock", "hub"]),
     ("calendars", &["clock", "hub", "ledger", "outbound", "store"]),
     ("redis", &["clock", "hub", "tls"]),
     ("outbound", &["tls"]),
