@@ -6,6 +6,7 @@ use super::limit_table::{LIMITS, MEMORY};
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 use super::outward_table::{CALENDARS, REDIS, WEBHOOKS};
 use super::pusher_table::{OF_APP, PUSHER};
+use super::socketio_table::SOCKETIO;
 
 pub(super) const SECOND: u64 = 1_000;
 pub(super) const MINUTE: u64 = 60 * SECOND;
@@ -85,6 +86,11 @@ pub static SECTIONS: &[Section] = &[
         intro: "The dialect of pusher-js, Laravel Echo and the Pusher libraries. What is set here holds for every \
                 app that says nothing else in its own table.",
         options: PUSHER,
+    },
+    Section {
+        title: "Socket.IO",
+        intro: "The dialect of socket.io-client 4, python-socketio, and applications built on them.",
+        options: SOCKETIO,
     },
     Section {
         title: "Webhooks",

@@ -11,6 +11,7 @@
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
 //! | `post` | inboxes and conversations |
 //! | `pusher` | the Pusher dialect's own API |
+//! | `socketio` | the requests of polling Socket.IO clients |
 //! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
 //! | `webhooks` | how webhooks are, and what could not be delivered |
 //! | `health`, `start_page` | how the server is, for machines and for people |
@@ -37,6 +38,7 @@ mod pusher;
 mod query;
 mod sessions;
 mod shards;
+mod socketio;
 mod start_page;
 mod stream;
 #[cfg(test)]
@@ -173,6 +175,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
     routes
         .fallback(move |request| elsewhere(prefixed, request))
         .layer(from_fn_with_state(hub.clone(), cors::around))
+        .layer(from_fn_with_state(hub.clone(), socketio::around))
         .with_state(hub)
 }
 

@@ -34,6 +34,7 @@ mod reload;
 mod sessions;
 mod shared;
 mod slow;
+mod socketio;
 mod tls;
 mod transcripts;
 mod webhooks;

@@ -65,6 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "redis",
             "selections",
             "shard",
+            "socketio",
             "store",
             "tls",
             "webhooks",
@@ -72,7 +73,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("bench", &["clock", "open_files"]),
     // Where requests come in.
-    ("door", &["app", "clock", "hub", "limiter", "shard", "tls"]),
+    ("door", &["app", "clock", "hub", "limiter", "shard", "socketio", "tls"]),
     (
         "http",
         &[
@@ -106,6 +107,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "post",
             "pusher",
             "selections",
+            "socketio",
             "store",
         ],
     ),
@@ -132,7 +134,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "webhooks",
         ],
     ),
-    ("app", &["identity", "log", "pusher", "store"]),
+    ("app", &["identity", "log", "pusher", "socketio", "store"]),
     // What calls other people's servers.
     ("pusher", &["app", "clock", "hub", "outbound"]),
     ("webhooks", &["clock", "hub", "outbound", "store"]),
