@@ -59,14 +59,13 @@ test("who is not known is nobody, and who waits for no answer is handled all the
   assert.deepEqual([user, roles, ack], [null, [], false]);
 });
 
-test("events of one client are handled in their order, and one too many is refused", async () => {
+test("events of one client are handled in their order, however many it sends at once", async () => {
   const ann = await site.user("order");
-  const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => ann.emitWithAck("n", n)));
-  assert.deepEqual(answers.map((answer) => answer.n), [0, 1, 2, 3, 4, 5, 6, 7]);
+  const order = Array.from({ length: 50 }, (_, n) => n);
+  const answers = await Promise.all(order.map((n) => ann.emitWithAck("n", n)));
+  assert.deepEqual(answers.map((answer) => answer.n), order);
   const mine = requests.filter(({ said }) => said.user === "order").map(({ said }) => said.args[0]);
-  assert.deepEqual(mine, [0, 1, 2, 3, 4, 5, 6, 7]);
-  const many = await Promise.all(Array.from({ length: 30 }, (_, n) => ann.emitWithAck("n", n)));
-  assert.ok(many.some((answer) => answer.code === "rate_limited" || answer.code === "limit_reached"));
+  assert.deepEqual(mine, order);
 });
 
 test("a backend that fails, is silent or says something else is an answer that says so", async () => {

@@ -18,7 +18,7 @@ burst = 40
 
 # The parties of a booking are known by the token of each.
 [[access]]
-pattern = "booking_{any}"
+pattern = "booking_*"
 allow = ["subscribe"]
 to = "role:ADMIN"
 ` });

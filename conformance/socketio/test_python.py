@@ -43,7 +43,7 @@ class Server(unittest.TestCase):
             return json.load(answer)
 
     def token(self, user):
-        return self.ask("/v1/tokens", {"sub": user, "roles": ["CLIENT"]})["token"]
+        return self.ask("/v1/tokens", {"user": user, "roles": ["CLIENT"]})["token"]
 
     def publish(self, room, name, data):
         self.ask("/v1/publish", {"channel": room, "name": name, "data": data})
@@ -114,7 +114,7 @@ class Async(Server):
         async def run():
             client = socketio.AsyncClient()
             said = asyncio.Queue()
-            client.on("booking_update", lambda data: said.put(data))
+            client.on("booking_update", lambda data: said.put_nowait(data))
             await client.connect(self.url, auth={"token": self.token(user)}, transports=transports)
             try:
                 await body(client, said)

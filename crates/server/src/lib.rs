@@ -31,6 +31,7 @@ pub mod redis;
 pub mod run;
 pub mod selections;
 pub mod shard;
+pub mod socketio;
 pub mod store;
 pub mod tls;
 pub mod webhooks;

@@ -15,6 +15,7 @@ use super::settings::{
     TlsSettings, WebSocketSettings,
 };
 use super::socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
+use super::socketio_settings::SocketIoSettings;
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
 
@@ -146,6 +147,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         history,
         limits: limits(&values),
         pusher: pusher(&values),
+        socketio: socketio(&values),
         pusher_webhooks: values.rows("pusher_webhooks").iter().map(pusher_webhook).collect(),
         handlers: values.rows("socketio_handlers").iter().map(handler).collect(),
         admin: admin(&values),
@@ -338,6 +340,30 @@ fn pusher(values: &Values) -> PusherSettings {
         channels: values.count("pusher.channels"),
         batch: values.count("pusher.batch"),
         bare_signatures: values.is("pusher.bare_signatures"),
+    }
+}
+
+fn socketio(values: &Values) -> SocketIoSettings {
+    let bare = |path: String| path.strip_suffix('/').map_or(path.clone(), str::to_owned);
+    SocketIoSettings {
+        enabled: values.is("socketio.enabled"),
+        paths: values.texts("socketio.paths").into_iter().map(bare).collect(),
+        namespaces: values.texts("socketio.namespaces"),
+        plain_namespaces: values.texts("socketio.plain_namespaces"),
+        recovery: match values.word("socketio.recovery").as_str() {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        },
+        ping_interval_ms: values.number("socketio.ping_interval"),
+        ping_timeout_ms: values.number("socketio.ping_timeout"),
+        upgrade_timeout_ms: values.number("socketio.upgrade_timeout"),
+        max_payload: values.count("socketio.max_payload"),
+        jwt_secret: values.secret("socketio.jwt_secret"),
+        user_claims: values.texts("socketio.user_claims"),
+        role_claims: values.texts("socketio.role_claims"),
+        token_cookie: values.text("socketio.token_cookie"),
+        sticky_cookie: values.text("socketio.sticky_cookie"),
     }
 }
 

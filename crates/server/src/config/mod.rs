@@ -17,6 +17,8 @@ mod reload;
 mod rules;
 mod settings;
 mod socketio_backend;
+mod socketio_settings;
+mod socketio_table;
 mod sources;
 mod suggest;
 mod table;
@@ -35,5 +37,6 @@ pub use settings::{
     Settings, TlsSettings, WebSocketSettings,
 };
 pub use socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
+pub use socketio_settings::SocketIoSettings;
 pub use sources::{SetFlag, Sources};
 pub use value::{MASK, parse_time};

@@ -10,6 +10,7 @@ use super::error::{ConfigErrors, Secret};
 use super::outward_settings::{CalendarSettings, RedisSettings, WebhookSettings};
 use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
 use super::socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
+use super::socketio_settings::SocketIoSettings;
 use super::sources::{SetFlag, Sources, Values};
 use super::{build, rules};
 
@@ -75,6 +76,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// The Pusher dialect.
     pub pusher: PusherSettings,
+    /// The Socket.IO dialect.
+    pub socketio: SocketIoSettings,
     /// Servers that are told what happens in channels, as Pusher tells.
     pub pusher_webhooks: Vec<PusherWebhookSettings>,
     /// Backends that handle events of Socket.IO clients.

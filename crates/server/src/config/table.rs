@@ -7,6 +7,7 @@ use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 use super::outward_table::{CALENDARS, REDIS, WEBHOOKS};
 use super::pusher_table::{OF_APP, PUSHER};
 use super::socketio_backend::{ADMIN, HANDLERS, MARKETPLACE};
+use super::socketio_table::SOCKETIO;
 
 pub(super) const SECOND: u64 = 1_000;
 pub(super) const MINUTE: u64 = 60 * SECOND;
@@ -86,6 +87,11 @@ pub static SECTIONS: &[Section] = &[
         intro: "The dialect of pusher-js, Laravel Echo and the Pusher libraries. What is set here holds for every \
                 app that says nothing else in its own table.",
         options: PUSHER,
+    },
+    Section {
+        title: "Socket.IO",
+        intro: "The dialect of socket.io-client 4, python-socketio, and applications built on them.",
+        options: SOCKETIO,
     },
     HANDLERS,
     ADMIN,

@@ -12,6 +12,7 @@
 //! | `post` | inboxes and conversations |
 //! | `pusher` | the Pusher dialect's own API |
 //! | `marketplace` | the route by which a marketplace's backend tells its Socket.IO clients something |
+//! | `socketio` | the requests of polling Socket.IO clients |
 //! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
 //! | `webhooks` | how webhooks are, and what could not be delivered |
 //! | `health`, `start_page` | how the server is, for machines and for people |
@@ -39,6 +40,7 @@ mod pusher;
 mod query;
 mod sessions;
 mod shards;
+mod socketio;
 mod start_page;
 mod stream;
 #[cfg(test)]
@@ -177,6 +179,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
     routes
         .fallback(move |request| elsewhere(prefixed, request))
         .layer(from_fn_with_state(hub.clone(), cors::around))
+        .layer(from_fn_with_state(hub.clone(), socketio::around))
         .with_state(hub)
 }
 

@@ -21,7 +21,7 @@ use deskbell_core::rate::Rate;
 use deskbell_core::session::Seals;
 use tokio::sync::watch;
 
-use super::{StartError, failing, outward, pusher};
+use super::{StartError, failing, outward, pusher, socketio};
 use crate::app::{App, Secret};
 use crate::attendance::Attendance;
 use crate::bell::Bells;
@@ -150,6 +150,9 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             projections: ArcSwap::from_pointee(projections(settings)?),
             rows: Arc::new(watch::Sender::new(opened.head(id).map_err(StartError::new)?.0)),
             verifier,
+            site: identity::Verifier::new(socketio::auth(settings, secret)?).map_err(StartError::new)?,
+            socketio: ArcSwap::from_pointee(socketio::terms(settings)),
+            words: crate::socketio::Words::default(),
             pusher: ArcSwap::from_pointee(pusher::terms(settings, wish)?),
             occupancy: Occupancy::default(),
             connected: AtomicUsize::new(0),
@@ -424,6 +427,7 @@ pub fn front(settings: &Settings) -> Front {
         connections: limits.connections,
         connections_per_address: limits.connections_per_address,
         connect_rate: limits.connect_rate_per_address as u32,
+        socketio: socketio::mount(settings),
     }
 }
 

@@ -6,6 +6,7 @@ mod failing;
 pub(crate) mod outward;
 mod pusher;
 mod reload;
+mod socketio;
 mod stop;
 
 use std::sync::Arc;

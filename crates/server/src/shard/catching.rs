@@ -24,6 +24,7 @@ use super::session::{Start, Sub};
 use super::subscribe::compare;
 use super::timers::What;
 use super::{PAGES_PER_TURN, Shard, flag};
+use crate::socketio::Heard;
 use crate::store::{LedgerPage, LedgerRead, LedgerWant};
 
 /// One page: one lock of the log, one write.
@@ -51,7 +52,13 @@ impl Shard {
         match &mut client.catching {
             Some(catching) => catching.at = at,
             None => {
-                client.catching = Some(Box::new(Catching { at, late: None, asked: false, followed: false }));
+                client.catching = Some(Box::new(Catching {
+                    at,
+                    late: None,
+                    asked: false,
+                    followed: false,
+                    heard: Heard::default(),
+                }));
             }
         }
         self.catch.push_back(slot);
@@ -191,6 +198,11 @@ impl Shard {
     /// Tells a client to load a channel's state anew, at its own moment within the next seconds.
     pub(super) fn say_reset(&mut self, slot: u32, channel: &ChannelName, reason: ResetReason, cursor: &str) {
         self.hub.metrics.reset(reason);
+        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
+            // Nor has this one. Its client comes back by itself, as somebody new.
+            self.begin_anew(slot);
+            return;
+        }
         if self.clients.get(slot).is_some_and(|client| client.variant.is_pusher()) {
             // This dialect has no word for it: its client comes back, and its page loads anew.
             self.set_alarm(slot, crate::clock::random_below(limits::RELOAD_SPREAD), What::Drain);
@@ -258,6 +270,8 @@ impl Shard {
 
     /// Writes a page's entries, each with the cursor that is right for this reader.
     fn write_page(&mut self, slot: u32, turn: &Turn, page: &Page) {
+        let mut heard =
+            self.catching(slot).map(|catching| std::mem::take(&mut catching.heard)).unwrap_or_default();
         let Some(client) = self.clients.get(slot) else { return };
         let (variant, hub) = (client.variant, self.hub.clone());
         let app = &hub.apps[usize::from(client.app)];
@@ -274,14 +288,20 @@ impl Shard {
                 continue;
             }
             let last = page.complete && place + 1 == page.entries.len();
-            let frame = match turn {
-                Turn::All if at == entry.after => variant.event(entry, &app.cursors),
-                Turn::All => variant.event_with(entry, &app.seal(at)),
-                Turn::Late(..) if last => variant.event_with(entry, &app.seal(connection)),
+            let cursor = match turn {
+                Turn::All if at == entry.after && client.socketio.is_none() => None,
+                Turn::All => Some(app.seal(at)),
+                Turn::Late(..) if last => Some(app.seal(connection)),
                 Turn::Late(late) => {
                     let late = LateRead { at, whose: late.whose.clone() }.exception();
-                    variant.event_with(entry, &app.seal(Cursor { at: connection, late: Some(late) }))
+                    Some(app.seal(Cursor { at: connection, late: Some(late) }))
                 }
+            };
+            let manner = self.words_of(slot, &entry.event.channel).and_then(|words| app.words.manner(words));
+            let frame = match (cursor, manner) {
+                (Some(cursor), Some(manner)) => manner.frames(entry, &cursor, &mut heard),
+                (None, _) => variant.event(entry, &app.cursors),
+                (Some(cursor), None) => variant.event_with(entry, &cursor),
             };
             out.extend_from_slice(&frame);
             frames += 1;
@@ -291,6 +311,9 @@ impl Shard {
         self.flush(slot);
         if self.flagged(slot, flag::POLL) && !out.is_empty() {
             self.polls.push(slot);
+        }
+        if let Some(catching) = self.catching(slot) {
+            catching.heard = heard;
         }
         self.send(slot, Bytes::from(out));
     }

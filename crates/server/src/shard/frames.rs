@@ -10,9 +10,10 @@ use deskbell_wire::websocket::Opcode;
 use deskbell_wire::websocket::deflate::Deflater;
 use deskbell_wire::websocket::encode as websocket;
 
+use crate::socketio::{Heard, Manner};
+
 /// A dialect on a transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum Variant {
     /// The native dialect on a WebSocket.
     NativeWs,
@@ -26,6 +27,8 @@ pub enum Variant {
     PusherWs,
     /// The same, compressed.
     PusherWsDeflate,
+    /// The Socket.IO dialect, in the words of a number.
+    SocketIo(u16),
     /// Every message sent back: for conformance suites.
     Echo,
     /// The same, with compression.
@@ -33,7 +36,7 @@ pub enum Variant {
 }
 
 /// The sealed cursor of an entry, kept beside its frames.
-const TOKEN: u8 = u8::MAX;
+const TOKEN: u16 = u16::MAX;
 
 /// Milliseconds after which an EventSource comes back.
 const SSE_RETRY: u64 = 2_000;
@@ -41,14 +44,62 @@ const SSE_RETRY: u64 = 2_000;
 /// Messages below this many bytes are not worth compressing.
 const COMPRESS_FROM: usize = 256;
 
+/// The first number of the words of the Socket.IO dialect; below it are the other variants.
+const WORDS: u16 = 256;
+
 impl Variant {
+    /// The number under which its frames stand beside an entry.
+    fn number(self) -> u16 {
+        match self {
+            Self::NativeWs => 0,
+            Self::NativeWsDeflate => 1,
+            Self::NativeSse => 2,
+            Self::NativePoll => 3,
+            Self::PusherWs => 4,
+            Self::PusherWsDeflate => 5,
+            Self::Echo => 6,
+            Self::EchoDeflate => 7,
+            Self::SocketIo(words) => WORDS + words,
+        }
+    }
+
+    /// The words that it has.
+    pub fn words(self) -> u16 {
+        match self {
+            Self::SocketIo(words) => words,
+            _ => 0,
+        }
+    }
+
+    /// The same with other words, where it has words.
+    pub fn with_words(self, words: u16) -> Self {
+        match self {
+            Self::SocketIo(_) => Self::SocketIo(words),
+            other => other,
+        }
+    }
+
+    /// The frames of an entry in a manner of the Socket.IO dialect, for everybody who stands right behind it.
+    pub fn told(self, entry: &Entry, manner: &Manner, key: &CursorKey) -> Bytes {
+        entry.frames.get(self.number(), || {
+            let token = Self::sealed(entry, key);
+            let offset = std::str::from_utf8(&token).unwrap_or_default();
+            manner.frames(entry, offset, &mut Heard::default())
+        })
+    }
+
+    /// The cursor behind an entry, sealed once for everybody.
+    pub fn sealed(entry: &Entry, key: &CursorKey) -> Bytes {
+        entry.frames.get(TOKEN, || key.seal(&entry.after.into()).into())
+    }
+
     /// The frame of an event for everybody who stands right behind it.
     pub fn event(self, entry: &Entry, key: &CursorKey) -> Bytes {
-        entry.frames.get(self as u8, || {
+        entry.frames.get(self.number(), || {
             if self.is_pusher() {
                 return self.pusher_event(entry);
             }
-            let token = entry.frames.get(TOKEN, || key.seal(&entry.after.into()).into());
+            let token = Self::sealed(entry, key);
             // A token is base64 by its making.
             self.event_with(entry, std::str::from_utf8(&token).unwrap_or_default())
         })
@@ -57,7 +108,7 @@ impl Variant {
     /// The frame of an event with another cursor: while a connection catches up.
     pub fn event_with(self, entry: &Entry, cursor: &str) -> Bytes {
         if self.is_pusher() {
-            return entry.frames.get(self as u8, || self.pusher_event(entry));
+            return entry.frames.get(self.number(), || self.pusher_event(entry));
         }
         let mut json = Vec::with_capacity(entry.event.data.bytes.len() + 256);
         native::event_body(entry, &mut json);
@@ -85,6 +136,10 @@ impl Variant {
 
     /// Appends a notice.
     pub fn notice(self, notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
+        if self.is_socketio() {
+            // What this dialect has no word for, its clients learn from what happens.
+            return;
+        }
         if self.is_pusher() {
             pusher::encode::notice(notice, &mut |json| self.written(json, out));
             return;
@@ -97,7 +152,7 @@ impl Variant {
     /// Puts a JSON text into the transport's frame.
     fn wrap(self, json: &[u8], cursor: Option<&str>) -> Bytes {
         match self {
-            Self::NativeWs | Self::PusherWs | Self::Echo => websocket::text_frame(json),
+            Self::NativeWs | Self::PusherWs | Self::SocketIo(_) | Self::Echo => websocket::text_frame(json),
             Self::NativeWsDeflate | Self::PusherWsDeflate | Self::EchoDeflate => compressed(json),
             Self::NativeSse => {
                 let mut out = Vec::with_capacity(json.len() + 160);
@@ -122,7 +177,8 @@ impl Variant {
             | Self::Echo
             | Self::EchoDeflate => websocket::frame_into(out, Opcode::Ping, b""),
             Self::NativeSse => native::sse::heartbeat(cursor, out),
-            Self::NativePoll => {}
+            // It asks in its own words.
+            Self::SocketIo(_) | Self::NativePoll => {}
         }
     }
 
@@ -149,6 +205,11 @@ impl Variant {
     /// Does it speak the Pusher dialect?
     pub fn is_pusher(self) -> bool {
         matches!(self, Self::PusherWs | Self::PusherWsDeflate)
+    }
+
+    /// Does it speak the Socket.IO dialect?
+    pub fn is_socketio(self) -> bool {
+        matches!(self, Self::SocketIo(_))
     }
 
     /// Was compression agreed on?

@@ -13,6 +13,7 @@
 //! | [`act`] | commands become answers |
 //! | [`ledger`], [`post`] | what clients ask of the ledger |
 //! | [`pusher`] | what clients of the Pusher dialect ask |
+//! | [`socketio`] | what clients of the Socket.IO dialect ask |
 //! | [`hello`] | who, which session, from where |
 //! | [`cohort`] | clients that stand at one place of the log |
 //! | [`deliver`] | new entries of a log go out, joined |
@@ -41,6 +42,7 @@ mod pusher;
 mod receive;
 mod session;
 mod sink;
+mod socketio;
 mod subscribe;
 mod timers;
 mod tuning;
@@ -62,6 +64,7 @@ use deskbell_core::event::SharedEntry;
 use deskbell_core::ids::PublicId;
 use deskbell_core::limits::{self, Millis};
 use deskbell_core::session::SessionId;
+use deskbell_wire::engineio::Sid;
 use mio::{Events, Poll, Token, Waker};
 use tokio::sync::oneshot;
 
@@ -70,6 +73,7 @@ pub use directory::Directory;
 pub use mailbox::{Arrival, Ask, Claim, Handle, Letter, Mailbox, SessionFacts, Way, Whom};
 pub use session::{CarriedIdentity, CarriedSession};
 pub use sink::{Socket, TlsSocket};
+pub use socketio::{Opening, Request};
 pub use tuning::Tuning;
 pub use waiting::Answer;
 
@@ -128,6 +132,8 @@ pub struct Shard {
     masks: Vec<u64>,
     sessions: HashMap<SessionId, u32>,
     public: HashMap<PublicId, u32>,
+    /// Socket.IO clients that polled at first, by the secret name of their session.
+    engines: HashMap<Sid, u32>,
     /// Connections that are not over.
     live: usize,
     /// Sessions without a connection, oldest first; some have been taken up since.
@@ -164,6 +170,8 @@ mod flag {
     pub const GONE: u8 = 8;
     /// The goodbye was said.
     pub const CLOSING: u8 = 16;
+    /// It polls again and again: its sink is the request that waits.
+    pub const PACKETS: u8 = 32;
 }
 
 impl Shard {
@@ -185,6 +193,7 @@ impl Shard {
             masks: Vec::new(),
             sessions: HashMap::new(),
             public: HashMap::new(),
+            engines: HashMap::new(),
             live: 0,
             parked: VecDeque::new(),
             parked_count: 0,
@@ -275,6 +284,7 @@ impl Shard {
             Letter::Page { client, page } => self.ledger_page(client, page),
             Letter::Followed { client } => self.followed(client),
             Letter::Pipe { client } => self.pipe_event(client),
+            Letter::Engine { session, request } => self.engine_request(&session, request),
             Letter::Disconnect { whom, done } => self.disconnect(&whom, done),
             Letter::Sessions { app, limit, done } => self.tell_sessions(app, limit, done),
             Letter::Occupancy { app, done } => self.tell_occupancy(app, done),

@@ -10,6 +10,7 @@ use rustls::ServerConnection;
 use tokio::sync::oneshot;
 
 use super::body::{Pipe, Piped};
+use super::socketio::Outlet;
 
 /// A socket as the front door hands it over.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub enum Sink {
     Body(Arc<Pipe>),
     /// A poll, which is answered once.
     Poll(Box<PollAnswer>),
+    /// The requests of a client that polls again and again.
+    Packets(Box<Outlet>),
 }
 
 /// The answer of a poll as it grows during one turn.
@@ -87,6 +90,7 @@ impl Sink {
                 answer.events.extend_from_slice(bytes);
                 Wrote::All
             }
+            Self::Packets(outlet) => outlet.write(bytes),
             Self::None => Wrote::Gone,
         }
     }
@@ -96,7 +100,9 @@ impl Sink {
         match self {
             Self::Tcp(stream) => stream.read(into),
             Self::Tls(tls) => tls.read(into),
-            Self::None | Self::Body(_) | Self::Poll(_) => Err(ErrorKind::WouldBlock.into()),
+            Self::None | Self::Body(_) | Self::Poll(_) | Self::Packets(_) => {
+                Err(ErrorKind::WouldBlock.into())
+            }
         }
     }
 
@@ -120,7 +126,7 @@ impl Sink {
         match self {
             Self::Tcp(stream) => Some(stream),
             Self::Tls(tls) => Some(&mut tls.stream),
-            Self::None | Self::Body(_) | Self::Poll(_) => None,
+            Self::None | Self::Body(_) | Self::Poll(_) | Self::Packets(_) => None,
         }
     }
 }

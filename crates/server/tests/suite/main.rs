@@ -35,6 +35,7 @@ mod reload;
 mod sessions;
 mod shared;
 mod slow;
+mod socketio;
 mod tls;
 mod transcripts;
 mod webhooks;

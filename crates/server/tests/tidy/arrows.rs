@@ -67,6 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "redis",
             "selections",
             "shard",
+            "socketio",
             "store",
             "tls",
             "webhooks",
@@ -74,7 +75,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("bench", &["clock", "open_files"]),
     // Where requests come in.
-    ("door", &["app", "clock", "hub", "limiter", "shard", "tls"]),
+    ("door", &["app", "clock", "hub", "limiter", "shard", "socketio", "tls"]),
     (
         "http",
         &[
@@ -108,6 +109,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "post",
             "pusher",
             "selections",
+            "socketio",
             "store",
         ],
     ),
@@ -135,7 +137,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "webhooks",
         ],
     ),
-    ("app", &["identity", "log", "pusher", "store"]),
+    ("app", &["identity", "log", "pusher", "socketio", "store"]),
     // What calls other people's servers.
     ("pusher", &["app", "clock", "hub", "outbound"]),
     ("webhooks", &["clock", "hub", "outbound", "store"]),
