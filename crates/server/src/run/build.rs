@@ -142,7 +142,7 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             rows: Arc::new(watch::Sender::new(opened.head(id).map_err(StartError::new)?.0)),
             verifier,
             site: identity::Verifier::new(socketio::auth(settings, secret)?).map_err(StartError::new)?,
-            socketio: ArcSwap::from_pointee(socketio::terms(settings)),
+            socketio: ArcSwap::from_pointee(socketio::terms(settings)?),
             words: crate::socketio::Words::default(),
             pusher: ArcSwap::from_pointee(pusher::terms(settings, wish)?),
             occupancy: Occupancy::default(),

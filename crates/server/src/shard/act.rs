@@ -141,6 +141,10 @@ impl Shard {
                 self.unpark(slot);
                 self.say_looked(slot, found, &reference);
             }
+            Answer::Told(told) => {
+                self.unpark(slot);
+                self.hear_told(slot, *told);
+            }
             Answer::Keys => {
                 let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());
                 match waiting.map(|waiting| *waiting) {

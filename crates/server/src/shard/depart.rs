@@ -289,9 +289,11 @@ impl Shard {
                 rooms: carried
                     .rooms
                     .iter()
-                    .map(|(namespace, room)| Room {
+                    .map(|(namespace, name, kind, right)| Room {
                         namespace: (&**namespace).into(),
-                        name: (&**room).into(),
+                        name: (&**name).into(),
+                        kind: *kind,
+                        right: *right,
                     })
                     .collect(),
             };
@@ -412,7 +414,7 @@ impl Shard {
                 .socketio
                 .iter()
                 .flat_map(|talker| talker.rooms())
-                .map(|room| (room.namespace.to_string(), room.name.to_string()))
+                .map(|room| (room.namespace.to_string(), room.name.to_string(), room.kind, room.right))
                 .collect(),
         })
     }

@@ -8,21 +8,27 @@
 //! | [`outlet`] | the answer of such a request as a sink |
 //! | [`enter`] | a client comes into a namespace, also as who it was |
 //! | [`rooms`] | rooms are channels, and show others in their own words |
+//! | [`echo`] | channels of Laravel Echo's connector |
+//! | [`site`] | what waits for the ledger or for the site's backend |
 //! | [`prove`] | who a client is |
 
+mod echo;
 mod engine;
 mod enter;
 mod outlet;
 mod prove;
 mod rooms;
+mod site;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use deskbell_core::event::Data;
 use deskbell_core::limits::Millis;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::engineio::packet::Packet as EnginePacket;
 use deskbell_wire::engineio::{Session, Sid, Step};
+use deskbell_wire::socketio::echo as echo_frames;
 use deskbell_wire::socketio::marketplace::asked::{self, Asked};
 use deskbell_wire::socketio::{Args, Asks, Assembly, Fault, Namespaces, Packet, encode};
 use deskbell_wire::websocket::{Opcode, encode as websocket};
@@ -36,7 +42,8 @@ pub use engine::{Opening, Request};
 pub use enter::Entering;
 pub use outlet::Outlet;
 pub use prove::Proving;
-pub use rooms::Room;
+pub use rooms::{Kind, Right, Room};
+pub use site::Told;
 
 /// What a client of this dialect has beside its session.
 #[derive(Debug)]
@@ -47,6 +54,8 @@ pub struct Talker {
     engine: Session,
     /// When it is looked at next.
     alarm: Millis,
+    /// The cookies of its connection, for the site's backend.
+    cookie: Option<Box<str>>,
     /// Whether each event may say where its reader stands: for who comes anew, and for who comes back.
     takes: [bool; 2],
     /// The same, as it was decided with the first namespace.
@@ -69,8 +78,8 @@ pub struct Talker {
 #[derive(Debug)]
 struct Inside {
     namespace: Arc<str>,
-    /// The rooms it is in, by their own names.
-    rooms: Vec<Arc<str>>,
+    /// The rooms it is in.
+    rooms: Vec<Room>,
 }
 
 impl Talker {
@@ -79,6 +88,7 @@ impl Talker {
             sid: opening.sid,
             engine,
             alarm: 0,
+            cookie: opening.cookie.clone(),
             takes: opening.takes,
             offsets: None,
             assembly: Assembly::new(),
@@ -93,7 +103,8 @@ impl Talker {
 
     /// A talker that only keeps rooms for a client that will come back.
     pub fn absent(rooms: Vec<Room>, now: Millis) -> Self {
-        let opening = Opening { sid: Sid::from_random([0; 16]), takes: [true; 2], upgrades: false };
+        let opening =
+            Opening { sid: Sid::from_random([0; 16]), takes: [true; 2], upgrades: false, cookie: None };
         let engine = Session::new(
             deskbell_wire::engineio::asked::Transport::Polling,
             deskbell_wire::engineio::Timing::default(),
@@ -105,10 +116,8 @@ impl Talker {
     /// Every room that the client has, or is still to get back.
     pub fn rooms(&self) -> Vec<Room> {
         let here = self.inside.iter().flat_map(|inside| {
-            let own = |room: &Arc<str>| Room { namespace: inside.namespace.clone(), name: room.clone() };
             // A namespace without rooms is one that its client was in all the same.
-            let itself = Room { namespace: inside.namespace.clone(), name: "".into() };
-            std::iter::once(itself).chain(inside.rooms.iter().map(own))
+            std::iter::once(Room::itself(&inside.namespace)).chain(inside.rooms.iter().cloned())
         });
         here.chain(self.owed.iter().cloned()).collect()
     }
@@ -163,7 +172,7 @@ impl Shard {
         let now = self.now;
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.text(text, now) {
-            Ok(Some(packet)) => self.take_packet(slot, packet, 0),
+            Ok(Some(packet)) => self.take_packet(slot, packet, &[]),
             Ok(None) => self.look_at_life(slot),
             Err(fault) => self.faulty(slot, fault),
         }
@@ -173,13 +182,13 @@ impl Shard {
         let (now, most) = (self.now, self.socketio_terms(slot).max_payload);
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.binary(bytes.to_vec().into(), most, now) {
-            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments().len()),
+            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments()),
             Ok(None) => {}
             Err(fault) => self.faulty(slot, fault),
         }
     }
 
-    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: usize) {
+    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: &[Bytes]) {
         let now = self.now;
         let namespace = packet.namespace;
         let Some(talker) = self.talker(slot) else { return };
@@ -210,14 +219,18 @@ impl Shard {
         id: Option<u64>,
         name: &str,
         args: Args<'_>,
-        attachments: usize,
+        attachments: &[Bytes],
     ) {
         if let Err(refusal) = self.charge(slot) {
             self.outcome(slot, namespace, id, Err(&refusal));
             return;
         }
-        let ask = if attachments > 0 { None } else { asked::read(name, args) };
-        match ask {
+        let plain = attachments.is_empty();
+        if let Some(asked) = plain.then(|| echo_frames::read(name, args)).flatten() {
+            self.take_echo(slot, namespace, id, asked);
+            return;
+        }
+        match plain.then(|| asked::read(name, args)).flatten() {
             Some(Ok(Asked::Authenticate { token, user, role })) => {
                 let text = |text: std::borrow::Cow<'_, str>| text.into_owned();
                 let proving = Proving {
@@ -231,17 +244,14 @@ impl Shard {
             }
             Some(Ok(Asked::Join(room))) => self.join_room(slot, namespace, id, &room),
             Some(Ok(Asked::Leave(room))) => {
-                self.leave_room(slot, namespace, &room);
+                self.leave_room(slot, &Room::named(&namespace.into(), &room));
                 self.outcome(slot, namespace, id, Ok(()));
             }
             Some(Err(refusal)) if name == "authenticate" => {
                 self.fail_proof(slot, namespace, id, &refusal);
             }
             Some(Err(refusal)) => self.refuse_room(slot, namespace, id, None, &refusal),
-            None => {
-                let sentence = "nobody here knows this event; publish over HTTP, or let the backend do so";
-                self.outcome(slot, namespace, id, Err(&Refusal::new(Code::UnknownType, sentence)));
-            }
+            None => self.pass_on(slot, namespace, id, name, args, attachments),
         }
     }
 
