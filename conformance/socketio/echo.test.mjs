@@ -30,8 +30,10 @@ test("a public channel, a private one of the own, and one of somebody else", asy
   const heard = [];
   ann.channel("lobby").listen(".said", (data) => heard.push(["lobby", data]));
   ann.private("orders.ann").listen("OrderShipped", (data) => heard.push(["orders", data]));
-  const refused = new Promise((found) => ann.private("orders.bob").error(found));
-  assert.equal(await refused, 403);
+  // The connector has no handler of its own for this; pages listen on its socket.
+  const refused = new Promise((found) => ann.connector.socket.on("subscription_error", (...args) => found(args)));
+  ann.private("orders.bob");
+  assert.deepEqual((await refused).slice(0, 2), ["private-orders.bob", 403]);
   await until("the subscriptions", async () => {
     await site.publish("lobby", "said", { n: 1 });
     return heard.length > 0;
@@ -40,8 +42,10 @@ test("a public channel, a private one of the own, and one of somebody else", asy
   await site.publish("private-orders.ann", "App\\Events\\OrderShipped", { id: 7 });
   await site.publish("private-orders.bob", "App\\Events\\OrderShipped", { id: 8 });
   await site.publish("lobby", "said", { n: 2 });
-  await until("both", () => heard.length === 2);
-  assert.deepEqual(heard, [["orders", { id: 7 }], ["lobby", { n: 2 }]]);
+  // Those of the subscription may still be on their way.
+  const told = () => heard.filter(([, data]) => data.n !== 1);
+  await until("both", () => told().length === 2);
+  assert.deepEqual(told(), [["orders", { id: 7 }], ["lobby", { n: 2 }]]);
   ann.leave("lobby");
 });
 

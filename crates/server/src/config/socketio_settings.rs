@@ -31,6 +31,12 @@ pub struct SocketIoSettings {
     pub role_claims: Vec<String>,
     /// A cookie with the token.
     pub token_cookie: Option<String>,
+    /// Where the site's backend is asked for channels.
+    pub auth_endpoint: Option<String>,
+    /// Where it is told of events.
+    pub events_url: Option<String>,
+    /// Time for its answers.
+    pub backend_timeout_ms: u64,
     /// A cookie that names the session.
     pub sticky_cookie: Option<String>,
 }

@@ -79,7 +79,6 @@ pub const SOCKETIO: &[Opt] = &[
         "A further secret of HS256 tokens, which the site signs with, beside `auth.jwt_secret`.",
     )
     .live(Group::Keys)
-    .also(&["JWT_SECRET"])
     .like("\"\""),
     Opt::texts(
         "socketio.user_claims",
@@ -102,6 +101,30 @@ pub const SOCKETIO: &[Opt] = &[
     )
     .or(Preset::Text("auth-token"))
     .live(Group::Keys),
+    Opt::text(
+        "socketio.auth_endpoint",
+        Form::Url,
+        "Where your Laravel application says whether a client may have a private or presence channel, for Laravel \
+         Echo's Socket.IO connector. Without it the rules in `[[access]]` decide. Addresses of your own network are \
+         fine.",
+    )
+    .live(Group::Rules)
+    .like("\"http://127.0.0.1:8000/broadcasting/auth\""),
+    Opt::text(
+        "socketio.events_url",
+        Form::Url,
+        "Where your backend is told of events of clients that nobody here knows. What it answers, a JSON value or a \
+         list of them, is the client's acknowledgement.",
+    )
+    .live(Group::Rules)
+    .like("\"http://127.0.0.1:3000/api/events\""),
+    Opt::time(
+        "socketio.backend_timeout",
+        limits::BACKEND_TIME,
+        within(100, MINUTE),
+        "The time that your backend has for these answers.",
+    )
+    .live(Group::Times),
     Opt::text(
         "socketio.sticky_cookie",
         Form::Cookie,

@@ -348,7 +348,7 @@ fn hand_over<S: Handover>(hub: &Arc<Hub>, admitted: Admitted, stream: S, greetin
     };
     let Admitted { dialect, deflate, echo, opening, .. } = admitted;
     // A WebSocket that goes on with a session goes to where that is.
-    let home = opening.filter(|opening| opening.upgrades).map(|opening| opening.sid.lot() as usize);
+    let home = opening.as_ref().filter(|opening| opening.upgrades).map(|opening| opening.sid.lot() as usize);
     let way = Way::WebSocket { socket, greeting, read, dialect, deflate, echo, opening };
     let arrival = Arrival {
         app: admitted.app,

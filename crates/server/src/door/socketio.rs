@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use deskbell_core::access::Identity;
+use deskbell_core::limits;
 use deskbell_core::refusal::Code;
 use deskbell_wire::engineio::Sid;
 use deskbell_wire::engineio::asked::{Fault, Wish};
@@ -59,7 +60,10 @@ pub async fn let_in(
         _ => (Sid::from_random(clock::random_bytes()), false),
     };
     let takes = takes(head, terms.recovery);
-    let opening = Opening { sid, takes, upgrades };
+    // They are kept only where somebody may ask for them, and a browser's few fit.
+    let asks = terms.backend.as_ref().is_some_and(|backend| backend.channels.is_some());
+    let cookie = head.header("cookie").filter(|cookie| asks && cookie.len() <= limits::KEPT_COOKIES);
+    let opening = Opening { sid, takes, upgrades, cookie: cookie.map(Into::into) };
     let mut cookies: Vec<String> =
         new_visitor.map(|id| visitor_cookie(&hub.seals.visitor(id), peer.secure)).into_iter().collect();
     if let Some(name) = hub.front.load().socketio.sticky_cookie.as_deref().filter(|_| !upgrades) {

@@ -96,7 +96,6 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let store = opened.start(world(&apps)).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
         hooks: outward::pusher_webhooks(settings, &apps)?,
-        handlers: outward::handlers(settings, &apps)?,
         apps,
         seals: Seals::derive(&stored),
         store,
@@ -151,7 +150,7 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             rows: Arc::new(watch::Sender::new(opened.head(id).map_err(StartError::new)?.0)),
             verifier,
             site: identity::Verifier::new(socketio::auth(settings, secret)?).map_err(StartError::new)?,
-            socketio: ArcSwap::from_pointee(socketio::terms(settings)),
+            socketio: ArcSwap::from_pointee(socketio::terms(settings)?),
             words: crate::socketio::Words::default(),
             pusher: ArcSwap::from_pointee(pusher::terms(settings, wish)?),
             occupancy: Occupancy::default(),

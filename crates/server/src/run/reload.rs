@@ -60,6 +60,7 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     let (rules, classes) = (build::rules(settings)?, build::classes(settings)?);
     let projections = Arc::new(build::projections(settings)?);
     let redis = outward::redis(settings, &hub.apps)?;
+    let talk = Arc::new(socketio::terms(settings)?);
     let news = hub.apps.iter().map(|app| news(app, settings)).collect::<Result<Vec<_>, _>>()?;
     for one in &news {
         identity::Verifier::new(one.auth.clone()).map_err(StartError::new)?;
@@ -75,7 +76,7 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     for (app, news) in hub.apps.iter().zip(news) {
         apply(app, news, &rules, &classes)?;
         app.projections.store(projections.clone());
-        app.socketio.store(Arc::new(socketio::terms(settings)));
+        app.socketio.store(talk.clone());
     }
     hub.redis.replace(redis);
     hub.tuning.store(Arc::new(build::tuning(settings)));

@@ -1,16 +1,29 @@
 //! Makes from the settings what an app agrees to in the Socket.IO dialect.
 
+use std::time::Duration;
+
 use deskbell_wire::engineio::Timing;
 
-use super::{StartError, build};
+use super::{StartError, build, outward};
 use crate::config::Settings;
 use crate::identity;
-use crate::socketio::{Mount, Terms};
+use crate::socketio::{Backend, Mount, Terms};
 
 /// The terms of every app.
-pub fn terms(settings: &Settings) -> Terms {
+pub fn terms(settings: &Settings) -> Result<Terms, StartError> {
     let wish = &settings.socketio;
-    Terms {
+    let address = |key: &str, url: &Option<String>| {
+        let read = |url: &String| {
+            outward::address(url, None).map_err(|why| StartError(format!("socketio.{key} {why}")))
+        };
+        url.as_ref().map(read).transpose()
+    };
+    let channels = address("auth_endpoint", &wish.auth_endpoint)?;
+    let events = address("events_url", &wish.events_url)?;
+    let timeout = Duration::from_millis(wish.backend_timeout_ms);
+    let is_asked = channels.is_some() || events.is_some();
+    Ok(Terms {
+        backend: is_asked.then(|| Backend::new(channels, events, timeout)),
         enabled: wish.enabled,
         timing: Timing {
             ping_interval: wish.ping_interval_ms,
@@ -22,7 +35,7 @@ pub fn terms(settings: &Settings) -> Terms {
         namespaces: wish.namespaces.clone(),
         plain: wish.plain_namespaces.clone(),
         trusting: settings.dev,
-    }
+    })
 }
 
 /// Where the dialect is mounted; nowhere, if it is switched off.

@@ -141,13 +141,13 @@ impl Shard {
                 self.unpark(slot);
                 self.say_looked(slot, found, &reference);
             }
-            Answer::Handled(result) => {
-                self.unpark(slot);
-                self.say_handled(slot, result);
-            }
             Answer::Missed(missed) => {
                 self.unpark(slot);
                 self.say_missed(slot, *missed);
+            }
+            Answer::Told(told) => {
+                self.unpark(slot);
+                self.hear_told(slot, *told);
             }
             Answer::Keys => {
                 let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());

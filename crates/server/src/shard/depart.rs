@@ -289,9 +289,11 @@ impl Shard {
                 rooms: carried
                     .rooms
                     .iter()
-                    .map(|(namespace, room)| Room {
+                    .map(|(namespace, name, kind, right)| Room {
                         namespace: (&**namespace).into(),
-                        name: (&**room).into(),
+                        name: (&**name).into(),
+                        kind: *kind,
+                        right: *right,
                     })
                     .collect(),
             };
@@ -313,6 +315,7 @@ impl Shard {
         for slot in &slots {
             let live = !self.flagged(*slot, flag::GONE);
             if live {
+                self.show_out(*slot);
                 self.close(*slot, code::DISCONNECTED, "disconnected by the operator");
             }
             self.leave_session(*slot);
@@ -412,7 +415,7 @@ impl Shard {
                 .socketio
                 .iter()
                 .flat_map(|talker| talker.rooms())
-                .map(|room| (room.namespace.to_string(), room.name.to_string()))
+                .map(|room| (room.namespace.to_string(), room.name.to_string(), room.kind, room.right))
                 .collect(),
         })
     }

@@ -13,7 +13,7 @@ use deskbell_core::presence::Holder;
 use deskbell_core::session::{PublicIds, SessionId};
 use serde::{Deserialize, Serialize};
 
-use super::socketio::Room;
+use super::socketio::{Kind, Right, Room};
 
 /// The session of one client of a shard.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ pub struct CarriedSession {
     pub entered: Vec<(String, String)>,
     /// Namespaces and rooms, where its dialect has them; earlier versions did not.
     #[serde(default)]
-    pub rooms: Vec<(String, String)>,
+    pub rooms: Vec<(String, String, Kind, Right)>,
 }
 
 /// An identity in the data file.

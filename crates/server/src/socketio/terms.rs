@@ -7,6 +7,8 @@ use deskbell_wire::engineio::Timing;
 use deskbell_wire::engineio::asked::is_engineio;
 use deskbell_wire::socketio::packet::ROOT;
 
+use super::backend::Backend;
+
 /// What one app allows. A reload may change it.
 #[derive(Debug, Clone)]
 pub struct Terms {
@@ -24,6 +26,8 @@ pub struct Terms {
     pub plain: Vec<String>,
     /// Whoever says who it is, is: for development alone.
     pub trusting: bool,
+    /// The site's own backend, where there is one to ask.
+    pub backend: Option<Backend>,
 }
 
 impl Default for Terms {
@@ -36,6 +40,7 @@ impl Default for Terms {
             namespaces: vec![ROOT.to_owned()],
             plain: vec![ROOT.to_owned()],
             trusting: false,
+            backend: None,
         }
     }
 }

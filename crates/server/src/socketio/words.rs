@@ -111,6 +111,9 @@ impl Manner {
         for view in &self.views {
             let event = &entry.event;
             match &view.shows {
+                Shows::Echo if entry.kind.is_presence() => {
+                    frames.extend(echo::changes(entry).iter().map(|said| said.frame().clone()));
+                }
                 // Who is in a room is nothing that this dialect tells.
                 _ if !matches!(entry.kind, Kind::Message | Kind::Whisper) => {}
                 Shows::Itself => {
@@ -118,7 +121,7 @@ impl Manner {
                     frames.extend(said.map(|said| said.frame().clone()));
                 }
                 Shows::Echo => {
-                    let said = echo::event(event.channel.as_str(), event.name.as_str(), &event.data);
+                    let said = echo::event(event.channel.as_str(), event.name.as_str(), &event.data, offset);
                     frames.extend(said.map(|said| said.frame().clone()));
                 }
                 Shows::Rows(telling) => {

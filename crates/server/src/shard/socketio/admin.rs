@@ -10,6 +10,7 @@ use super::super::Shard;
 use super::super::subscribe::Begin;
 use super::{Entering, Inside};
 use crate::limiter::Purpose;
+use crate::socketio::{Shows, View};
 
 /// Attempts of one address: a person who mistypes has some, and a program that guesses has not enough.
 const ATTEMPTS: Rate = Rate { per_second: 1, burst: 10 };
@@ -59,7 +60,8 @@ impl Shard {
         self.flush(slot);
         if let Ok(channel) = terms.everybody(&namespace) {
             // There is nothing to do where the app has too many manners: other clients have no room then either.
-            let _ = self.show_itself(slot, &namespace, &channel, Begin::Now, None);
+            let view = View { namespace, shows: Shows::Itself };
+            let _ = self.show(slot, &channel, view, Begin::Now, None);
         }
         self.look_at_life(slot);
     }

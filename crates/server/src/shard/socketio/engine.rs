@@ -28,12 +28,14 @@ const BAD_PROTOCOL: u16 = 1002;
 const NORMAL: u16 = 1000;
 
 /// How a session begins.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Opening {
     /// Its secret name; that of an earlier one, if the request goes on with it.
     pub sid: Sid,
     /// Whether each event may say where its reader stands: for who comes anew, and for who comes back.
     pub takes: [bool; 2],
+    /// The cookies of the request, where the site's backend may be asked.
+    pub cookie: Option<Box<str>>,
     /// The request is a WebSocket that goes on with a polling session.
     pub upgrades: bool,
 }

@@ -23,8 +23,9 @@ use super::super::session::Moved;
 use super::super::subscribe::{Begin, place_of};
 use super::super::waiting::Waiting;
 use super::Inside;
-use super::rooms::Room;
+use super::rooms::{Kind, Right, Room};
 use crate::clock;
+use crate::socketio::{Shows, View};
 
 /// A wish to come in, while it waits for something.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub struct Entering {
 /// Where and as whom a client comes back.
 struct Return {
     /// The rooms to be restored in this namespace.
-    rooms: Vec<Arc<str>>,
+    rooms: Vec<Room>,
     /// Where it stood.
     cursor: Cursor,
     /// The secret as it was shown.
@@ -176,11 +177,21 @@ impl Shard {
         if let Ok(channel) = everybody {
             let begin = self.begin_at(slot, cursor, &channel);
             // There is nothing to do where the app has too many manners: the client has no room then either.
-            let _ = self.show_itself(slot, namespace, &channel, begin, None);
+            let view = View { namespace: namespace.clone(), shows: Shows::Itself };
+            let _ = self.show(slot, &channel, view, begin, None);
         }
         for room in back.into_iter().flat_map(|back| back.rooms) {
-            // Whoever has lost a right meanwhile does not get the room again.
-            let _ = self.take_room(slot, namespace, &room, cursor);
+            match (self.take_room(slot, &room, cursor), cursor) {
+                (Ok(()), Some(cursor)) if room.kind == Kind::Echo => {
+                    self.go_on_in_echo(slot, &room, cursor.at);
+                }
+                (Ok(()), _) => {}
+                // Whoever has become somebody else knows that it lost the rooms of the other.
+                (Err(_), _) if self.is_foreign(slot, &room.name) => {}
+                (Err(refusal), _) => {
+                    self.refuse_room(slot, namespace, None, Some(&room.name), &refusal);
+                }
+            }
         }
         self.join_own_rooms(slot, namespace);
         self.flush(slot);
@@ -225,7 +236,15 @@ impl Shard {
             None => given,
         };
         let is_own = self.clients.get(slot)?.session.id == session;
+        let same = |moved: &Moved| {
+            let own = self.clients.get(slot).map(|client| &client.session.identity);
+            own.is_some_and(|own| own.user_id().is_none() || own.principal == moved.identity.principal)
+        };
         let rooms = match &moved {
+            // What was given to somebody is not for the next one.
+            Some(moved) if moved.id == session && !same(moved) => {
+                moved.rooms.iter().filter(|room| room.right == Right::Rules).cloned().collect()
+            }
             Some(moved) if moved.id == session => moved.rooms.clone(),
             None if is_own => self.talker(slot)?.owed.clone(),
             _ => return None,
@@ -242,7 +261,7 @@ impl Shard {
             self.become_session(slot, moved, known);
         }
         self.talker(slot)?.owed = elsewhere;
-        let rooms = here.into_iter().map(|room| room.name).filter(|name| !name.is_empty()).collect();
+        let rooms = here.into_iter().filter(|room| room.kind != Kind::Namespace).collect();
         Some(Return { rooms, cursor, pid })
     }
 
@@ -251,9 +270,8 @@ impl Shard {
         let Some(client) = self.clients.get(slot) else { return false };
         let terms = self.socketio_terms(slot);
         let mut channels: Vec<ChannelName> = terms.everybody(namespace).into_iter().collect();
-        for room in rooms.iter().filter(|room| !room.name.is_empty()) {
-            channels
-                .extend(self.sources(slot, namespace, &room.name).into_iter().map(|(channel, _)| channel));
+        for room in rooms.iter().filter(|room| room.kind != Kind::Namespace) {
+            channels.extend(self.sources(slot, room).into_iter().map(|(channel, _)| channel));
         }
         let wants: Vec<Want> = channels.into_iter().map(Want::plain).collect();
         self.dry_read(usize::from(client.app), &cursor.at, &wants).is_empty()

@@ -8,28 +8,31 @@
 //! | [`outlet`] | the answer of such a request as a sink |
 //! | [`enter`] | a client comes into a namespace, also as who it was |
 //! | [`rooms`] | rooms are channels, and show others in their own words |
+//! | [`echo`] | channels of Laravel Echo's connector |
+//! | [`site`] | what waits for the ledger or for the site's backend |
 //! | [`prove`] | who a client is |
 //! | [`missed`] | what was told while nobody of a user was there |
-//! | [`handle`] | events that the application's backend handles |
 //! | [`admin`] | the namespace of the admin UI |
 
 mod admin;
+mod echo;
 mod engine;
 mod enter;
-mod handle;
 mod missed;
 mod outlet;
 mod prove;
 mod rooms;
+mod site;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use deskbell_core::event::Data;
 use deskbell_core::limits::Millis;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::engineio::packet::Packet as EnginePacket;
 use deskbell_wire::engineio::{Session, Sid, Step};
+use deskbell_wire::socketio::echo as echo_frames;
 use deskbell_wire::socketio::marketplace::asked::{self, Asked};
 use deskbell_wire::socketio::{Args, Asks, Assembly, Fault, Namespaces, Packet, encode};
 use deskbell_wire::websocket::{Opcode, encode as websocket};
@@ -41,11 +44,11 @@ use crate::socketio::Terms;
 
 pub use engine::{Opening, Request};
 pub use enter::Entering;
-pub use handle::Handled;
 pub use missed::Missed;
 pub use outlet::Outlet;
 pub use prove::Proving;
-pub use rooms::Room;
+pub use rooms::{Kind, Right, Room};
+pub use site::Told;
 
 /// What a client of this dialect has beside its session.
 #[derive(Debug)]
@@ -56,6 +59,8 @@ pub struct Talker {
     engine: Session,
     /// When it is looked at next.
     alarm: Millis,
+    /// The cookies of its connection, for the site's backend.
+    cookie: Option<Box<str>>,
     /// Whether each event may say where its reader stands: for who comes anew, and for who comes back.
     takes: [bool; 2],
     /// The same, as it was decided with the first namespace.
@@ -66,8 +71,6 @@ pub struct Talker {
     inside: Vec<Inside>,
     /// Rooms of an earlier connection in namespaces that the client has not asked for yet.
     owed: Vec<Room>,
-    /// Events that a backend handles, the one under way first. Each is a parked frame, so there are few.
-    handled: VecDeque<Handled>,
     /// It was looked whether something waits for its user.
     has_looked: bool,
     /// The WebSocket that is tried beside polling.
@@ -82,8 +85,8 @@ pub struct Talker {
 #[derive(Debug)]
 struct Inside {
     namespace: Arc<str>,
-    /// The rooms it is in, by their own names.
-    rooms: Vec<Arc<str>>,
+    /// The rooms it is in.
+    rooms: Vec<Room>,
 }
 
 impl Talker {
@@ -92,13 +95,13 @@ impl Talker {
             sid: opening.sid,
             engine,
             alarm: 0,
+            cookie: opening.cookie.clone(),
             takes: opening.takes,
             offsets: None,
             assembly: Assembly::new(),
             spaces: Namespaces::new(now),
             inside: Vec::new(),
             owed: Vec::new(),
-            handled: VecDeque::new(),
             has_looked: false,
             trial: None,
             tries: None,
@@ -108,7 +111,8 @@ impl Talker {
 
     /// A talker that only keeps rooms for a client that will come back.
     pub fn absent(rooms: Vec<Room>, now: Millis) -> Self {
-        let opening = Opening { sid: Sid::from_random([0; 16]), takes: [true; 2], upgrades: false };
+        let opening =
+            Opening { sid: Sid::from_random([0; 16]), takes: [true; 2], upgrades: false, cookie: None };
         let engine = Session::new(
             deskbell_wire::engineio::asked::Transport::Polling,
             deskbell_wire::engineio::Timing::default(),
@@ -120,10 +124,8 @@ impl Talker {
     /// Every room that the client has, or is still to get back.
     pub fn rooms(&self) -> Vec<Room> {
         let here = self.inside.iter().flat_map(|inside| {
-            let own = |room: &Arc<str>| Room { namespace: inside.namespace.clone(), name: room.clone() };
             // A namespace without rooms is one that its client was in all the same.
-            let itself = Room { namespace: inside.namespace.clone(), name: "".into() };
-            std::iter::once(itself).chain(inside.rooms.iter().map(own))
+            std::iter::once(Room::itself(&inside.namespace)).chain(inside.rooms.iter().cloned())
         });
         here.chain(self.owed.iter().cloned()).collect()
     }
@@ -178,7 +180,7 @@ impl Shard {
         let now = self.now;
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.text(text, now) {
-            Ok(Some(packet)) => self.take_packet(slot, packet, 0),
+            Ok(Some(packet)) => self.take_packet(slot, packet, &[]),
             Ok(None) => self.look_at_life(slot),
             Err(fault) => self.faulty(slot, fault),
         }
@@ -188,13 +190,13 @@ impl Shard {
         let (now, most) = (self.now, self.socketio_terms(slot).max_payload);
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.binary(bytes.to_vec().into(), most, now) {
-            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments().len()),
+            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments()),
             Ok(None) => {}
             Err(fault) => self.faulty(slot, fault),
         }
     }
 
-    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: usize) {
+    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: &[Bytes]) {
         let now = self.now;
         let namespace = packet.namespace;
         let Some(talker) = self.talker(slot) else { return };
@@ -225,14 +227,18 @@ impl Shard {
         id: Option<u64>,
         name: &str,
         args: Args<'_>,
-        attachments: usize,
+        attachments: &[Bytes],
     ) {
         if let Err(refusal) = self.charge(slot) {
             self.outcome(slot, namespace, id, Err(&refusal));
             return;
         }
-        let ask = if attachments > 0 { None } else { asked::read(name, args) };
-        match ask {
+        let plain = attachments.is_empty();
+        if let Some(asked) = plain.then(|| echo_frames::read(name, args)).flatten() {
+            self.take_echo(slot, namespace, id, asked);
+            return;
+        }
+        match plain.then(|| asked::read(name, args)).flatten() {
             Some(Ok(Asked::Authenticate { token, user, role })) => {
                 let text = |text: std::borrow::Cow<'_, str>| text.into_owned();
                 let proving = Proving {
@@ -246,14 +252,14 @@ impl Shard {
             }
             Some(Ok(Asked::Join(room))) => self.join_room(slot, namespace, id, &room),
             Some(Ok(Asked::Leave(room))) => {
-                self.leave_room(slot, namespace, &room);
+                self.leave_room(slot, &Room::named(&namespace.into(), &room));
                 self.outcome(slot, namespace, id, Ok(()));
             }
             Some(Err(refusal)) if name == "authenticate" => {
                 self.fail_proof(slot, namespace, id, &refusal);
             }
             Some(Err(refusal)) => self.refuse_room(slot, namespace, id, None, &refusal),
-            None => self.hand_over(slot, namespace, id, (name, args, attachments)),
+            None => self.pass_on(slot, namespace, id, name, args, attachments),
         }
     }
 
@@ -272,6 +278,21 @@ impl Shard {
     fn tell(&mut self, slot: u32, namespace: &str, name: &str, json: String) {
         let event = encode::Event { namespace, id: None, name, offset: None };
         self.utter(slot, |out| encode::event(&event, &Data::json(json), out));
+    }
+
+    /// Shows a client out of its namespaces, after which it does not come back by itself. Other clients are none of
+    /// this dialect's.
+    pub(super) fn show_out(&mut self, slot: u32) {
+        let now = self.now;
+        let Some(talker) = self.talker(slot) else { return };
+        let inside: Vec<Arc<str>> = talker.inside.iter().map(|inside| inside.namespace.clone()).collect();
+        for namespace in &inside {
+            if let Some(talker) = self.talker(slot) {
+                talker.spaces.show_out(namespace, now);
+            }
+            self.utter(slot, |out| encode::disconnected(namespace, out));
+        }
+        self.flush(slot);
     }
 
     /// Adds a packet to the replies of the client that is being served.

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use deskbell_core::cursor::Cursor;
-use deskbell_core::ids::ChannelName;
+use deskbell_core::ids::{ChannelName, ReservationId};
 use deskbell_core::position::Position;
 use deskbell_core::projection::Dialect;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::room::{self, Belongs};
 use deskbell_wire::socketio::marketplace::asked;
+use serde::{Deserialize, Serialize};
 
 use super::super::Shard;
 use super::super::client::Whose;
@@ -26,17 +27,72 @@ pub struct Room {
     pub namespace: Arc<str>,
     /// Its name; none for the namespace itself.
     pub name: Arc<str>,
+    /// What it is.
+    pub kind: Kind,
+    /// Why the client may have it.
+    pub right: Right,
 }
+
+/// What a client is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The namespace itself.
+    Namespace,
+    /// A room.
+    Room,
+    /// A channel of Laravel Echo's connector.
+    Echo,
+}
+
+/// Why a client may have a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Right {
+    /// Its name and the rules say so, as often as they are asked.
+    Rules,
+    /// It was given to this user: by the ledger or by the site's backend.
+    Given,
+}
+
+impl Room {
+    /// A namespace.
+    pub fn itself(namespace: &Arc<str>) -> Self {
+        Self { name: "".into(), kind: Kind::Namespace, ..Self::named(namespace, "") }
+    }
+
+    /// A room that the rules decide about.
+    pub fn named(namespace: &Arc<str>, name: &str) -> Self {
+        Self { namespace: namespace.clone(), name: name.into(), kind: Kind::Room, right: Right::Rules }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        (&self.name, self.kind) == (&other.name, other.kind)
+    }
+}
+
+/// What the room of a booking begins with.
+const BOOKING: &str = "booking_";
 
 impl Shard {
     /// A client wants to be in a room.
-    pub(super) fn join_room(&mut self, slot: u32, namespace: &str, id: Option<u64>, room: &str) {
-        let namespace: Arc<str> = namespace.into();
+    pub(super) fn join_room(&mut self, slot: u32, namespace: &str, id: Option<u64>, name: &str) {
+        let room = Room::named(&namespace.into(), name);
         self.come_to_now(slot);
-        match self.take_room(slot, &namespace, room, None) {
-            Ok(()) => self.outcome(slot, &namespace, id, Ok(())),
-            Err(refusal) => self.refuse_room(slot, &namespace, id, Some(room), &refusal),
+        match self.take_room(slot, &room, None) {
+            Ok(()) => self.outcome(slot, namespace, id, Ok(())),
+            Err(refusal) => match self.booking_of(slot, name, &refusal) {
+                Some(booking) => self.ask_whose(slot, room, id, booking, refusal),
+                None => self.refuse_room(slot, namespace, id, Some(name), &refusal),
+            },
         }
+    }
+
+    /// The booking whose parties may have a room that the rules do not open.
+    fn booking_of(&self, slot: u32, name: &str, refusal: &Refusal) -> Option<ReservationId> {
+        let known = self.clients.get(slot)?.session.identity.user_id().is_some();
+        let id = name.strip_prefix(BOOKING).filter(|_| known && refusal.code == Code::Denied)?;
+        ReservationId::parse(id).ok()
     }
 
     /// Says that a client does not get a room, also where it waits for no answer.
@@ -56,12 +112,11 @@ impl Shard {
     pub(super) fn take_room(
         &mut self,
         slot: u32,
-        namespace: &Arc<str>,
-        room: &str,
+        room: &Room,
         cursor: Option<Cursor>,
     ) -> Result<(), Refusal> {
-        let from = self.may_have_room(slot, namespace, room)?;
-        if self.is_in_room(slot, namespace, room) {
+        let from = self.may_have_room(slot, room)?;
+        if self.is_in_room(slot, room) {
             return Ok(());
         }
         let most = self.tuning.subscriptions;
@@ -71,27 +126,28 @@ impl Shard {
             let sentence = format!("a connection is in at most {most} rooms; leave one first");
             return Err(Refusal::new(Code::LimitReached, sentence));
         }
-        for (channel, shows) in self.sources(slot, namespace, room) {
+        for (channel, shows) in self.sources(slot, room) {
             let begin = self.begin_at(slot, cursor, &channel);
-            let view = View { namespace: namespace.clone(), shows };
+            let view = View { namespace: room.namespace.clone(), shows };
             self.show(slot, &channel, view, begin, from)?;
         }
-        if let Some(inside) = self.talker(slot).and_then(|talker| talker.inside_mut(namespace)) {
-            inside.rooms.push(room.into());
+        if let Some(inside) = self.talker(slot).and_then(|talker| talker.inside_mut(&room.namespace)) {
+            inside.rooms.push(room.clone());
         }
         Ok(())
     }
 
     /// Takes a client out of a room. Whoever is in none of that name is told the same.
-    pub(super) fn leave_room(&mut self, slot: u32, namespace: &str, room: &str) {
-        let Some(inside) = self.talker(slot).and_then(|talker| talker.inside_mut(namespace)) else { return };
-        let Some(place) = inside.rooms.iter().position(|own| &**own == room) else { return };
+    pub(super) fn leave_room(&mut self, slot: u32, room: &Room) {
+        let Some(inside) = self.talker(slot).and_then(|talker| talker.inside_mut(&room.namespace)) else {
+            return;
+        };
+        let Some(place) = inside.rooms.iter().position(|own| own.is(room)) else { return };
         inside.rooms.swap_remove(place);
-        let namespace = inside.namespace.clone();
-        for (channel, shows) in self.sources(slot, &namespace, room) {
-            // A reload may have brought another table since, so every telling of this channel by this namespace ends.
+        for (channel, shows) in self.sources(slot, room) {
+            // A reload may have brought another table since, so every telling of this channel here ends.
             self.hide(slot, &channel, |view| {
-                view.namespace == namespace
+                view.namespace == room.namespace
                     && match (&view.shows, &shows) {
                         (Shows::Rows(_), Shows::Rows(_)) => true,
                         (one, other) => one == other,
@@ -102,6 +158,11 @@ impl Shard {
 
     /// Takes a client out of all rooms of a namespace.
     pub(super) fn leave_namespace(&mut self, slot: u32, namespace: &str) {
+        let rooms =
+            self.talker(slot).and_then(|talker| talker.inside(namespace)).map(|inside| inside.rooms.clone());
+        for room in rooms.into_iter().flatten().filter(|room| room.kind == Kind::Echo) {
+            self.leave_echo(slot, &room);
+        }
         if let Some(talker) = self.talker(slot) {
             talker.inside.retain(|inside| &*inside.namespace != namespace);
         }
@@ -113,70 +174,73 @@ impl Shard {
     /// Whoever is known is in its own rooms.
     pub(super) fn join_own_rooms(&mut self, slot: u32, namespace: &Arc<str>) {
         let Some(client) = self.clients.get(slot) else { return };
-        for room in room::of(&client.session.identity) {
+        for name in room::of(&client.session.identity) {
             // A name that no channel can have is no room.
-            let _ = self.take_room(slot, namespace, &room, None);
+            let _ = self.take_room(slot, &Room::named(namespace, &name), None);
         }
     }
 
     /// Rules or an identity have changed: rooms that the client may not have any more are taken from it.
     pub(in super::super) fn recheck_rooms(&mut self, slot: u32) {
         let rooms = self.talker(slot).map(|talker| talker.rooms()).unwrap_or_default();
-        for room in rooms.iter().filter(|room| !room.name.is_empty()) {
-            if !self.is_in_room(slot, &room.namespace, &room.name) {
+        for room in rooms.iter().filter(|room| room.kind != Kind::Namespace) {
+            if !self.is_in_room(slot, room) {
                 continue;
             }
-            if let Err(refusal) = self.may_have_room(slot, &room.namespace, &room.name) {
-                self.leave_room(slot, &room.namespace, &room.name);
+            if let Err(refusal) = self.may_have_room(slot, room) {
+                self.leave_room(slot, room);
                 self.refuse_room(slot, &room.namespace, None, Some(&room.name), &refusal);
             }
         }
         self.flush(slot);
     }
 
-    fn is_in_room(&mut self, slot: u32, namespace: &str, room: &str) -> bool {
-        let inside = self.talker(slot).and_then(|talker| talker.inside(namespace));
-        inside.is_some_and(|inside| inside.rooms.iter().any(|own| &**own == room))
+    /// Is this by its name a room of somebody else?
+    pub(super) fn is_foreign(&self, slot: u32, name: &str) -> bool {
+        let identity = self.clients.get(slot).map(|client| &client.session.identity);
+        identity.is_some_and(|identity| room::belongs(name, identity) == Belongs::Foreign)
+    }
+
+    pub(super) fn is_in_room(&mut self, slot: u32, room: &Room) -> bool {
+        let inside = self.talker(slot).and_then(|talker| talker.inside(&room.namespace));
+        inside.is_some_and(|inside| inside.rooms.iter().any(|own| own.is(room)))
     }
 
     /// May it have the room, and from where on may it read what is said there?
-    fn may_have_room(&self, slot: u32, namespace: &str, room: &str) -> Result<Option<Position>, Refusal> {
-        let channel = self.socketio_terms(slot).channel(namespace, room)?;
+    fn may_have_room(&self, slot: u32, room: &Room) -> Result<Option<Position>, Refusal> {
         let Some(client) = self.clients.get(slot) else { return Ok(None) };
         let identity = &client.session.identity;
-        match room::belongs(room, identity) {
+        if room.kind == Kind::Echo {
+            return self.may_have_echo(slot, room);
+        }
+        let channel = self.socketio_terms(slot).channel(&room.namespace, &room.name)?;
+        match room::belongs(&room.name, identity) {
             Belongs::Own if !identity.is_over(self.now) => Ok(None),
             Belongs::Foreign => Err(Refusal::new(
                 Code::Denied,
                 "this is a room of somebody else; `authenticate` as who it belongs to",
             )),
+            Belongs::Rules if room.right == Right::Given && !identity.is_over(self.now) => Ok(None),
             Belongs::Own | Belongs::Rules => self.admitted(slot, &channel),
         }
     }
 
     /// The channels behind a room: its own, and those that it shows in its words.
-    pub(super) fn sources(&self, slot: u32, namespace: &str, room: &str) -> Vec<(ChannelName, Shows)> {
+    pub(super) fn sources(&self, slot: u32, room: &Room) -> Vec<(ChannelName, Shows)> {
         let Some(app) = self.app_of_talker(slot) else { return Vec::new() };
-        let own = app.socketio.load().channel(namespace, room).into_iter();
+        if room.kind == Kind::Echo {
+            return ChannelName::parse(&room.name)
+                .into_iter()
+                .map(|channel| (channel, Shows::Echo))
+                .collect();
+        }
+        let own = app.socketio.load().channel(&room.namespace, &room.name).into_iter();
         let table = app.projections.load_full();
-        let shown = table.resolve(Dialect::SocketIo, room).into_iter().map(|source| {
+        let shown = table.resolve(Dialect::SocketIo, &room.name).into_iter().map(|source| {
             let telling = Telling { table: table.clone(), rows: source.rows };
             (source.channel, Shows::Rows(telling))
         });
         own.map(|channel| (channel, Shows::Itself)).chain(shown).collect()
-    }
-
-    /// Shows a channel as what it is.
-    pub(super) fn show_itself(
-        &mut self,
-        slot: u32,
-        namespace: &Arc<str>,
-        channel: &ChannelName,
-        begin: Begin,
-        from: Option<Position>,
-    ) -> Result<(), Refusal> {
-        let view = View { namespace: namespace.clone(), shows: Shows::Itself };
-        self.show(slot, channel, view, begin, from)
     }
 
     /// Shows a channel to a client in one more way.
@@ -191,6 +255,8 @@ impl Shard {
         let offsets = self.talker(slot).is_some_and(|talker| talker.offsets == Some(true));
         let Some(app) = self.app_of_talker(slot) else { return Ok(()) };
         let before = self.words_of(slot, channel).and_then(|words| app.words.manner(words));
+        // Whoever sees who is in a channel hears of it from here on.
+        let watches = view.shows == Shows::Echo && channel.as_str().starts_with("presence-");
         let mut views = before.as_ref().map(|manner| manner.views.clone()).unwrap_or_default();
         views.push(view);
         let words = app.words.number(Manner { offsets, views })?;
@@ -198,7 +264,7 @@ impl Shard {
             self.change_words(slot, channel, words);
             return Ok(());
         }
-        self.list_as(slot, channel, Variant::SocketIo(words), false);
+        self.list_as(slot, channel, Variant::SocketIo(words), watches);
         self.start_sub(slot, channel, begin, from, Whose::Channel(channel.clone()));
         Ok(())
     }

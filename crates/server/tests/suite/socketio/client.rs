@@ -188,8 +188,9 @@ impl Client {
         let rest = text.strip_prefix(&format!("42{}", prefix(namespace)));
         let rest = rest.unwrap_or_else(|| panic!("no event: {text}"));
         let mut list: Vec<Value> = serde_json::from_str(rest).unwrap();
-        if self.entered["pid"].is_string() && list.len() > 2 {
-            self.offset = Some(list.pop().unwrap().as_str().unwrap().to_owned());
+        // An offset is long; nothing that is said here is.
+        if list.last().and_then(Value::as_str).is_some_and(|last| last.len() >= 40) {
+            self.offset = list.pop().and_then(|last| last.as_str().map(str::to_owned));
         }
         let name = list.remove(0).as_str().unwrap().to_owned();
         let arg = if list.len() == 1 { list.remove(0) } else { Value::Array(list) };
