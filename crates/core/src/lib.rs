@@ -27,6 +27,7 @@
 //! | [`calendar`] | opening hours in local time, expanded to instants by one function |
 //! | [`webhook`] | what an endpoint is told, in which order, and when it is tried again |
 //! | [`mac`] | keyed hashes |
+//! | [`operator`] | who may look at the server with an admin UI |
 //! | [`rate`] | token buckets with time as an argument |
 //! | [`room`] | rooms that belong to somebody by their names |
 //!
@@ -45,6 +46,7 @@ pub mod link;
 pub mod log;
 pub mod mac;
 pub mod news;
+pub mod operator;
 pub mod pattern;
 pub mod pollers;
 pub mod position;

@@ -45,6 +45,10 @@ impl Shard {
             self.doom(slot);
             return;
         }
+        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
+            self.engine_alarm(slot);
+            return;
+        }
         let Some(client) = self.clients.get(slot) else { return };
         let (variant, silent) = (client.variant, self.now.saturating_sub(client.heard));
         if variant.is_pusher() && self.is_silent_pusher(slot, silent) {
