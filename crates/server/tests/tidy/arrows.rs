@@ -138,7 +138,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("app", &["identity", "log", "pusher", "socketio", "store"]),
     // What calls other people's servers.
     ("pusher", &["app", "clock", "hub", "outbound"]),
-    ("socketio", &["outbound"]),
+    ("socketio", &["clock", "outbound"]),
     ("webhooks", &["clock", "hub", "outbound", "store"]),
     ("admin", &["clock", "hub"]),
     ("calendars", &["clock", "hub", "ledger", "outbound", "store"]),

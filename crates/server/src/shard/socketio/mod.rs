@@ -9,7 +9,7 @@
 //! | [`enter`] | a client comes into a namespace, also as who it was |
 //! | [`rooms`] | rooms are channels, and show others in their own words |
 //! | [`echo`] | channels of Laravel Echo's connector |
-//! | [`site`] | what waits for the ledger or for the site |
+//! | [`site`] | what waits for the ledger or for the site's backend |
 //! | [`prove`] | who a client is |
 //! | [`missed`] | what was told while nobody of a user was there |
 //! | [`admin`] | the namespace of the admin UI |
@@ -26,6 +26,7 @@ mod site;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use deskbell_core::event::Data;
 use deskbell_core::limits::Millis;
 use deskbell_core::refusal::{Code, Refusal};
@@ -179,7 +180,7 @@ impl Shard {
         let now = self.now;
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.text(text, now) {
-            Ok(Some(packet)) => self.take_packet(slot, packet, 0),
+            Ok(Some(packet)) => self.take_packet(slot, packet, &[]),
             Ok(None) => self.look_at_life(slot),
             Err(fault) => self.faulty(slot, fault),
         }
@@ -189,13 +190,13 @@ impl Shard {
         let (now, most) = (self.now, self.socketio_terms(slot).max_payload);
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.binary(bytes.to_vec().into(), most, now) {
-            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments().len()),
+            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments()),
             Ok(None) => {}
             Err(fault) => self.faulty(slot, fault),
         }
     }
 
-    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: usize) {
+    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: &[Bytes]) {
         let now = self.now;
         let namespace = packet.namespace;
         let Some(talker) = self.talker(slot) else { return };
@@ -226,13 +227,13 @@ impl Shard {
         id: Option<u64>,
         name: &str,
         args: Args<'_>,
-        attachments: usize,
+        attachments: &[Bytes],
     ) {
         if let Err(refusal) = self.charge(slot) {
             self.outcome(slot, namespace, id, Err(&refusal));
             return;
         }
-        let plain = attachments == 0;
+        let plain = attachments.is_empty();
         if let Some(asked) = plain.then(|| echo_frames::read(name, args)).flatten() {
             self.take_echo(slot, namespace, id, asked);
             return;
@@ -258,10 +259,7 @@ impl Shard {
                 self.fail_proof(slot, namespace, id, &refusal);
             }
             Some(Err(refusal)) => self.refuse_room(slot, namespace, id, None, &refusal),
-            None => {
-                let sentence = "nobody here knows this event; publish over HTTP, or let the backend do so";
-                self.outcome(slot, namespace, id, Err(&Refusal::new(Code::UnknownType, sentence)));
-            }
+            None => self.pass_on(slot, namespace, id, name, args, attachments),
         }
     }
 

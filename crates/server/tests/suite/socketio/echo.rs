@@ -36,8 +36,7 @@ fn a_public_channel_is_open_and_says_its_name_with_each_event() {
 fn a_private_channel_is_a_rule_s_or_the_site_s() {
     let receiver = Receiver::start();
     receiver.answer(|asked| {
-        let given = !asked.body.ends_with(b".8");
-        if given { Say::Json(200, json!(true)) } else { Say::Json(403, json!({})) }
+        if asked.body.ends_with(b".8") { Say::Json(403, json!({})) } else { Say::Json(200, json!(true)) }
     });
     let rule = "[[access]]\npattern = \"private-own.{user}\"\nallow = [\"subscribe\"]\nto = \"user\"\n";
     let config = format!("{rule}[socketio]\nauth_endpoint = \"{}\"\n", receiver.url());

@@ -3,6 +3,8 @@
 //! Resume, a late subscription, a slow reader, a shard that fell off the ring and a poll all come
 //! here. A client turns live on the shard's own thread, so nothing can fall between.
 
+mod resets;
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -19,12 +21,10 @@ use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 
 use super::client::{Catching, Client, LateRead, Whose};
-use super::frames::Variant;
 use super::lens::{PLAIN, earlier};
 use super::mailbox::{Handle, Letter};
 use super::session::{Start, Sub};
 use super::subscribe::compare;
-use super::timers::What;
 use super::{PAGES_PER_TURN, Shard, flag};
 use crate::socketio::Heard;
 use crate::store::{LedgerPage, LedgerRead, LedgerWant};
@@ -187,32 +187,6 @@ impl Shard {
         }
     }
 
-    /// Tells the resets of a page. Only the last one carries the new place: a reader that is cut
-    /// between two of them must hear all of them again.
-    fn write_resets(&mut self, slot: u32, turn: &Turn, page: &Page) {
-        let before = self.cursor(slot);
-        self.stand_at(slot, turn, page.at);
-        for (place, reset) in page.resets.iter().enumerate() {
-            self.note_starts(
-                slot,
-                &reset.channel,
-                |_| true,
-                |start| {
-                    (start.after, start.asked) = (Some(reset.after), false);
-                },
-            );
-            // Of several channels that are late together the others go on where they were.
-            if let Turn::Late(LateRead { whose: Whose::Channel(_), .. }) = turn
-                && !self.has_lenses(slot)
-            {
-                self.stand_at(slot, turn, reset.after);
-            }
-            let last = place + 1 == page.resets.len();
-            let cursor = if last { self.cursor(slot) } else { before.clone() };
-            self.say_reset(slot, &reset.channel, reset.reason, &cursor);
-        }
-    }
-
     /// What is read by this turn has come so far.
     fn stand_at(&mut self, slot: u32, turn: &Turn, at: Position) {
         let Some(catching) = self.catching(slot) else { return };
@@ -220,28 +194,6 @@ impl Shard {
             (Turn::Late(_), Some(late)) => late.at = at,
             (Turn::Late(_), None) => {}
             (Turn::All, _) => catching.at = at,
-        }
-    }
-
-    /// Tells a client to load a channel's state anew, at its own moment within the next seconds.
-    pub(super) fn say_reset(&mut self, slot: u32, channel: &ChannelName, reason: ResetReason, cursor: &str) {
-        self.hub.metrics.reset(reason);
-        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
-            // Its client has no ear for it: it comes back by itself, as somebody new.
-            self.begin_anew(slot);
-            return;
-        }
-        let stock = |variant: Variant| variant.is_pusher() && !variant.carries_cursor();
-        if self.clients.get(slot).is_some_and(|client| stock(client.variant)) {
-            // Nor has this one: it comes back, and its page loads anew.
-            self.set_alarm(slot, crate::clock::random_below(limits::RELOAD_SPREAD), What::Drain);
-            return;
-        }
-        let reload_in_ms = Some(crate::clock::random_below(limits::RELOAD_SPREAD));
-        let shown = if self.has_lenses(slot) { self.names_of(slot, channel) } else { Vec::new() };
-        for channel in if shown.is_empty() { std::slice::from_ref(channel) } else { &shown[..] } {
-            let reset = Notice::Reset { channel: Some(channel), reason, reload_in_ms, cursor };
-            self.say(slot, &reset, &Reference::none());
         }
     }
 
