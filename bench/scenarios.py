@@ -107,6 +107,9 @@ def instructions_per_delivery(binaries, run):
 
 def start(kind, binaries, **rest):
     """The server that a run names."""
+    import sockets
+    if kind in sockets.KINDS:
+        return sockets.KINDS[kind](binaries, **rest)
     return {
         "limit": lambda: servers.Limit(binaries, **rest),
         "deskbell": lambda: servers.Deskbell(binaries, **rest),
@@ -121,11 +124,18 @@ def both(*options):
     return {label: Run(label, list(options)) for label in ("limit", "deskbell")}
 
 
+def beside_socketio(timed, quick):
+    # It builds on what stands in this file.
+    import sockets
+    return sockets.all_scenarios(timed, quick)
+
+
 def all_scenarios(quick):
     seconds = 1 if quick else 4
     timed = ["--duration", seconds, "--warmup", 0.5]
     return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(seconds), *store(quick),
-            *post(quick), *pusher(timed), *beside_sockudo(timed, seconds), *details(seconds)]
+            *post(quick), *pusher(timed), *beside_sockudo(timed, seconds), *beside_socketio(timed, quick),
+            *details(seconds)]
 
 
 def fan_out(timed):

@@ -180,14 +180,14 @@ impl Entry {
 
 /// The encoded forms of one entry, one for each dialect variant that asked.
 #[derive(Debug, Default)]
-pub struct Frames(Mutex<Vec<(u8, Bytes)>>);
+pub struct Frames(Mutex<Vec<(u16, Bytes)>>);
 
 impl Frames {
     /// The frame of a variant; `encode` runs only where nobody has asked for it yet.
     ///
     /// The lock is not held while encoding, so `encode` may ask for another variant. Two shards
     /// that ask at the same moment may both encode; the first one's bytes are kept.
-    pub fn get(&self, variant: u8, encode: impl FnOnce() -> Bytes) -> Bytes {
+    pub fn get(&self, variant: u16, encode: impl FnOnce() -> Bytes) -> Bytes {
         if let Some(frame) = self.find(variant) {
             return frame;
         }
@@ -200,11 +200,11 @@ impl Frames {
         frame
     }
 
-    fn find(&self, variant: u8) -> Option<Bytes> {
+    fn find(&self, variant: u16) -> Option<Bytes> {
         self.lock().iter().find(|(v, _)| *v == variant).map(|(_, frame)| frame.clone())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u8, Bytes)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u16, Bytes)>> {
         // The list is whole between any two of its steps, so a poisoned lock is still sound.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

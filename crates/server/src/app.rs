@@ -9,13 +9,14 @@ use deskbell_core::cursor::{Cursor, CursorKey};
 use deskbell_core::ids::{AppId, ChannelName};
 use deskbell_core::limits::Millis;
 use deskbell_core::projection::Table;
-use deskbell_core::refusal::Refusal;
+use deskbell_core::refusal::{Code, Refusal};
 
 use tokio::sync::watch;
 
-use crate::identity::Verifier;
+use crate::identity::{Verdict, Verifier};
 use crate::log::AppLog;
 use crate::pusher::{Occupancy, Terms};
+use crate::socketio;
 use crate::store::Members;
 
 /// An app that is open for business.
@@ -43,6 +44,12 @@ pub struct App {
     pub rows: Arc<watch::Sender<u64>>,
     /// Checks its users' tokens.
     pub verifier: Verifier,
+    /// Checks tokens as the site of Socket.IO clients signs them.
+    pub site: Verifier,
+    /// What it agrees to with clients of the Socket.IO dialect.
+    pub socketio: ArcSwap<socketio::Terms>,
+    /// In which words clients of that dialect are told of channels.
+    pub words: socketio::Words,
     /// What it agrees to with clients and backends of the Pusher dialect.
     pub pusher: ArcSwap<Terms>,
     /// How many subscriptions its channels have.
@@ -62,6 +69,18 @@ impl App {
     ) -> Result<Allowed, Refusal> {
         let rules = self.rules.load();
         self.members.with(self.id, |members| rules.decide_with(members, identity, action, channel, now))
+    }
+
+    /// Decides about the token of a Socket.IO client: one of the usual kind, or one of its site's own.
+    pub fn judge_site(&self, token: &str, now: Millis) -> Verdict {
+        match (self.verifier.check(token, now), self.site.check(token, now)) {
+            (Verdict::Unknown(_), known @ Verdict::Known(_)) => known,
+            // Its signature holds there, so that its client hears what it can do something about.
+            (Verdict::Unknown(_), Verdict::Unknown(late)) if late.code == Code::TokenExpired => {
+                Verdict::Unknown(late)
+            }
+            (usual, _) => usual,
+        }
     }
 
     /// Seals a position for a client.

@@ -3,6 +3,7 @@
 //! The control plane (HTTP, storage, keys) is ordinary tokio and never fans out. The data plane is
 //! one [`shard`] per core: a thread with its own event loop, which alone owns its clients.
 
+pub mod admin;
 pub mod app;
 pub mod attendance;
 pub mod bell;
@@ -29,6 +30,7 @@ pub mod redis;
 pub mod run;
 pub mod selections;
 pub mod shard;
+pub mod socketio;
 pub mod store;
 pub mod tls;
 pub mod webhooks;

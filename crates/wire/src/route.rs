@@ -10,6 +10,8 @@ pub enum Dialect {
     Native,
     /// Pusher's, under `/app/{key}` behind any prefix.
     Pusher,
+    /// Socket.IO's, at the paths that the operator names.
+    SocketIo,
 }
 
 impl Dialect {
@@ -18,6 +20,7 @@ impl Dialect {
         match self {
             Self::Native => "native",
             Self::Pusher => "pusher",
+            Self::SocketIo => "socketio",
         }
     }
 }

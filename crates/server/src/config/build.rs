@@ -15,6 +15,8 @@ use super::settings::{
     HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings, Settings,
     TlsSettings, WebSocketSettings,
 };
+use super::socketio_backend::{AdminSettings, MarketplaceSettings};
+use super::socketio_settings::SocketIoSettings;
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
 
@@ -146,7 +148,10 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         history,
         limits: limits(&values),
         pusher: pusher(&values),
+        socketio: socketio(&values),
         pusher_webhooks: values.rows("pusher_webhooks").iter().map(pusher_webhook).collect(),
+        admin: admin(&values),
+        marketplace: MarketplaceSettings { everyone: values.is("marketplace.everyone") },
         metrics: MetricsSettings {
             enabled: values.is("metrics.enabled"),
             public: values.is("metrics.public"),
@@ -339,6 +344,32 @@ fn pusher(values: &Values) -> PusherSettings {
     }
 }
 
+fn socketio(values: &Values) -> SocketIoSettings {
+    let bare = |path: String| path.strip_suffix('/').map_or(path.clone(), str::to_owned);
+    SocketIoSettings {
+        enabled: values.is("socketio.enabled"),
+        paths: values.texts("socketio.paths").into_iter().map(bare).collect(),
+        namespaces: values.texts("socketio.namespaces"),
+        plain_namespaces: values.texts("socketio.plain_namespaces"),
+        recovery: match values.word("socketio.recovery").as_str() {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        },
+        ping_interval_ms: values.number("socketio.ping_interval"),
+        ping_timeout_ms: values.number("socketio.ping_timeout"),
+        upgrade_timeout_ms: values.number("socketio.upgrade_timeout"),
+        max_payload: values.count("socketio.max_payload"),
+        jwt_secret: values.secret("socketio.jwt_secret"),
+        user_claims: values.texts("socketio.user_claims"),
+        role_claims: values.texts("socketio.role_claims"),
+        token_cookie: values.text("socketio.token_cookie"),
+        auth_endpoint: values.text("socketio.auth_endpoint"),
+        auth_timeout_ms: values.number("socketio.auth_timeout"),
+        sticky_cookie: values.text("socketio.sticky_cookie"),
+    }
+}
+
 fn pusher_webhook(row: &Row) -> PusherWebhookSettings {
     let cells = &row.cells;
     PusherWebhookSettings {
@@ -350,6 +381,12 @@ fn pusher_webhook(row: &Row) -> PusherWebhookSettings {
         timeout_ms: cells.number("timeout"),
         ca_file: cells.path("ca_file"),
     }
+}
+
+fn admin(values: &Values) -> Option<AdminSettings> {
+    let (username, password) =
+        (values.text("socketio_admin.username")?, values.secret("socketio_admin.password")?);
+    Some(AdminSettings { username, password })
 }
 
 fn own_pusher(row: &Row) -> OwnPusherSettings {

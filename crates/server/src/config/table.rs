@@ -6,6 +6,8 @@ use super::limit_table::{LIMITS, MEMORY};
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 use super::outward_table::{CALENDARS, REDIS, WEBHOOKS};
 use super::pusher_table::{OF_APP, PUSHER};
+use super::socketio_backend::{ADMIN, MARKETPLACE};
+use super::socketio_table::SOCKETIO;
 
 pub(super) const SECOND: u64 = 1_000;
 pub(super) const MINUTE: u64 = 60 * SECOND;
@@ -86,6 +88,13 @@ pub static SECTIONS: &[Section] = &[
                 app that says nothing else in its own table.",
         options: PUSHER,
     },
+    Section {
+        title: "Socket.IO",
+        intro: "The dialect of socket.io-client 4, python-socketio, and applications built on them.",
+        options: SOCKETIO,
+    },
+    ADMIN,
+    MARKETPLACE,
     Section {
         title: "Webhooks",
         intro: "Servers of yours that are told what happened, one `[[webhooks]]` table for each. A change counts \

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use axum::body::Body;
 use deskbell_core::access::Identity;
 use deskbell_core::refusal::{Code, Refusal};
+use deskbell_wire::engineio::asked::{self, Fault};
 use deskbell_wire::http_head::Head;
 use deskbell_wire::pusher::{code, encode, xhr};
 use deskbell_wire::route::{Dialect, Route, pusher_key};
@@ -13,10 +14,11 @@ use deskbell_wire::websocket::encode as websocket;
 use deskbell_wire::websocket::{Opcode, extension, handshake};
 use http::{Request, Response, StatusCode};
 
-use super::{Peer, Seat};
+use super::{Peer, Seat, socketio};
 use crate::app::App;
 use crate::clock;
 use crate::hub::Hub;
+use crate::shard::Opening;
 
 /// The name of the cookie with the signed visitor id.
 pub const VISITOR_COOKIE: &str = "deskbell_visitor";
@@ -46,6 +48,8 @@ pub struct Admitted {
     pub deflate: bool,
     /// Every message is sent back.
     pub echo: bool,
+    /// How a session of Engine.IO begins on it.
+    pub opening: Option<Opening>,
 }
 
 /// A request that does not, and its answer.
@@ -55,6 +59,8 @@ pub struct Refused {
     headers: Vec<(&'static str, String)>,
     code: &'static str,
     detail: String,
+    /// A client that looks for the words of its own protocol gets these as the body.
+    words: Option<Fault>,
     /// A client that understands nothing but WebSocket frames hears it so: the 101, and what follows it.
     farewell: Option<Farewell>,
 }
@@ -69,7 +75,7 @@ struct Farewell {
 impl Refused {
     /// A refusal of the request itself.
     pub fn plain(status: u16, code: &'static str, detail: &str) -> Self {
-        Self { status, headers: Vec::new(), code, detail: detail.to_owned(), farewell: None }
+        Self { status, headers: Vec::new(), code, detail: detail.to_owned(), words: None, farewell: None }
     }
 
     /// The same refusal for a client of the Pusher dialect: an error frame with the code, and a close with
@@ -112,8 +118,20 @@ impl Refused {
         Some((switching(&farewell.greeting), farewell.frames))
     }
 
+    /// An error of Engine.IO, in the words that its clients know.
+    fn engine(fault: Fault, code: &'static str) -> Self {
+        Self { words: Some(fault), ..Self::plain(fault.status(), code, "") }
+    }
+
     fn body(&self) -> String {
+        if let Some(fault) = self.words {
+            return fault.body().to_owned();
+        }
         serde_json::json!({ "status": self.status, "code": self.code, "detail": self.detail }).to_string()
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.words.is_some() { "application/json" } else { "application/problem+json" }
     }
 
     fn reason(&self) -> &'static str {
@@ -130,8 +148,9 @@ impl Refused {
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
+        let kind = self.kind();
         head.push_str(&format!(
-            "Content-Type: application/problem+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            "Content-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         ));
         head.into_bytes()
@@ -139,8 +158,7 @@ impl Refused {
 
     /// The same for hyper.
     pub fn into_response(self) -> Response<Body> {
-        let mut response =
-            Response::builder().status(self.status).header("content-type", "application/problem+json");
+        let mut response = Response::builder().status(self.status).header("content-type", self.kind());
         for (name, value) in &self.headers {
             response = response.header(*name, value);
         }
@@ -161,6 +179,7 @@ impl From<Refusal> for Refused {
             headers,
             code: refusal.code.as_str(),
             detail: refusal.message.into_owned(),
+            words: None,
             farewell: None,
         }
     }
@@ -218,10 +237,14 @@ async fn try_admit(
         headers: refusal.headers().iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
         code: refusal.code(),
         detail: refusal.sentence().to_owned(),
+        words: None,
         farewell: None,
     })?;
     if kind == Route::Socket(Dialect::Pusher) {
         return admit_pusher(hub, head, peer, accept).map_err(|refused| refused.in_frames(accept));
+    }
+    if kind == Route::Socket(Dialect::SocketIo) {
+        return admit_socketio(hub, own, head, peer, accept).await;
     }
     if hub.draining.load(Ordering::Relaxed) {
         return Err(Refusal::new(Code::Draining, "the server is stopping; connect again in a moment").into());
@@ -244,6 +267,38 @@ async fn try_admit(
         dialect: Dialect::Native,
         deflate,
         echo: kind == Route::Echo,
+        opening: None,
+    })
+}
+
+/// A WebSocket of Engine.IO: a session begins on it, or goes on.
+async fn admit_socketio(
+    hub: &Arc<Hub>,
+    own: Option<u64>,
+    head: &Head<'_>,
+    peer: &Peer,
+    accept: handshake::Accept,
+) -> Result<Admitted, Refused> {
+    let asked = asked::ask(head.method(), head.query(), true)
+        .map_err(|fault| Refused::engine(fault, "bad_request"))?;
+    let guest = socketio::let_in(hub, own, head, peer, asked)
+        .await
+        .map_err(|(fault, code)| Refused::engine(fault, code.as_str()))?;
+    let mut greeting = Vec::with_capacity(256);
+    let headers: Vec<_> = guest.cookies.iter().map(|cookie| ("Set-Cookie", cookie.as_str())).collect();
+    accept
+        .write_response(&mut greeting, &headers)
+        .map_err(|error| Refused::plain(500, "unavailable", &error.to_string()))?;
+    Ok(Admitted {
+        app: guest.app,
+        identity: Arc::new(guest.identity),
+        peer: *peer,
+        seat: guest.seat,
+        greeting,
+        dialect: Dialect::SocketIo,
+        deflate: false,
+        echo: false,
+        opening: Some(guest.opening),
     })
 }
 
@@ -283,6 +338,7 @@ fn admit_pusher(
         dialect: Dialect::Pusher,
         deflate,
         echo: false,
+        opening: None,
     })
 }
 
@@ -315,7 +371,7 @@ pub fn pusher_seat(
     Ok((app.index, seat))
 }
 
-fn named_app<'a>(hub: &'a Hub, own: Option<u64>, head: &Head<'_>) -> Result<&'a App, Refused> {
+pub(super) fn named_app<'a>(hub: &'a Hub, own: Option<u64>, head: &Head<'_>) -> Result<&'a App, Refused> {
     let key = head.query_pairs().find(|(name, _)| name == "app").map(|(_, key)| key);
     let app = match (&key, own) {
         (None, Some(id)) => hub.apps.iter().find(|app| app.id.0 == id),
@@ -327,7 +383,7 @@ fn named_app<'a>(hub: &'a Hub, own: Option<u64>, head: &Head<'_>) -> Result<&'a 
 }
 
 /// A browser tells which site opened the socket; other sites may not use a visitor's cookies.
-fn check_origin(hub: &Hub, app: &App, head: &Head<'_>, peer: &Peer) -> Result<(), Refused> {
+pub(super) fn check_origin(hub: &Hub, app: &App, head: &Head<'_>, peer: &Peer) -> Result<(), Refused> {
     let Some(origin) = head.header("origin") else { return Ok(()) };
     let told = head.header("x-forwarded-host").filter(|_| peer.proxied);
     if is_own_page(hub, app, origin, told.into_iter().chain(head.header("host")), peer) {

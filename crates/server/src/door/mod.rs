@@ -6,11 +6,13 @@
 //! | [`admit`] | may this request become a WebSocket: app, identity, origin, limits |
 //! | [`peer`] | who is at the other end, also behind proxies |
 //! | [`stream`] | plain and TLS sockets, and how they are handed over |
+//! | [`socketio`] | the same for sessions of Engine.IO, which may poll |
 //! | [`seat`] | counts a connection for as long as it lives |
 
 mod admit;
 mod peer;
 mod seat;
+mod socketio;
 mod stream;
 
 use std::convert::Infallible;
@@ -24,7 +26,7 @@ use axum::body::Body;
 use deskbell_core::limits;
 use deskbell_core::refusal::Code;
 use deskbell_wire::http_head::{self, Head};
-use deskbell_wire::route::{Asked, Route, route};
+use deskbell_wire::route::{Asked, Dialect, Route, route};
 use http::{HeaderValue, Request, Response};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -33,9 +35,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
-pub use admit::{Admitted, Refused, VISITOR_COOKIE, is_own_page, pusher_seat, visitor_cookie};
+pub use admit::{Admitted, Refused, VISITOR_COOKIE, head_text, is_own_page, pusher_seat, visitor_cookie};
 pub use peer::{Front, OwnApp, Peer};
 pub use seat::Seat;
+pub use socketio::{Guest, let_in};
 pub use stream::{Handover, Prefixed};
 
 use crate::hub::Hub;
@@ -213,7 +216,14 @@ impl Door {
             query: head.query(),
             cookies: head.header("cookie"),
         };
-        if head.is_websocket_upgrade() { route(&asked, hub.front.load().echo) } else { Route::Http }
+        let front = hub.front.load();
+        if !head.is_websocket_upgrade() {
+            Route::Http
+        } else if front.socketio.takes(head.path(), head.query()) {
+            Route::Socket(Dialect::SocketIo)
+        } else {
+            route(&asked, front.echo)
+        }
     }
 
     /// Plain HTTP, with keep-alive; a later request of the connection may still become a WebSocket.
@@ -336,8 +346,10 @@ fn hand_over<S: Handover>(hub: &Arc<Hub>, admitted: Admitted, stream: S, greetin
             return;
         }
     };
-    let Admitted { dialect, deflate, echo, .. } = admitted;
-    let way = Way::WebSocket { socket, greeting, read, dialect, deflate, echo };
+    let Admitted { dialect, deflate, echo, opening, .. } = admitted;
+    // A WebSocket that goes on with a session goes to where that is.
+    let home = opening.as_ref().filter(|opening| opening.upgrades).map(|opening| opening.sid.lot() as usize);
+    let way = Way::WebSocket { socket, greeting, read, dialect, deflate, echo, opening };
     let arrival = Arrival {
         app: admitted.app,
         identity: admitted.identity,
@@ -345,7 +357,8 @@ fn hand_over<S: Handover>(hub: &Arc<Hub>, admitted: Admitted, stream: S, greetin
         way,
         seat: admitted.seat,
     };
-    let shard = hub.next_shard.fetch_add(1, Ordering::Relaxed) % hub.mailboxes.len();
+    let turn = || hub.next_shard.fetch_add(1, Ordering::Relaxed);
+    let shard = home.unwrap_or_else(turn) % hub.mailboxes.len();
     if hub.mailboxes[shard].post(Letter::Arrived(Box::new(arrival))).is_err() {
         // The socket closes with the letter; the client comes back later.
         tracing::error!(shard, "a shard is stuck: its mailbox is full");

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::socketio::Mount;
+
 /// What the front door and the HTTP API work with and a reload may change.
 #[derive(Debug, Clone, Default)]
 pub struct Front {
@@ -32,6 +34,8 @@ pub struct Front {
     pub metrics_public: bool,
     /// Development mode.
     pub dev: bool,
+    /// Does what a marketplace's backend tells nobody in particular reach everybody?
+    pub everyone: bool,
     /// Is compression agreed to?
     pub compression: bool,
     /// Is `/echo` open, for conformance suites?
@@ -42,6 +46,8 @@ pub struct Front {
     pub connections_per_address: usize,
     /// New connections per second of an address; 0 is off.
     pub connect_rate: u32,
+    /// Where clients of the Socket.IO dialect connect.
+    pub socketio: Mount,
 }
 
 /// The app of the listener that a request came in by, where it has one.

@@ -11,6 +11,8 @@
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
 //! | `post` | inboxes and conversations |
 //! | `pusher` | the Pusher dialect's own API |
+//! | `marketplace` | the route by which a marketplace's backend tells its Socket.IO clients something |
+//! | `socketio` | the requests of polling Socket.IO clients |
 //! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
 //! | `webhooks` | how webhooks are, and what could not be delivered |
 //! | `health`, `start_page` | how the server is, for machines and for people |
@@ -30,6 +32,7 @@ mod cors;
 mod health;
 mod history;
 mod ledger;
+mod marketplace;
 mod post;
 mod problem;
 pub mod publish;
@@ -37,6 +40,7 @@ mod pusher;
 mod query;
 mod sessions;
 mod shards;
+mod socketio;
 mod start_page;
 mod stream;
 #[cfg(test)]
@@ -78,7 +82,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 90] = [
+pub const ROUTES: [Route; 92] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
@@ -169,6 +173,8 @@ pub const ROUTES: [Route; 90] = [
     route("POST", "/pusher/app/{key}/{server}/{session}/xhr_streaming", || post(xhr::stream)),
     route("POST", "/pusher/app/{key}/{server}/{session}/xhr", || post(xhr::poll)),
     route("POST", "/pusher/app/{key}/{server}/{session}/xhr_send", || post(xhr::send)),
+    route("GET", "/api/socket", || get(marketplace::status)),
+    route("POST", "/api/socket", || post(marketplace::broadcast)),
 ];
 
 /// All routes over a running server.
@@ -180,6 +186,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
     routes
         .fallback(move |request| elsewhere(prefixed, request))
         .layer(from_fn_with_state(hub.clone(), cors::around))
+        .layer(from_fn_with_state(hub.clone(), socketio::around))
         .with_state(hub)
 }
 

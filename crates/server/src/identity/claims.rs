@@ -100,9 +100,16 @@ fn find<'a>(claims: &'a Claims, name: &str) -> Option<&'a Value> {
     })
 }
 
+/// The first of these claims that is there, by its name; the usual name where none is.
+fn first<'a>(claims: &'a Claims, usual: &'a str, others: &'a [String]) -> (&'a str, Option<&'a Value>) {
+    let mut names = std::iter::once(usual).chain(others.iter().map(String::as_str));
+    let found = names.find_map(|name| Some((name, find(claims, name)?)));
+    found.map_or((usual, None), |(name, value)| (name, Some(value)))
+}
+
 fn user(policy: &Policy, claims: &Claims) -> Result<UserId, Refusal> {
-    let name = &policy.user_claim;
-    let text = match find(claims, name) {
+    let (name, value) = first(claims, &policy.user_claim, &policy.other_user_claims);
+    let text = match value {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
         Some(_) => {
@@ -117,10 +124,10 @@ fn user(policy: &Policy, claims: &Claims) -> Result<UserId, Refusal> {
 }
 
 fn roles(policy: &Policy, claims: &Claims) -> Result<Vec<String>, Refusal> {
-    let name = &policy.roles_claim;
+    let (name, value) = first(claims, &policy.roles_claim, &policy.other_roles_claims);
     let wrong = || refuse(format!("the token's `{name}` is no role and no list of roles, which are texts"));
     let role = |value: &Value| value.as_str().filter(|text| text.len() <= limits::ROLE).map(str::to_owned);
-    match find(claims, name) {
+    match value {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(many)) if many.len() > limits::TOKEN_ROLES => {
             Err(refuse(format!("the token states more than {} roles; sign fewer", limits::TOKEN_ROLES)))

@@ -41,8 +41,12 @@ pub struct Policy {
     pub require_expiry: bool,
     /// The claim that is the user's id: a name, or a path with dots.
     pub user_claim: String,
+    /// Others that count, in this order, where a token has not that one.
+    pub other_user_claims: Vec<String>,
     /// The claim with the roles: a name, or a path with dots (`realm_access.roles`).
     pub roles_claim: String,
+    /// Others that count, in this order, where a token has not that one.
+    pub other_roles_claims: Vec<String>,
 }
 
 impl Default for Policy {
@@ -54,7 +58,9 @@ impl Default for Policy {
             leeway: limits::TOKEN_GRACE,
             require_expiry: true,
             user_claim: "sub".to_owned(),
+            other_user_claims: Vec::new(),
             roles_claim: "roles".to_owned(),
+            other_roles_claims: Vec::new(),
         }
     }
 }

@@ -14,6 +14,7 @@ use deskbell_core::ids::AppId;
 use deskbell_core::limits;
 use deskbell_core::link::LinkKey;
 use deskbell_core::log::{Carry, Log, Row};
+use deskbell_core::operator::Operator;
 use deskbell_core::pattern::Pattern;
 use deskbell_core::position::{Epoch, Position};
 use deskbell_core::projection::Table;
@@ -21,7 +22,7 @@ use deskbell_core::rate::Rate;
 use deskbell_core::session::Seals;
 use tokio::sync::watch;
 
-use super::{StartError, failing, outward, pusher};
+use super::{StartError, failing, outward, pusher, socketio};
 use crate::app::{App, Secret};
 use crate::attendance::Attendance;
 use crate::bell::Bells;
@@ -91,11 +92,11 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let apps = apps(settings, &mut opened, &bells)?;
     let sessions = carried_sessions(&mut opened, &apps)?;
     let webhooks = outward::webhooks(settings, &apps)?;
-    let hooks = outward::pusher_webhooks(settings, &apps)?;
     let calendars = outward::calendars(settings, &apps)?;
     let redis = Redis::new(outward::redis(settings, &apps)?);
     let store = opened.start(world(&apps)).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
+        hooks: outward::pusher_webhooks(settings, &apps)?,
         apps,
         seals: Seals::derive(&stored),
         store,
@@ -106,7 +107,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         attendance: Attendance::default(),
         watched: Watched::new(settings.apps.len()),
         webhooks,
-        hooks,
+        operator: operator(settings)?,
         calendars,
         redis,
         links: LinkKey::derive(&stored),
@@ -117,6 +118,13 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         next_shard: AtomicUsize::new(0),
     });
     Ok((hub, cradles, sessions))
+}
+
+fn operator(settings: &Settings) -> Result<Option<Operator>, StartError> {
+    let Some(wish) = &settings.admin else { return Ok(None) };
+    let operator = Operator::new(&wish.username, wish.password.expose());
+    let short = "socketio_admin.password has fewer than 16 characters; take a longer one";
+    operator.map(Some).ok_or_else(|| StartError(short.to_owned()))
 }
 
 fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<App>, StartError> {
@@ -142,6 +150,9 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             projections: ArcSwap::from_pointee(projections(settings)?),
             rows: Arc::new(watch::Sender::new(opened.head(id).map_err(StartError::new)?.0)),
             verifier,
+            site: identity::Verifier::new(socketio::auth(settings, secret)?).map_err(StartError::new)?,
+            socketio: ArcSwap::from_pointee(socketio::terms(settings)?),
+            words: crate::socketio::Words::default(),
             pusher: ArcSwap::from_pointee(pusher::terms(settings, wish)?),
             occupancy: Occupancy::default(),
             connected: AtomicUsize::new(0),
@@ -417,11 +428,13 @@ pub fn front(settings: &Settings) -> Front {
         metrics_enabled: settings.metrics.enabled,
         metrics_public: settings.metrics.public,
         dev: settings.dev,
+        everyone: settings.dev || settings.marketplace.everyone,
         compression: settings.websocket.compression,
         echo: settings.websocket.echo,
         connections: limits.connections,
         connections_per_address: limits.connections_per_address,
         connect_rate: limits.connect_rate_per_address as u32,
+        socketio: socketio::mount(settings),
     }
 }
 

@@ -6,6 +6,7 @@ mod failing;
 pub(crate) mod outward;
 mod pusher;
 mod reload;
+mod socketio;
 mod stop;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::admin;
 use crate::calendars;
 use crate::clock;
 use crate::config::Settings;
@@ -94,6 +96,7 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     let (hub, shards) = build::hub(&settings)?;
     // Before the first port is open, so that nothing happens that they miss.
     webhooks::start(&hub);
+    tokio::spawn(admin::tell(hub.clone()));
     let (stop, stopped) = watch::channel(false);
     let router = http::router(hub.clone());
     announce(&settings, &hub);

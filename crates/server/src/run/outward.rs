@@ -134,7 +134,7 @@ fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
 }
 
 /// An address with a CA file of its own.
-fn address(url: &str, ca_file: Option<&PathBuf>) -> Result<Address, String> {
+pub(super) fn address(url: &str, ca_file: Option<&PathBuf>) -> Result<Address, String> {
     let roots = ca_file.map(read).transpose()?;
     Address::new(url, roots.as_deref()).map_err(sentence)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deskbell_core::access::Rules;
 use deskbell_core::class::Classes;
 
-use super::{Running, StartError, build, outward, pusher};
+use super::{Running, StartError, build, outward, pusher, socketio};
 use crate::app::App;
 use crate::config::{AppSettings, Settings};
 use crate::identity;
@@ -16,6 +16,7 @@ use crate::shard::Letter;
 struct News {
     secret: String,
     auth: identity::Settings,
+    site: identity::Settings,
     terms: Option<Terms>,
 }
 
@@ -59,9 +60,11 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     let (rules, classes) = (build::rules(settings)?, build::classes(settings)?);
     let projections = Arc::new(build::projections(settings)?);
     let redis = outward::redis(settings, &hub.apps)?;
+    let talk = Arc::new(socketio::terms(settings)?);
     let news = hub.apps.iter().map(|app| news(app, settings)).collect::<Result<Vec<_>, _>>()?;
     for one in &news {
         identity::Verifier::new(one.auth.clone()).map_err(StartError::new)?;
+        identity::Verifier::new(one.site.clone()).map_err(StartError::new)?;
     }
     if let Some(tls) = &running.tls {
         let warnings = tls.reload(crate::clock::now_ms()).map_err(StartError::new)?;
@@ -73,6 +76,7 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     for (app, news) in hub.apps.iter().zip(news) {
         apply(app, news, &rules, &classes)?;
         app.projections.store(projections.clone());
+        app.socketio.store(talk.clone());
     }
     hub.redis.replace(redis);
     hub.tuning.store(Arc::new(build::tuning(settings)));
@@ -101,11 +105,13 @@ fn news(app: &App, settings: &Settings) -> Result<News, StartError> {
     let wish = own(app, settings).and_then(|wish| wish.secret.as_ref());
     let secret = wish.map_or_else(|| app.secret.expose().to_string(), |secret| secret.expose().to_owned());
     let terms = own(app, settings).map(|own| pusher::terms(settings, own)).transpose()?;
-    Ok(News { auth: build::auth(settings, &secret)?, secret, terms })
+    let (auth, site) = (build::auth(settings, &secret)?, socketio::auth(settings, &secret)?);
+    Ok(News { secret, auth, site, terms })
 }
 
 fn apply(app: &App, news: News, rules: &Rules, classes: &Classes) -> Result<(), StartError> {
     app.verifier.replace(news.auth).map_err(StartError::new)?;
+    app.site.replace(news.site).map_err(StartError::new)?;
     app.secret.replace(&news.secret);
     if let Some(terms) = news.terms {
         app.pusher.store(Arc::new(terms));

@@ -141,16 +141,31 @@ impl Shard {
                 self.unpark(slot);
                 self.say_looked(slot, found, &reference);
             }
+            Answer::Missed(missed) => {
+                self.unpark(slot);
+                self.say_missed(slot, *missed);
+            }
+            Answer::Told(told) => {
+                self.unpark(slot);
+                self.hear_told(slot, *told);
+            }
             Answer::Keys => {
                 let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());
-                if let Some(Waiting::Keys { command, reference }) = waiting.map(|waiting| *waiting) {
-                    match command {
+                match waiting.map(|waiting| *waiting) {
+                    Some(Waiting::Keys { command, reference }) => match command {
                         Command::Hello(hello) => self.hello(slot, hello, reference, Keys::Fetched),
                         Command::Authenticate { token } => {
                             self.authenticate(slot, token, reference, Keys::Fetched);
                         }
                         other => self.act(slot, other, reference),
+                    },
+                    Some(Waiting::Entering(entering)) => {
+                        self.enter_namespace(slot, *entering, Keys::Fetched);
                     }
+                    Some(Waiting::Proving(proving)) => {
+                        self.authenticate_site(slot, *proving, Keys::Fetched);
+                    }
+                    Some(Waiting::Session { .. } | Waiting::Returning(_)) | None => {}
                 }
             }
         }

@@ -45,6 +45,10 @@ impl Shard {
             self.doom(slot);
             return;
         }
+        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
+            self.engine_alarm(slot);
+            return;
+        }
         let Some(client) = self.clients.get(slot) else { return };
         let (variant, silent) = (client.variant, self.now.saturating_sub(client.heard));
         if variant.is_pusher() && self.is_silent_pusher(slot, silent) {
@@ -72,11 +76,11 @@ impl Shard {
     pub(super) fn watch_life(&mut self, slot: u32) {
         let Some(client) = self.clients.get(slot) else { return };
         let after = if client.variant.is_pusher() {
+            let (asks, answers) = (self.tuning.pusher_activity, self.tuning.pusher_pong);
             let silent = self.now.saturating_sub(client.heard);
-            let (asks, ends) =
-                (self.tuning.pusher_activity, self.tuning.pusher_activity + self.tuning.pusher_pong);
-            let next = if silent < asks { asks } else { ends };
-            next.saturating_sub(silent).min(self.tuning.heartbeat)
+            // Whoever was asked now may be silent again before its time to answer would be over.
+            let next = if silent < asks { asks - silent } else { answers.min(asks) };
+            next.min(self.tuning.heartbeat)
         } else {
             self.tuning.heartbeat
         };

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use deskbell_core::ids::PublicId;
 use deskbell_core::session::SessionId;
 use deskbell_core::vocabulary::{Hello, Notice};
+use deskbell_wire::engineio::asked::Transport;
 use deskbell_wire::native::Reference;
 use deskbell_wire::route::Dialect;
 use mio::{Interest, Token};
@@ -14,6 +15,7 @@ use super::hello::Keys;
 use super::mailbox::{Arrival, Ask, Way};
 use super::session::Session;
 use super::sink::{PollAnswer, Sink, Socket};
+use super::socketio::{Opening, Outlet};
 use super::timers::{Alarm, What};
 use super::{Shard, flag};
 use crate::clock;
@@ -39,9 +41,17 @@ impl Shard {
             self.set_alarm(slot, 0, What::Drain);
         }
         match arrival.way {
-            Way::WebSocket { socket, greeting, read, .. } => {
+            Way::WebSocket { socket, greeting, read, opening, .. } => {
                 self.out = greeting;
-                self.arrive_websocket(slot, socket, read);
+                self.arrive_websocket(slot, socket, read, opening.as_ref());
+            }
+            Way::Polling { answer, opening } => {
+                let mut outlet = Outlet::default();
+                outlet.wait(0, answer);
+                self.sinks[slot as usize] = Sink::Packets(Box::new(outlet));
+                self.flags[slot as usize] |= flag::PACKETS;
+                self.set_expiry(slot);
+                self.open_engine(slot, &opening, Transport::Polling);
             }
             Way::Xhr { name, pipe } => self.arrive_by_request(slot, name, pipe),
             Way::Stream { pipe, ask } => {
@@ -78,7 +88,7 @@ impl Shard {
         }
     }
 
-    fn arrive_websocket(&mut self, slot: u32, socket: Socket, read: Vec<u8>) {
+    fn arrive_websocket(&mut self, slot: u32, socket: Socket, read: Vec<u8>, opening: Option<&Opening>) {
         let mut sink = match socket {
             Socket::Plain(stream) => Sink::Tcp(stream),
             Socket::Tls(tls) => Sink::Tls(tls),
@@ -92,13 +102,17 @@ impl Shard {
             }
         }
         self.sinks[slot as usize] = sink;
-        self.watch_life(slot);
         self.set_expiry(slot);
         let echo =
             self.clients.get(slot).is_some_and(|c| matches!(c.variant, Variant::Echo | Variant::EchoDeflate));
-        if !echo {
+        if let Some(opening) = opening {
+            self.open_engine(slot, opening, Transport::WebSocket);
+        } else if !echo {
             let cursor = self.cursor(slot);
             self.welcome(slot, &cursor, false, &Reference::none());
+        }
+        if opening.is_none() {
+            self.watch_life(slot);
         }
         self.flush(slot);
         if !read.is_empty()
@@ -184,6 +198,10 @@ impl Shard {
     /// Answers the polls that have something, and ends them.
     pub(super) fn answer_polls(&mut self) {
         for slot in std::mem::take(&mut self.polls) {
+            if self.flagged(slot, flag::PACKETS) {
+                self.answer_packets(slot);
+                continue;
+            }
             // While it reads, only events are worth an answer: behind them stands a cursor that it can
             // go on from, and behind a reset alone there is none yet.
             if !self.flagged(slot, flag::CATCHING) || self.has_poll_events(slot) {
@@ -219,7 +237,7 @@ impl Shard {
     /// Sets an alarm for a client.
     pub(super) fn set_alarm(&mut self, slot: u32, after: u64, what: What) {
         let stamp = self.clients.get(slot).map_or(0, |client| client.stamp);
-        self.timers.set(self.now + after, Alarm { slot, stamp, what });
+        self.timers.set(self.now, self.now + after, Alarm { slot, stamp, what });
     }
 
     /// Sends bytes that are already frames, for the echo mode.
@@ -232,6 +250,7 @@ fn variant(way: &Way) -> Variant {
     match way {
         Way::WebSocket { echo: true, deflate: true, .. } => Variant::EchoDeflate,
         Way::WebSocket { echo: true, .. } => Variant::Echo,
+        Way::Polling { .. } | Way::WebSocket { dialect: Dialect::SocketIo, .. } => Variant::SocketIo(0),
         Way::WebSocket { dialect: Dialect::Pusher, deflate: true, .. } => Variant::PusherWsDeflate,
         Way::WebSocket { dialect: Dialect::Pusher, .. } => Variant::PusherWs,
         Way::WebSocket { deflate: true, .. } => Variant::NativeWsDeflate,

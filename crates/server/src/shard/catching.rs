@@ -26,6 +26,7 @@ use super::session::{Start, Sub};
 use super::subscribe::compare;
 use super::timers::What;
 use super::{PAGES_PER_TURN, Shard, flag};
+use crate::socketio::Heard;
 use crate::store::{LedgerPage, LedgerRead, LedgerWant};
 
 /// One page: one lock of the log, one write.
@@ -53,7 +54,13 @@ impl Shard {
         match &mut client.catching {
             Some(catching) => catching.at = at,
             None => {
-                client.catching = Some(Box::new(Catching { at, late: None, asked: false, followed: false }));
+                client.catching = Some(Box::new(Catching {
+                    at,
+                    late: None,
+                    asked: false,
+                    followed: false,
+                    heard: Heard::default(),
+                }));
             }
         }
         self.catch.push_back(slot);
@@ -219,9 +226,14 @@ impl Shard {
     /// Tells a client to load a channel's state anew, at its own moment within the next seconds.
     pub(super) fn say_reset(&mut self, slot: u32, channel: &ChannelName, reason: ResetReason, cursor: &str) {
         self.hub.metrics.reset(reason);
+        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
+            // Its client has no ear for it: it comes back by itself, as somebody new.
+            self.begin_anew(slot);
+            return;
+        }
         let stock = |variant: Variant| variant.is_pusher() && !variant.carries_cursor();
         if self.clients.get(slot).is_some_and(|client| stock(client.variant)) {
-            // Its client has no ear for it: it comes back, and its page loads anew.
+            // Nor has this one: it comes back, and its page loads anew.
             self.set_alarm(slot, crate::clock::random_below(limits::RELOAD_SPREAD), What::Drain);
             return;
         }
@@ -287,6 +299,8 @@ impl Shard {
 
     /// Writes a page's entries, each with the cursor that is right for this reader.
     fn write_page(&mut self, slot: u32, turn: &Turn, page: &Page) {
+        let mut heard =
+            self.catching(slot).map(|catching| std::mem::take(&mut catching.heard)).unwrap_or_default();
         let Some(client) = self.clients.get(slot) else { return };
         let (variant, hub) = (client.variant, self.hub.clone());
         let app = &hub.apps[usize::from(client.app)];
@@ -312,7 +326,9 @@ impl Shard {
                     Cursor { at: connection, late: Some(late) }
                 }
             };
+            let manner = self.words_of(slot, &entry.event.channel).and_then(|words| app.words.manner(words));
             let frame = match turn {
+                _ if let Some(manner) = manner => manner.frames(entry, &app.seal(stands), &mut heard),
                 _ if has_lenses => self.seen(slot, entry, only_of(turn), || app.seal(stands)),
                 Turn::All if at == entry.after => variant.event(entry, &app.cursors),
                 _ => variant.event_with(entry, &app.seal(stands)),
@@ -325,6 +341,9 @@ impl Shard {
         self.flush(slot);
         if self.flagged(slot, flag::POLL) && !out.is_empty() {
             self.polls.push(slot);
+        }
+        if let Some(catching) = self.catching(slot) {
+            catching.heard = heard;
         }
         self.send(slot, Bytes::from(out));
     }

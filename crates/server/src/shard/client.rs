@@ -14,9 +14,11 @@ use super::body::Pipe;
 use super::frames::Variant;
 use super::pusher::Speaker;
 use super::session::Session;
+use super::socketio::Talker;
 use super::waiting::Waiting;
 use super::write::Backlog;
 use crate::door::Seat;
+use crate::socketio::Heard;
 
 /// One client.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct Client {
     pub everything: bool,
     /// It has looked at some time.
     pub selects: bool,
+    /// It was asked for a sign of life, in its dialect's words.
+    pub asked: bool,
     /// Frames that wait for an answer from outside.
     pub parked_frames: u8,
     /// When the client last gave a sign of life.
@@ -65,6 +69,8 @@ pub struct Client {
     pub seat: Option<Box<Seat>>,
     /// What only few clients of the Pusher dialect have.
     pub speaker: Option<Box<Speaker>>,
+    /// What clients of the Socket.IO dialect have.
+    pub socketio: Option<Box<Talker>>,
 }
 
 /// Where a client stands that does not follow the shard.
@@ -79,6 +85,8 @@ pub struct Catching {
     pub asked: bool,
     /// The log was brought up to a ledger that others write, too; who is ahead of it now is ahead of everybody.
     pub followed: bool,
+    /// What the client was shown of the last change, where several channels tell of it.
+    pub heard: Heard,
 }
 
 /// What is behind its connection.
@@ -129,6 +137,7 @@ impl Client {
             transient: false,
             everything: false,
             selects: false,
+            asked: false,
             parked_frames: 0,
             heard: now,
             bucket: Bucket::default(),
@@ -142,6 +151,7 @@ impl Client {
             pipe: None,
             seat: None,
             speaker: None,
+            socketio: None,
         }
     }
 }

@@ -13,6 +13,7 @@ use super::channels::{Channel, Listeners};
 use super::cohort::cohort_of;
 use super::frames::{Variant, place as place_of, token};
 use super::{Shard, flag};
+use crate::socketio::Heard;
 
 /// Entries that the listeners of a cohort get in one write.
 struct Chunk {
@@ -229,9 +230,14 @@ impl Shard {
     /// Several channels: a first pass notes who listens to which, a second writes to each once.
     fn hand_out_joined(&mut self, app: usize, entries: &[SharedEntry], chunk: &Chunk, before: &Position) {
         let mut touched: Vec<(u32, Variant)> = Vec::new();
+        let mut told: Vec<(u32, u8, u16)> = Vec::new();
         for (bit, dirty) in chunk.dirty.iter().enumerate() {
             let lists = &self.views[app].channels.get(dirty.number).lists;
             for (kind, list) in lists.iter().filter(|(kind, _)| chunk.is_for(*dirty, *kind)) {
+                if let Variant::SocketIo(words) = kind.variant {
+                    told.extend(list.iter().map(|slot| (*slot, bit as u8, words)));
+                    continue;
+                }
                 for slot in list {
                     let mask = &mut self.masks[*slot as usize];
                     if *mask == 0 {
@@ -267,6 +273,9 @@ impl Shard {
             self.hand(slot, joined, before);
         }
         self.hub.metrics.deliveries.inc_by(delivered as u64);
+        if !told.is_empty() {
+            self.hand_out_told(app, entries, chunk, before, told);
+        }
     }
 
     /// Whoever follows every channel.
@@ -279,6 +288,73 @@ impl Shard {
         }
     }
 
+    /// The same for clients of the Socket.IO dialect: a client hears each channel in its own words, and of one
+    /// change that several channels tell, what is the same once.
+    fn hand_out_told(
+        &mut self,
+        app: usize,
+        entries: &[SharedEntry],
+        chunk: &Chunk,
+        before: &Position,
+        mut told: Vec<(u32, u8, u16)>,
+    ) {
+        told.sort_unstable();
+        let mut delivered = 0;
+        let mut joins: HashMap<Vec<(u8, u16)>, (Bytes, usize)> = HashMap::new();
+        for group in told.chunk_by(|one, other| one.0 == other.0) {
+            let slot = group[0].0;
+            let words: Vec<(u8, u16)> = group.iter().map(|(_, bit, words)| (*bit, *words)).collect();
+            let excluded = chunk.excluded.iter().any(|(excluded, _)| *excluded == slot);
+            if excluded {
+                let kept = |place: usize| !chunk.excluded.contains(&(slot, place));
+                let (joined, frames) = self.retell(app, entries, chunk, &words, kept);
+                delivered += frames;
+                self.hand(slot, &joined, before);
+                continue;
+            }
+            if !joins.contains_key(&words) {
+                let joined = self.retell(app, entries, chunk, &words, |_| true);
+                joins.insert(words.clone(), joined);
+            }
+            let Some((joined, frames)) = joins.get(&words) else { continue };
+            delivered += *frames;
+            let joined = joined.clone();
+            self.hand(slot, &joined, before);
+        }
+        self.hub.metrics.deliveries.inc_by(delivered as u64);
+    }
+
+    /// The frames of entries in the words of each one's channel, in log order, and of how many entries they are.
+    fn retell(
+        &self,
+        app: usize,
+        entries: &[SharedEntry],
+        chunk: &Chunk,
+        words: &[(u8, u16)],
+        kept: impl Fn(usize) -> bool,
+    ) -> (Bytes, usize) {
+        let app = &self.hub.apps[app];
+        let manners: Vec<_> =
+            words.iter().filter_map(|(bit, words)| Some((*bit, *words, app.words.manner(*words)?))).collect();
+        let retells = manners.iter().filter(|(_, _, manner)| manner.retells()).count() > 1;
+        let (mut joined, mut frames, mut heard) = (BytesMut::new(), 0, Heard::default());
+        for (place, entry) in entries.iter().enumerate().filter(|(place, _)| kept(*place)) {
+            let of_entry = |own: u8| chunk.bits[place] & 1 << own != 0;
+            let Some((_, words, manner)) = manners.iter().find(|(own, _, _)| of_entry(*own)) else {
+                continue;
+            };
+            let frame = if retells && manner.retells() {
+                let offset = Variant::sealed(entry, &app.cursors);
+                manner.frames(entry, std::str::from_utf8(&offset).unwrap_or_default(), &mut heard)
+            } else {
+                Variant::SocketIo(*words).told(entry, manner, &app.cursors)
+            };
+            joined.extend_from_slice(&frame);
+            frames += usize::from(!frame.is_empty());
+        }
+        (joined.freeze(), frames)
+    }
+
     /// The frames of the wanted entries, in log order.
     fn join(
         &self,
@@ -287,15 +363,24 @@ impl Shard {
         entries: &[SharedEntry],
         wanted: impl Fn(usize) -> bool,
     ) -> Bytes {
-        let key = &self.hub.apps[app].cursors;
+        let app = &self.hub.apps[app];
+        let key = &app.cursors;
+        let manner = match variant {
+            Variant::SocketIo(words) => app.words.manner(words),
+            _ => None,
+        };
+        let encoded = |entry: &SharedEntry| match &manner {
+            Some(manner) => variant.told(entry, manner, key),
+            None => variant.event(entry, key),
+        };
         let mut frames =
             entries.iter().enumerate().filter(|(place, _)| wanted(*place)).map(|(_, entry)| entry);
-        let Some(first) = frames.next().map(|entry| variant.event(entry, key)) else { return Bytes::new() };
+        let Some(first) = frames.next().map(encoded) else { return Bytes::new() };
         let Some(second) = frames.next() else { return first };
         let mut joined = BytesMut::from(&first[..]);
-        joined.extend_from_slice(&variant.event(second, key));
+        joined.extend_from_slice(&encoded(second));
         for entry in frames {
-            joined.extend_from_slice(&variant.event(entry, key));
+            joined.extend_from_slice(&encoded(entry));
         }
         joined.freeze()
     }

@@ -15,6 +15,7 @@ use super::frames::Variant;
 use super::lens::PLAIN;
 use super::mailbox::{Claim, SessionFacts, Whom};
 use super::session::{CarriedIdentity, CarriedSession, Entered, Moved, Session, Start, Sub};
+use super::socketio::{Room, Talker};
 use super::timers::What;
 use super::{Shard, flag};
 use crate::clock;
@@ -79,6 +80,7 @@ impl Shard {
     /// Takes the connection away from its session.
     fn disconnect_slot(&mut self, slot: u32) {
         self.live -= 1;
+        self.leave_engine(slot);
         self.stay_away(slot);
         self.look_away(slot);
         let mut sink = std::mem::take(&mut self.sinks[slot as usize]);
@@ -207,6 +209,7 @@ impl Shard {
         let subs = self.sub_list(slot);
         self.leave_session(slot);
         let client = self.clients.get_mut(slot)?;
+        let rooms = client.socketio.as_ref().map(|talker| talker.rooms()).unwrap_or_default();
         let session = &mut client.session;
         let moved = Moved {
             app: usize::from(client.app),
@@ -217,6 +220,7 @@ impl Shard {
             identity: session.identity.clone(),
             subs,
             entered: session.entered.take().map(|entered| *entered).unwrap_or_default(),
+            rooms,
         };
         if self.flagged(slot, flag::GONE) {
             self.free(slot);
@@ -240,11 +244,17 @@ impl Shard {
                 channel,
                 lens: PLAIN,
                 watch: false,
+                words: 0,
                 place: None,
                 start: Some(Box::new(start.clone())),
             });
         }
-        let slot = self.clients.insert(Client::new(app as u16, Variant::NativeWs, peer, session, self.now));
+        let mut client = Client::new(app as u16, Variant::NativeWs, peer, session, self.now);
+        if !moved.rooms.is_empty() {
+            client.variant = Variant::SocketIo(0);
+            client.socketio = Some(Box::new(Talker::absent(moved.rooms, self.now)));
+        }
+        let slot = self.clients.insert(client);
         self.grow();
         self.flags[slot as usize] = flag::GONE;
         self.enter_session(slot);
@@ -281,6 +291,16 @@ impl Shard {
                         Some(Entered { channel: name(channel)?, data: data.clone().into(), member: None })
                     })
                     .collect(),
+                rooms: carried
+                    .rooms
+                    .iter()
+                    .map(|(namespace, name, kind, right)| Room {
+                        namespace: (&**namespace).into(),
+                        name: (&**name).into(),
+                        kind: *kind,
+                        right: *right,
+                    })
+                    .collect(),
             };
             self.park_moved(moved);
         }
@@ -300,6 +320,7 @@ impl Shard {
         for slot in &slots {
             let live = !self.flagged(*slot, flag::GONE);
             if live {
+                self.show_out(*slot);
                 self.close(*slot, code::DISCONNECTED, "disconnected by the operator");
             }
             self.leave_session(*slot);
@@ -394,6 +415,12 @@ impl Shard {
             subs: self.sub_list(slot).into_iter().map(|(name, _)| name.to_string()).collect(),
             entered: entered
                 .map(|e| (e.channel.to_string(), String::from_utf8_lossy(&e.data).into_owned()))
+                .collect(),
+            rooms: client
+                .socketio
+                .iter()
+                .flat_map(|talker| talker.rooms())
+                .map(|room| (room.namespace.to_string(), room.name.to_string(), room.kind, room.right))
                 .collect(),
         })
     }

@@ -10,9 +10,10 @@ use deskbell_wire::websocket::Opcode;
 use deskbell_wire::websocket::deflate::Deflater;
 use deskbell_wire::websocket::encode as websocket;
 
+use crate::socketio::{Heard, Manner};
+
 /// A dialect on a transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum Variant {
     /// The native dialect on a WebSocket.
     NativeWs,
@@ -34,6 +35,8 @@ pub enum Variant {
     PusherXhr,
     /// The same, for clients that carry a cursor.
     PusherXhrCursor,
+    /// The Socket.IO dialect, in the words of a number.
+    SocketIo(u16),
     /// Every message sent back: for conformance suites.
     Echo,
     /// The same, with compression.
@@ -41,7 +44,7 @@ pub enum Variant {
 }
 
 /// The sealed cursor of an entry, kept beside its frames.
-const TOKEN: u8 = u8::MAX;
+const TOKEN: u16 = u16::MAX;
 
 /// Milliseconds after which an EventSource comes back.
 const SSE_RETRY: u64 = 2_000;
@@ -49,14 +52,68 @@ const SSE_RETRY: u64 = 2_000;
 /// Messages below this many bytes are not worth compressing.
 const COMPRESS_FROM: usize = 256;
 
+/// The first number of the words of the Socket.IO dialect; below it are the other variants.
+const WORDS: u16 = 256;
+
 impl Variant {
+    /// The number under which its frames stand beside an entry.
+    fn number(self) -> u16 {
+        match self {
+            Self::NativeWs => 0,
+            Self::NativeWsDeflate => 1,
+            Self::NativeSse => 2,
+            Self::NativePoll => 3,
+            Self::PusherWs => 4,
+            Self::PusherWsDeflate => 5,
+            Self::Echo => 6,
+            Self::EchoDeflate => 7,
+            Self::PusherWsCursor => 8,
+            Self::PusherWsCursorDeflate => 9,
+            Self::PusherXhr => 10,
+            Self::PusherXhrCursor => 11,
+            Self::SocketIo(words) => WORDS + words,
+        }
+    }
+
+    /// The words that it has.
+    pub fn words(self) -> u16 {
+        match self {
+            Self::SocketIo(words) => words,
+            _ => 0,
+        }
+    }
+
+    /// The same with other words, where it has words.
+    pub fn with_words(self, words: u16) -> Self {
+        match self {
+            Self::SocketIo(_) => Self::SocketIo(words),
+            other => other,
+        }
+    }
+
+    /// The frames of an entry in a manner of the Socket.IO dialect, for everybody who stands right behind it.
+    pub fn told(self, entry: &Entry, manner: &Manner, key: &CursorKey) -> Bytes {
+        entry.frames.get(self.number(), || {
+            let token = Self::sealed(entry, key);
+            let offset = std::str::from_utf8(&token).unwrap_or_default();
+            manner.frames(entry, offset, &mut Heard::default())
+        })
+    }
+
+    /// The cursor behind an entry, sealed once for everybody.
+    pub fn sealed(entry: &Entry, key: &CursorKey) -> Bytes {
+        entry.frames.get(TOKEN, || key.seal(&entry.after.into()).into())
+    }
+
     /// The frame of an event for everybody who stands right behind it.
     pub fn event(self, entry: &Entry, key: &CursorKey) -> Bytes {
-        entry.frames.get(self as u8, || {
+        entry.frames.get(self.number(), || {
             if self.is_pusher() && !self.carries_cursor() {
                 return self.pusher_event(entry, None);
             }
-            self.event_with(entry, place(&token(entry, key)))
+            let token = Self::sealed(entry, key);
+            // A token is base64 by its making.
+            self.event_with(entry, std::str::from_utf8(&token).unwrap_or_default())
         })
     }
 
@@ -66,7 +123,7 @@ impl Variant {
             return self.pusher_event(entry, Some(cursor));
         }
         if self.is_pusher() {
-            return entry.frames.get(self as u8, || self.pusher_event(entry, None));
+            return entry.frames.get(self.number(), || self.pusher_event(entry, None));
         }
         let mut json = Vec::with_capacity(entry.event.data.bytes.len() + 256);
         native::event_body(entry, &mut json);
@@ -117,6 +174,10 @@ impl Variant {
 
     /// Appends a notice.
     pub fn notice(self, notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
+        if self.is_socketio() {
+            // What this dialect has no word for, its clients learn from what happens.
+            return;
+        }
         if self.is_pusher() {
             let cursor = cursor_of(notice).filter(|_| self.carries_cursor());
             pusher::encode::notice(notice, &mut |json| self.standing(json, cursor, out));
@@ -130,7 +191,7 @@ impl Variant {
     /// Puts a JSON text into the transport's frame.
     fn wrap(self, json: &[u8], cursor: Option<&str>) -> Bytes {
         match self {
-            Self::NativeWs | Self::PusherWs | Self::PusherWsCursor | Self::Echo => {
+            Self::NativeWs | Self::PusherWs | Self::PusherWsCursor | Self::SocketIo(_) | Self::Echo => {
                 websocket::text_frame(json)
             }
             Self::NativeWsDeflate
@@ -168,7 +229,8 @@ impl Variant {
             | Self::EchoDeflate => websocket::frame_into(out, Opcode::Ping, b""),
             Self::NativeSse => native::sse::heartbeat(cursor, out),
             Self::PusherXhr | Self::PusherXhrCursor => out.extend_from_slice(pusher::xhr::HEARTBEAT),
-            Self::NativePoll => {}
+            // It asks in its own words.
+            Self::SocketIo(_) | Self::NativePoll => {}
         }
     }
 
@@ -214,6 +276,11 @@ impl Variant {
             Self::PusherXhr => Self::PusherXhrCursor,
             other => other,
         }
+    }
+
+    /// Does it speak the Socket.IO dialect?
+    pub fn is_socketio(self) -> bool {
+        matches!(self, Self::SocketIo(_))
     }
 
     /// Was compression agreed on?

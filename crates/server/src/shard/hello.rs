@@ -100,14 +100,19 @@ impl Shard {
         self.hub.metrics.moved.inc_by(moved.is_some().into());
         let client = self.clients.get_mut(slot).filter(|client| client.stamp == handle.stamp);
         let waiting = client.and_then(|client| client.waiting.take());
-        let Some(Waiting::Session { hello, identity, reference }) = waiting.map(|waiting| *waiting) else {
-            // The client went away meanwhile; its session waits here for the next one.
-            if let Some(moved) = moved {
-                self.park_moved(moved);
+        match waiting.map(|waiting| *waiting) {
+            Some(Waiting::Session { hello, identity, reference }) => {
+                self.finish_hello(slot, hello, identity, moved, &reference);
             }
-            return;
-        };
-        self.finish_hello(slot, hello, identity, moved, &reference);
+            Some(Waiting::Returning(entering)) => self.let_in(slot, &entering, moved),
+            _ => {
+                // The client went away meanwhile; its session waits here for the next one.
+                if let Some(moved) = moved {
+                    self.park_moved(moved);
+                }
+                return;
+            }
+        }
         self.flush(slot);
         self.ready.push_back(slot);
     }
@@ -239,7 +244,7 @@ impl Shard {
     }
 
     /// The connection's fresh session makes place for the one it came back for.
-    fn become_session(&mut self, slot: u32, moved: Moved, identified: bool) {
+    pub(super) fn become_session(&mut self, slot: u32, moved: Moved, identified: bool) {
         self.forsake_presence(slot);
         self.leave_session(slot);
         let now = self.now;
@@ -284,7 +289,7 @@ impl Shard {
     }
 
     /// A visitor may become a user, a user stays who it is.
-    fn may_become(&self, slot: u32, identity: &Identity) -> bool {
+    pub(super) fn may_become(&self, slot: u32, identity: &Identity) -> bool {
         let Some(client) = self.clients.get(slot) else { return false };
         match &client.session.identity.principal {
             Principal::Visitor(_) => true,
@@ -292,7 +297,7 @@ impl Shard {
         }
     }
 
-    fn take_identity(&mut self, slot: u32, identity: Arc<Identity>) {
+    pub(super) fn take_identity(&mut self, slot: u32, identity: Arc<Identity>) {
         let Some(client) = self.clients.get_mut(slot) else { return };
         let was = client.session.identity.principal.clone();
         let entered = client.session.entered.clone().unwrap_or_default();

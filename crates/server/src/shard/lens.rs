@@ -138,7 +138,7 @@ impl Shard {
         let lens = view.lenses.take(lens);
         let kind = Listeners::of(slot, client.variant, false).through(lens);
         let place = Some(view.channels.list(channel, kind, slot));
-        client.session.subs.push(Sub { channel, lens, watch: false, place, start });
+        client.session.subs.push(Sub { channel, lens, watch: false, words: 0, place, start });
     }
 
     /// Drops every subscription through a lens that fits.

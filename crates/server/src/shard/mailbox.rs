@@ -7,12 +7,15 @@ use deskbell_core::access::Identity;
 use deskbell_core::ids::{ChannelName, PublicId};
 use deskbell_core::refusal::Refusal;
 use deskbell_core::session::SessionId;
+use deskbell_wire::engineio::Sid;
+use deskbell_wire::engineio::answer::Answer as Answered;
 use deskbell_wire::route::Dialect;
 use tokio::sync::oneshot;
 
 use super::body::Pipe;
 use super::session::{CarriedSession, Moved};
 use super::sink::Socket;
+use super::socketio::{Opening, Request};
 use super::waiting::Answer;
 use crate::bell::Bell;
 use crate::store::LedgerPage;
@@ -49,6 +52,15 @@ pub enum Way {
         deflate: bool,
         /// Every message is sent back: for conformance suites only.
         echo: bool,
+        /// How a session of Engine.IO begins on it, or which one goes on.
+        opening: Option<Opening>,
+    },
+    /// A session of Engine.IO that polls; its first request.
+    Polling {
+        /// Where the answer goes.
+        answer: oneshot::Sender<Answered>,
+        /// How it begins.
+        opening: Opening,
     },
     /// The body of an SSE response.
     Stream {
@@ -128,6 +140,13 @@ pub enum Letter {
         client: Handle,
         /// The session.
         session: Option<Box<Moved>>,
+    },
+    /// A request of a session of Engine.IO that polls.
+    Engine {
+        /// The session's secret name.
+        session: Sid,
+        /// What it wants.
+        request: Request,
     },
     /// What a parked frame waited for.
     Answer {

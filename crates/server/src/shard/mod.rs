@@ -13,6 +13,7 @@
 //! | [`act`] | commands become answers |
 //! | [`ledger`], [`post`] | what clients ask of the ledger |
 //! | [`pusher`] | what clients of the Pusher dialect ask |
+//! | [`socketio`] | what clients of the Socket.IO dialect ask |
 //! | [`hello`] | who, which session, from where |
 //! | [`lens`] | log channels as a dialect's clients see them |
 //! | [`cohort`] | clients that stand at one place of the log |
@@ -43,6 +44,7 @@ mod pusher;
 mod receive;
 mod session;
 mod sink;
+mod socketio;
 mod subscribe;
 mod timers;
 mod tuning;
@@ -64,6 +66,7 @@ use deskbell_core::event::SharedEntry;
 use deskbell_core::ids::PublicId;
 use deskbell_core::limits::{self, Millis};
 use deskbell_core::session::SessionId;
+use deskbell_wire::engineio::Sid;
 use mio::{Events, Poll, Token, Waker};
 use tokio::sync::oneshot;
 
@@ -72,6 +75,7 @@ pub use directory::Directory;
 pub use mailbox::{Arrival, Ask, Claim, Handle, Letter, Mailbox, SessionFacts, Way, Whom, XhrName};
 pub use session::{CarriedIdentity, CarriedSession};
 pub use sink::{Socket, TlsSocket};
+pub use socketio::{Opening, Request};
 pub use tuning::Tuning;
 pub use waiting::Answer;
 
@@ -132,6 +136,8 @@ pub struct Shard {
     public: HashMap<PublicId, u32>,
     /// Clients that come by requests.
     by_request: HashMap<XhrName, u32>,
+    /// Socket.IO clients that polled at first, by the secret name of their session.
+    engines: HashMap<Sid, u32>,
     /// Connections that are not over.
     live: usize,
     /// Sessions without a connection, oldest first; some have been taken up since.
@@ -168,6 +174,8 @@ mod flag {
     pub const GONE: u8 = 8;
     /// The goodbye was said.
     pub const CLOSING: u8 = 16;
+    /// It polls again and again: its sink is the request that waits.
+    pub const PACKETS: u8 = 32;
 }
 
 impl Shard {
@@ -190,6 +198,7 @@ impl Shard {
             sessions: HashMap::new(),
             public: HashMap::new(),
             by_request: HashMap::new(),
+            engines: HashMap::new(),
             live: 0,
             parked: VecDeque::new(),
             parked_count: 0,
@@ -282,6 +291,7 @@ impl Shard {
             Letter::Page { client, page } => self.ledger_page(client, page),
             Letter::Followed { client } => self.followed(client),
             Letter::Pipe { client } => self.pipe_event(client),
+            Letter::Engine { session, request } => self.engine_request(&session, request),
             Letter::Disconnect { whom, done } => self.disconnect(&whom, done),
             Letter::Sessions { app, limit, done } => self.tell_sessions(app, limit, done),
             Letter::Occupancy { app, done } => self.tell_occupancy(app, done),

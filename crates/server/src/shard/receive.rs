@@ -70,6 +70,7 @@ impl Shard {
         }
         self.scratch = scratch;
         self.flush(slot);
+        self.move_over(slot);
     }
 
     /// Reads and drops what still comes after our goodbye, until the other side ends.
@@ -91,18 +92,24 @@ impl Shard {
     /// waits for something that its next frames depend on.
     fn is_held(&self, slot: u32) -> bool {
         let Some(client) = self.clients.get(slot) else { return true };
-        self.flagged(slot, flag::GONE | flag::CLOSING | flag::BLOCKED)
+        // A client that polls sends and takes by turns.
+        let full = self.flagged(slot, flag::BLOCKED) && !self.flagged(slot, flag::PACKETS);
+        self.flagged(slot, flag::GONE | flag::CLOSING)
+            || full
+            || client.socketio.as_ref().is_some_and(|talker| talker.is_moving())
             || client.waiting.is_some()
             || client.catching.as_ref().is_some_and(|catching| catching.asked || catching.late.is_some())
             || usize::from(client.parked_frames) >= limits::PARKED_FRAMES
     }
 
-    fn take_bytes(&mut self, slot: u32, bytes: &mut [u8]) {
+    pub(super) fn take_bytes(&mut self, slot: u32, bytes: &mut [u8]) {
+        let most = self.socketio_terms(slot).max_payload;
         let Some(client) = self.clients.get_mut(slot) else { return };
         client.heard = self.now;
         let variant = client.variant;
         let echo = matches!(variant, Variant::Echo | Variant::EchoDeflate);
-        let bound = Limits { max_frame: self.tuning.frame, max_message: self.tuning.frame };
+        let most = if variant.is_socketio() { most } else { self.tuning.frame };
+        let bound = Limits { max_frame: most, max_message: most };
         // The decoder is lent out, because acting on an item needs the whole shard.
         let mut decoder = std::mem::replace(&mut client.decoder, Decoder::new(Role::Server, false));
         let mut feed = decoder.feed(bytes, if echo { ECHO_LIMITS } else { bound });
@@ -138,6 +145,12 @@ impl Shard {
     fn take_item(&mut self, slot: u32, item: Item<'_>) {
         match item {
             Item::Text(text) => self.take_text(slot, text),
+            Item::Binary(bytes)
+                if self.clients.get(slot).is_some_and(|client| client.variant.is_socketio()) =>
+            {
+                self.hub.metrics.messages_in.inc();
+                self.take_socketio_bytes(slot, bytes);
+            }
             Item::Binary(_) => {
                 let no =
                     Refusal::new(Code::BadMessage, "this dialect has text messages only; send JSON as text");
@@ -158,6 +171,10 @@ impl Shard {
             self.take_pusher(slot, text);
             return;
         }
+        if self.clients.get(slot).is_some_and(|client| client.variant.is_socketio()) {
+            self.take_socketio(slot, text);
+            return;
+        }
         match native::decode_within(text, self.tuning.frame) {
             Err(rejected) => {
                 if self.may_send(slot, &rejected.reference) {
@@ -176,8 +193,19 @@ impl Shard {
 
     /// Rates of the connection, the identity and the address.
     pub(super) fn may_send(&mut self, slot: u32, reference: &Reference) -> bool {
+        match self.charge(slot) {
+            Ok(()) => true,
+            Err(no) => {
+                self.say(slot, &Notice::Error(&no), reference);
+                false
+            }
+        }
+    }
+
+    /// The same for whoever says no in other words.
+    pub(super) fn charge(&mut self, slot: u32) -> Result<(), Refusal> {
         let (now, tuning) = (self.now, self.tuning.clone());
-        let Some(client) = self.clients.get_mut(slot) else { return false };
+        let Some(client) = self.clients.get_mut(slot) else { return Ok(()) };
         let mut verdict = client.bucket.take(tuning.rate, now).map_err(|wait| ("connection", wait));
         let limiter = &self.hub.limiter;
         if verdict.is_ok() {
@@ -189,13 +217,10 @@ impl Shard {
             let identity = limiter.take(Purpose::Identity, identity, tuning.identity_rate, now);
             verdict = identity.map_err(|wait| ("identity", wait));
         }
-        let Err((whose, wait)) = verdict else { return true };
-        let no = Refusal::new(
-            Code::RateLimited,
-            format!("this {whose} sends too fast; wait {wait} ms and send this message again"),
-        );
-        self.say(slot, &Notice::Error(&no), reference);
-        false
+        verdict.map_err(|(whose, wait)| {
+            let sentence = format!("this {whose} sends too fast; wait {wait} ms and send this message again");
+            Refusal::new(Code::RateLimited, sentence)
+        })
     }
 
     fn echo(&mut self, slot: u32, item: &Item<'_>) {

@@ -13,6 +13,8 @@ use deskbell_core::presence::Holder;
 use deskbell_core::session::{PublicIds, SessionId};
 use serde::{Deserialize, Serialize};
 
+use super::socketio::{Kind, Right, Room};
+
 /// The session of one client of a shard.
 #[derive(Debug)]
 pub struct Session {
@@ -41,6 +43,8 @@ pub struct Sub {
     pub lens: u32,
     /// The client may see who is here, and is on the list of those who do.
     pub watch: bool,
+    /// In which words it is told, where its dialect has several.
+    pub words: u16,
     /// The place in the channel's list, while the client is connected.
     pub place: Option<u32>,
     /// What few subscriptions have.
@@ -119,6 +123,8 @@ pub struct Moved {
     pub subs: Vec<(ChannelName, Start)>,
     /// Where it is present.
     pub entered: Vec<Entered>,
+    /// Its rooms, where its dialect has rooms.
+    pub rooms: Vec<Room>,
 }
 
 /// A session in the data file between two runs.
@@ -141,6 +147,9 @@ pub struct CarriedSession {
     pub subs: Vec<String>,
     /// Where it is present, and what it shows.
     pub entered: Vec<(String, String)>,
+    /// Namespaces and rooms, where its dialect has them; earlier versions did not.
+    #[serde(default)]
+    pub rooms: Vec<(String, String, Kind, Right)>,
 }
 
 /// An identity in the data file.

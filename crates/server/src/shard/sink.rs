@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::body::{Pipe, Piped};
 use super::pusher::Receiving;
+use super::socketio::Outlet;
 
 /// A socket as the front door hands it over.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub enum Sink {
     Poll(Box<PollAnswer>),
     /// The bodies of responses, one after the other.
     Xhr(Box<Receiving>),
+    /// The requests of a client that polls again and again.
+    Packets(Box<Outlet>),
 }
 
 /// The answer of a poll as it grows during one turn.
@@ -92,6 +95,7 @@ impl Sink {
                 Wrote::All
             }
             Self::Xhr(receiving) => receiving.write(bytes),
+            Self::Packets(outlet) => outlet.write(bytes),
             Self::None => Wrote::Gone,
         }
     }
@@ -101,7 +105,9 @@ impl Sink {
         match self {
             Self::Tcp(stream) => stream.read(into),
             Self::Tls(tls) => tls.read(into),
-            Self::None | Self::Body(_) | Self::Poll(_) | Self::Xhr(_) => Err(ErrorKind::WouldBlock.into()),
+            Self::None | Self::Body(_) | Self::Poll(_) | Self::Xhr(_) | Self::Packets(_) => {
+                Err(ErrorKind::WouldBlock.into())
+            }
         }
     }
 
@@ -125,7 +131,7 @@ impl Sink {
         match self {
             Self::Tcp(stream) => Some(stream),
             Self::Tls(tls) => Some(&mut tls.stream),
-            Self::None | Self::Body(_) | Self::Poll(_) | Self::Xhr(_) => None,
+            Self::None | Self::Body(_) | Self::Poll(_) | Self::Xhr(_) | Self::Packets(_) => None,
         }
     }
 }

@@ -17,6 +17,7 @@ use deskbell_wire::pusher::Guard;
 use super::channels::Listeners;
 use super::client::Whose;
 use super::cohort::cohort_of;
+use super::frames::Variant;
 use super::lens::PLAIN;
 use super::session::{Start, Sub};
 use super::{Shard, flag};
@@ -137,14 +138,48 @@ impl Shard {
 
     /// The same for a client of whom it is known whether it may see who is here.
     pub(super) fn list(&mut self, slot: u32, channel: &ChannelName, watch: bool) {
+        let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { return };
+        self.list_as(slot, channel, variant, watch);
+    }
+
+    /// The same for a client that hears this channel in words of its own.
+    pub(super) fn list_as(&mut self, slot: u32, channel: &ChannelName, variant: Variant, watch: bool) {
         let Some(client) = self.clients.get_mut(slot) else { return };
         let app = usize::from(client.app);
         let channels = &mut self.views[usize::from(client.app)].channels;
         let number = channels.take(channel);
-        let kind = Listeners::of(slot, client.variant, watch);
+        let kind = Listeners::of(slot, variant, watch);
         let place = Some(channels.list(number, kind, slot));
-        client.session.subs.push(Sub { channel: number, lens: PLAIN, watch, place, start: None });
+        let words = variant.words();
+        client.session.subs.push(Sub { channel: number, lens: PLAIN, watch, words, place, start: None });
         self.count_in(app, channel);
+    }
+
+    /// The words in which a client hears a channel, where it has its own.
+    pub(super) fn words_of(&self, slot: u32, channel: &ChannelName) -> Option<u16> {
+        self.clients.get(slot).filter(|client| client.socketio.is_some())?;
+        self.sub(slot, channel).map(|sub| sub.words)
+    }
+
+    /// A client hears a channel in other words from now on.
+    pub(super) fn change_words(&mut self, slot: u32, channel: &ChannelName, words: u16) {
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let app = usize::from(client.app);
+        let Some(number) = self.views[app].channels.find(channel.as_str()) else { return };
+        let Some(at) = client.session.subs.iter().position(|sub| sub.channel == number) else { return };
+        let mut sub = client.session.subs.swap_remove(at);
+        if sub.words != words {
+            self.unlist(slot, &sub);
+            sub.words = words;
+            if sub.place.is_some() {
+                let kind = Listeners::of(slot, Variant::SocketIo(words), sub.watch);
+                sub.place = Some(self.views[app].channels.list(number, kind, slot));
+                self.count_in(app, channel);
+            }
+        }
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.session.subs.push(sub);
+        }
     }
 
     /// A channel has one subscription more.
@@ -299,7 +334,7 @@ impl Shard {
     pub(super) fn unlist(&mut self, slot: u32, sub: &Sub) {
         let (Some(client), Some(place)) = (self.clients.get(slot), sub.place) else { return };
         let app = usize::from(client.app);
-        let kind = Listeners::of(slot, client.variant, sub.watch).through(sub.lens);
+        let kind = Listeners::of(slot, client.variant.with_words(sub.words), sub.watch).through(sub.lens);
         if sub.lens == PLAIN {
             let channel = self.views[app].channels.get(sub.channel).name.clone();
             self.count_out(app, &channel);
@@ -345,6 +380,10 @@ impl Shard {
 
     /// Rules, keys or an identity have changed: whoever lost a right is told and taken off.
     pub(super) fn recheck(&mut self, slot: u32) {
+        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
+            self.recheck_rooms(slot);
+            return;
+        }
         for (channel, _) in self.sub_list(slot) {
             if self.may_go_on(slot, &channel) {
                 if self.watches(slot, &channel) && !self.may_go_on_watching(slot, &channel) {

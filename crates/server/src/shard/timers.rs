@@ -44,18 +44,23 @@ pub struct Timers {
     slots: BTreeMap<u64, Vec<Alarm>>,
 }
 
+/// Alarms that are far away are gathered; those that are near go off closer to their time.
 const SLOT: Millis = 256;
+const FINE: Millis = 16;
+/// From how far on they are gathered.
+const FAR: Millis = 2_000;
 
 impl Timers {
     /// Sets an alarm; it goes off at that time or up to a slot later.
-    pub fn set(&mut self, at: Millis, alarm: Alarm) {
-        self.slots.entry(at / SLOT + 1).or_default().push(alarm);
+    pub fn set(&mut self, now: Millis, at: Millis, alarm: Alarm) {
+        let slot = if at < now + FAR { FINE } else { SLOT };
+        self.slots.entry((at / slot + 1) * slot).or_default().push(alarm);
     }
 
     /// Takes the alarms that are due.
     pub fn due(&mut self, now: Millis, into: &mut Vec<Alarm>) {
         while let Some(slot) = self.slots.first_entry() {
-            if *slot.key() > now / SLOT {
+            if *slot.key() > now {
                 return;
             }
             into.append(&mut slot.remove());
@@ -64,6 +69,6 @@ impl Timers {
 
     /// How long nothing is due.
     pub fn idle(&self, now: Millis) -> Option<Millis> {
-        self.slots.keys().next().map(|slot| (slot * SLOT).saturating_sub(now))
+        self.slots.keys().next().map(|slot| slot.saturating_sub(now))
     }
 }

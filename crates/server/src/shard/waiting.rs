@@ -9,6 +9,7 @@ use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::{Command, Hello};
 use deskbell_wire::native::Reference;
 
+use super::socketio::{Entering, Missed, Proving, Told};
 use crate::ledger::Found;
 use crate::post;
 use crate::store::{Ran, Ruling};
@@ -32,6 +33,12 @@ pub enum Waiting {
         /// Its ref.
         reference: Reference,
     },
+    /// A Socket.IO client's wish to come in, for the keys that its token names.
+    Entering(Box<Entering>),
+    /// The same for its session, which lives on another shard.
+    Returning(Box<Entering>),
+    /// A Socket.IO client's proof, for the keys that its token names.
+    Proving(Box<Proving>),
 }
 
 /// The answer to a frame that waited.
@@ -73,6 +80,10 @@ pub enum Answer {
         /// What was found.
         found: Result<Box<post::Found>, Refusal>,
     },
+    /// It was looked what waits for the user of a Socket.IO client.
+    Missed(Box<Missed>),
+    /// What a Socket.IO client's event waited for.
+    Told(Box<Told>),
     /// The keys were fetched, or could not be.
     Keys,
 }

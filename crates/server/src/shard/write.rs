@@ -31,6 +31,9 @@ impl Shard {
             self.queue(slot, bytes);
             return;
         }
+        if self.flagged(slot, flag::PACKETS) {
+            self.polls.push(slot);
+        }
         match self.sinks[slot as usize].write(&bytes) {
             Wrote::All => {}
             other => self.stalled(slot, other, &bytes),
@@ -63,6 +66,10 @@ impl Shard {
             self.polls.push(slot);
             return;
         }
+        if self.flagged(slot, flag::PACKETS) && !self.flagged(slot, flag::BLOCKED) {
+            self.send(slot, bytes.clone());
+            return;
+        }
         if self.waiting_bytes(slot) + bytes.len() > self.tuning.backlog {
             self.fall_behind(slot, *before);
             return;
@@ -80,6 +87,21 @@ impl Shard {
                 self.queue(slot, bytes.slice(taken..));
             }
         }
+    }
+
+    /// How many bytes wait for a client's sink.
+    pub(super) fn waiting_bytes(&self, slot: u32) -> usize {
+        self.clients.get(slot).and_then(|client| client.backlog.as_ref()).map_or(0, |backlog| backlog.bytes)
+    }
+
+    /// What waits here now waits behind what another backlog has.
+    pub(super) fn put_before(&mut self, slot: u32, first: Option<Box<Backlog>>) {
+        let (Some(client), Some(mut first)) = (self.clients.get_mut(slot), first) else { return };
+        if let Some(mut then) = client.backlog.take() {
+            first.bytes += then.bytes;
+            first.chunks.append(&mut then.chunks);
+        }
+        client.backlog = Some(first);
     }
 
     fn queue(&mut self, slot: u32, bytes: Bytes) {
@@ -101,6 +123,9 @@ impl Shard {
             return;
         }
         let now = self.now;
+        if self.flagged(slot, flag::PACKETS) {
+            self.polls.push(slot);
+        }
         let Some(client) = self.clients.get_mut(slot) else { return };
         let mut backlog = client.backlog.take();
         while let Some(chunk) = backlog.as_mut().and_then(|b| b.chunks.pop_front()) {
@@ -156,11 +181,6 @@ impl Shard {
         } else {
             self.writable(handle.slot);
         }
-    }
-
-    /// Bytes that wait for the sink.
-    pub(super) fn waiting_bytes(&self, slot: u32) -> usize {
-        self.clients.get(slot).and_then(|client| client.backlog.as_ref()).map_or(0, |backlog| backlog.bytes)
     }
 
     /// Does the client make no progress for too long?

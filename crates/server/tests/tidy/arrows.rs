@@ -44,6 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "run",
         &[
+            "admin",
             "calendars",
             "app",
             "attendance",
@@ -65,6 +66,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "redis",
             "selections",
             "shard",
+            "socketio",
             "store",
             "tls",
             "webhooks",
@@ -72,7 +74,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("bench", &["clock", "open_files"]),
     // Where requests come in.
-    ("door", &["app", "clock", "hub", "limiter", "shard", "tls"]),
+    ("door", &["app", "clock", "hub", "limiter", "shard", "socketio", "tls"]),
     (
         "http",
         &[
@@ -106,6 +108,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "post",
             "pusher",
             "selections",
+            "socketio",
             "store",
         ],
     ),
@@ -132,10 +135,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "webhooks",
         ],
     ),
-    ("app", &["identity", "log", "pusher", "store"]),
+    ("app", &["identity", "log", "pusher", "socketio", "store"]),
     // What calls other people's servers.
     ("pusher", &["app", "clock", "hub", "outbound"]),
+    ("socketio", &["outbound"]),
     ("webhooks", &["clock", "hub", "outbound", "store"]),
+    ("admin", &["clock", "hub"]),
     ("calendars", &["clock", "hub", "ledger", "outbound", "store"]),
     ("redis", &["clock", "hub", "tls"]),
     ("outbound", &["tls"]),

@@ -293,6 +293,11 @@ impl Session {
         due
     }
 
+    /// Whoever is above ends it.
+    pub fn end_now(&mut self, ending: Ending) {
+        let _ = self.end(ending);
+    }
+
     fn end(&mut self, ending: Ending) -> Ending {
         self.way = Way::Over;
         ending

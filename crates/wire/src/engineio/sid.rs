@@ -32,6 +32,12 @@ impl Sid {
         Some(Self(bits))
     }
 
+    /// A number that says nothing of the others: by it a session is given to one of several places.
+    pub const fn lot(self) -> u64 {
+        // All bits are random, so that a half of them is as good as the other.
+        (u128::from_be_bytes(self.0) >> 64) as u64
+    }
+
     /// As clients see it.
     pub fn to_text(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)

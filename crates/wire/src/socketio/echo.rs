@@ -14,7 +14,7 @@ use super::encode;
 use super::packet::Args;
 use super::prepared::Prepared;
 use crate::native::fields::bad_field;
-use deskbell_core::event::{Data, Form};
+use deskbell_core::event::{Data, Entry, Form, Kind};
 use deskbell_core::refusal::{Code, Refusal};
 
 /// What a connector asks.
@@ -138,14 +138,42 @@ impl<'de> Visitor<'de> for &mut Fields<'de> {
 }
 
 /// An event of a channel for every connector that has subscribed to it; `None` where its name cannot be said.
-pub fn event(channel: &str, name: &str, data: &Data) -> Option<Prepared> {
+/// With an `offset` it is for those that come back by it: a connector takes no notice of one argument more.
+pub fn event(channel: &str, name: &str, data: &Data, offset: Option<&str>) -> Option<Prepared> {
     let mut args = format!("[{},", text(channel));
     match data.form {
         Form::Json | Form::Args => args.push_str(&String::from_utf8_lossy(&data.bytes)),
         Form::Text => args.push_str(&text(&String::from_utf8_lossy(&data.bytes))),
     }
     args.push(']');
-    Prepared::event(super::packet::ROOT, name, &Data { form: Form::Args, bytes: args.into() }, None)
+    Prepared::event(super::packet::ROOT, name, &Data { form: Form::Args, bytes: args.into() }, offset)
+}
+
+/// Who came to a presence channel, or went: a frame for each member of the entry.
+pub fn changes(entry: &Entry) -> Vec<Prepared> {
+    #[derive(serde::Deserialize)]
+    struct Told<'a> {
+        id: String,
+        #[serde(default, borrow)]
+        data: Option<&'a RawValue>,
+    }
+    let channel = entry.event.channel.as_str();
+    let members = serde_json::from_slice::<Vec<Told<'_>>>(&entry.event.data.bytes).unwrap_or_default();
+    let frame = |told: Told<'_>| {
+        let member = member(&told.id, told.data.map_or("null", RawValue::get));
+        match entry.kind {
+            Kind::Joined => Some(Prepared::write(128, |out| joining(channel, &member, out))),
+            Kind::Left => Some(Prepared::write(128, |out| leaving(channel, &member, out))),
+            _ => None,
+        }
+    };
+    members.into_iter().filter_map(frame).collect()
+}
+
+/// Somebody as a connector knows it; `info` is JSON.
+pub fn member(id: &str, info: &str) -> String {
+    let info = if info.is_empty() { "null" } else { info };
+    format!(r#"{{"user_id":{},"user_info":{info}}}"#, text(id))
 }
 
 /// Who is in a presence channel; `members` is a JSON array.

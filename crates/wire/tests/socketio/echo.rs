@@ -63,10 +63,10 @@ fn an_event_has_its_channel_before_its_data() {
         (Form::Args, "[1,2]", r#"42["App\\Events\\Paid","orders",[1,2]]"#),
     ] {
         let data = Data { form, bytes: bytes.to_owned().into() };
-        let prepared = echo::event("orders", "App\\Events\\Paid", &data).unwrap();
+        let prepared = echo::event("orders", "App\\Events\\Paid", &data, None).unwrap();
         assert_eq!(std::str::from_utf8(prepared.packet()), Ok(expected));
     }
-    assert_eq!(echo::event("orders", "connect", &Data::json("1")), None);
+    assert_eq!(echo::event("orders", "connect", &Data::json("1"), None), None);
 }
 
 #[test]

@@ -159,12 +159,16 @@ impl Shard {
     /// A client that says nothing is asked first in its own words, and then given up: also one that is in
     /// no channel. True where it was given up.
     pub(super) fn is_silent_pusher(&mut self, slot: u32, silent: Millis) -> bool {
-        let tuning = self.tuning.clone();
-        if silent >= tuning.pusher_activity + tuning.pusher_pong {
+        let (asks, ends) =
+            (self.tuning.pusher_activity, self.tuning.pusher_activity + self.tuning.pusher_pong);
+        let Some(client) = self.clients.get_mut(slot) else { return false };
+        // However late this looks: nobody is given up who was not asked.
+        let was_asked = std::mem::replace(&mut client.asked, silent >= asks);
+        if silent >= ends && was_asked {
             self.close(slot, code::SILENT, "Pong reply not received");
             return true;
         }
-        if silent >= tuning.pusher_activity {
+        if silent >= asks {
             self.write(slot, &encode::ping());
         }
         false

@@ -133,7 +133,7 @@ impl Shard {
     }
 
     /// Enters a channel's presence. Whoever is there already in another tab shows what it showed first.
-    pub(super) fn enter_as_member(
+    pub(in super::super) fn enter_as_member(
         &mut self,
         slot: u32,
         channel: &ChannelName,

@@ -18,6 +18,8 @@ pub enum Say {
     Status(u16, &'static str),
     /// With this status and a body.
     Body(u16, String),
+    /// With this status and a body of JSON.
+    Json(u16, Value),
     /// Not at all: the connection stays open.
     Nothing,
     /// With 200 and a body that never ends.
@@ -174,6 +176,11 @@ fn serve(stream: TcpStream, script: &Mutex<Script>, sender: &Sender<Received>) -
             let length = body.len();
             let head = format!("HTTP/1.1 {status} x\r\nContent-Length: {length}\r\n\r\n{body}");
             stream.write_all(head.as_bytes())?;
+        }
+        Say::Json(status, body) => {
+            let body = body.to_string();
+            let head = format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes())?;
         }
         Say::SlowBody | Say::HugeBody => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n")?;

@@ -219,18 +219,17 @@ impl Xhr {
 impl Body {
     /// Reads on; false at the end.
     fn more(&mut self) -> bool {
-        while let Some(end) = self.raw.windows(2).position(|w| w == b"\r\n") {
+        if let Some(end) = self.raw.windows(2).position(|w| w == b"\r\n") {
             let size = usize::from_str_radix(std::str::from_utf8(&self.raw[..end]).unwrap(), 16).unwrap();
             if size == 0 {
                 self.ended = true;
                 return false;
             }
-            if self.raw.len() < end + 2 + size + 2 {
-                break;
+            if self.raw.len() >= end + 2 + size + 2 {
+                self.text.extend_from_slice(&self.raw[end + 2..end + 2 + size]);
+                self.raw.drain(..end + 2 + size + 2);
+                return true;
             }
-            self.text.extend_from_slice(&self.raw[end + 2..end + 2 + size]);
-            self.raw.drain(..end + 2 + size + 2);
-            return true;
         }
         read(&mut self.tcp, &mut self.raw)
     }

@@ -155,9 +155,8 @@ fn the_socket_that_sent_something_is_left_out_on_whichever_shard_it_is() {
     for client in &mut clients {
         client.subscribe("news");
     }
-    for n in 0..clients.len() {
-        let body =
-            event(&json!({"channels": ["news"], "data": n.to_string(), "socket_id": clients[n].socket}));
+    for (n, client) in clients.iter().enumerate() {
+        let body = event(&json!({"channels": ["news"], "data": n.to_string(), "socket_id": client.socket}));
         assert_eq!(ask(&server, &OWN, "POST", "/apps/1001/events", "", &body).status, 200);
     }
     for (own, client) in clients.iter_mut().enumerate() {

@@ -149,6 +149,23 @@ fn what_the_backend_publishes_under_either_spelling_reaches_the_screen_once() {
 }
 
 #[test]
+fn a_name_without_a_guard_shows_only_what_a_visitor_may_read() {
+    let row = |channel: &str, from: &str| {
+        format!(
+            "[[projections]]\ndialect = \"pusher\"\nchannel = \"{channel}\"\nfrom = \"{from}\"\nevent = \"*\"\n\
+             name = \"told\"\ndata = '{{\"name\":\"$event.name\"}}'\n"
+        )
+    };
+    let clinic = Clinic::start(&(row("calendar.{id}", "provider:{id}") + &row("hours.{id}", "slots:{id}")));
+    let (mut closed, mut open) = (clinic.listens("calendar.3"), clinic.listens("hours.dr-3"));
+    let mut signed = clinic.listens("private-appointments.doctor.3");
+    clinic.book("7");
+    signed.expect("appointment-updated");
+    assert_eq!(open.expect("told")["data"]["name"], "slots.delta");
+    closed.expect_nothing();
+}
+
+#[test]
 fn who_is_in_the_clinic_is_seen_with_either_spelling() {
     let clinic = Clinic::start("");
     for channel in ["presence-clinic.main", "presence-presence-clinic.main"] {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Times that are short enough for a test.
-const QUICK: &str = "pusher.activity_timeout = \"1s\"\npusher.pong_timeout = \"1s\"\n";
+const QUICK: &str = "pusher.activity_timeout = \"1s\"\npusher.pong_timeout = \"4s\"\n";
 
 #[test]
 fn the_first_frame_names_the_socket_and_a_time() {

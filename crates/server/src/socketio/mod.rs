@@ -1,0 +1,15 @@
+//! What an app agrees to with clients of the Socket.IO dialect, and the forms in which it tells them of events.
+//!
+//! | file | what |
+//! |---|---|
+//! | `backend` | what the site's own backend is asked |
+//! | `terms` | namespaces, times and bounds |
+//! | `words` | in which words an entry is told in which namespaces; each form has a number |
+
+mod backend;
+mod terms;
+mod words;
+
+pub use backend::{Backend, NotApproved};
+pub use terms::{Mount, Terms};
+pub use words::{Heard, Manner, Shows, Telling, View, Words};
