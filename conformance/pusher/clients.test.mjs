@@ -68,13 +68,15 @@ test("presence counts people and not tabs", async () => {
   const heard = record(here, "pusher:member_added", "pusher:member_removed");
   const counts = record(here, "pusher:subscription_count");
   const [one, two] = [site.client({ user: 10, info: { name: "Bob" } }), site.client({ user: "10", info: { name: "Bobby" } })];
-  const theirs = await subscribed(await connected(one), "presence-clinic");
+  const ownComing = record((await connected(one)).subscribe("presence-clinic"), "pusher:member_added");
+  const theirs = await subscribed(one, "presence-clinic");
   assert.deepEqual(theirs.members.members, { 10: { name: "Bob" }, ann: { name: "Ann" } });
   assert.deepEqual(theirs.members.me, { id: 10, info: { name: "Bob" } });
   await subscribed(await connected(two), "presence-clinic");
   const said = next(theirs, "client-nod");
   here.trigger("client-nod", { to: "all" });
   assert.deepEqual(await said, [{ to: "all" }, { user_id: "ann" }]);
+  assert.deepEqual(ownComing, [], "nobody hears of its own coming, in no tab");
   one.disconnect();
   const cat = await connected(site.client({ user: "cat" }));
   const cats = await subscribed(cat, "presence-clinic");
@@ -165,6 +167,16 @@ test("a user signs in, is reached by name, and its connections are ended", async
   assert.equal((await site.backend.terminateUserConnections("u1")).status, 200);
   await closed;
   await until("the end", () => ann.connection.state === "disconnected");
+});
+
+test("a user who has not signed in is ended where it is present", async () => {
+  const [ann, bob] = [await connected(site.client({ user: "seen" })), await connected(site.client({ user: "other" }))];
+  for (const client of [ann, bob]) await subscribed(client, "presence-ended");
+  await site.backend.terminateUserConnections("seen");
+  await until("the end", () => ann.connection.state === "disconnected");
+  const codes = ann.errors.map((error) => (error.error ?? error).data?.code);
+  assert.ok(codes.includes(4009), JSON.stringify(ann.errors));
+  assert.equal(bob.connection.state, "connected");
 });
 
 test("those who watch a user hear of its first and last connection", async () => {
