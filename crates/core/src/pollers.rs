@@ -175,7 +175,11 @@ mod tests {
         poll(&mut pollers, Some(901), 20, 901);
         let older = pollers.begin("ann", Some(902), 20, 902);
         let newer = pollers.begin("ann", Some(903), 20, 903);
-        assert_eq!((older.after, newer.after), (10, 10), "what the answer before held was not told again yet");
+        assert_eq!(
+            (older.after, newer.after),
+            (10, 10),
+            "what the answer before held was not told again yet"
+        );
         assert!(!pollers.is_newest("ann", older.turn) && pollers.is_newest("ann", newer.turn));
         pollers.answered("ann", older.turn, 20);
         assert_eq!(poll(&mut pollers, Some(904), 20, 904), 10, "only the newest answer counts");
