@@ -83,7 +83,7 @@ api: build ## Schemathesis: every answer is one that openapi.json describes; as 
 browser: build ## The start page and the browser's own transports, in Chromium.
 	node --test --test-reporter=tap --test-concurrency=1 conformance/browser/*.test.mjs
 
-portico: ## What a PorticoEstate site takes over: its PHP helper, its client, its commands.
+portico: build ## What a PorticoEstate site takes over: its PHP helper, its client, its commands.
 	cd integrations/portico && $(PYTHON) -m unittest 2>&1
 	node --experimental-websocket --test --test-reporter=tap integrations/portico/*.test.mjs
 
