@@ -16,8 +16,8 @@ WORK    := .work
 
 export BINARY_UNDER_TEST = $(abspath $(BIN))
 
-.PHONY: help run build release fmt lint setup deps test check unit sim sim-full bench-test tally-test conformance autobahn clients pusher portico \
-	api browser fuzz-short docs-test deny mutants fuzz soak bench
+.PHONY: help run build release fmt lint setup deps test check unit sim sim-full bench-test tally-test conformance autobahn clients pusher \
+	portico cuts sdk api browser fuzz-short docs-test deny mutants fuzz soak bench
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -73,9 +73,15 @@ clients: build ## WebSocket and EventSource clients from npm and PyPI.
 	cd conformance/clients && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
 	node --test --test-reporter=tap conformance/clients/*.test.mjs
 
-pusher: build ## pusher-js, laravel-echo, and the Pusher libraries of npm and PyPI.
+pusher: build sdk ## pusher-js, laravel-echo, the Pusher libraries of npm and PyPI, Laravel, and the plugin of web/sdk.
 	cd conformance/pusher && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
 	node --test --test-reporter=tap --test-force-exit --test-concurrency=1 conformance/pusher/*.test.mjs
+
+cuts: build sdk ## Only the cuts of pusher-js with its plugin.
+	node --test --test-reporter=tap --test-force-exit conformance/pusher/cursor.test.mjs
+
+sdk: ## The packages for browsers, out of their TypeScript.
+	cd web/sdk && npm run --silent build
 
 api: build ## Schemathesis: every answer is one that openapi.json describes; as far as it comes in a minute.
 	$(PYTHON) conformance/api/run.py quick
@@ -130,5 +136,6 @@ mutants: ## Known bugs, planted one at a time in a copy: is each of them caught?
 fuzz: ## Every fuzz target for FUZZ_TIME seconds, guided by coverage.
 	fuzz/run.sh $(FUZZ_TIME)
 
-bench: ## Measure, and fail when a target is missed.
+bench: ## Measure, beside Sockudo too, and fail when a target is missed.
+	bench/setup.sh
 	$(PYTHON) bench/run.py

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use deskbell_core::projection;
 
 use super::error::Secret;
+use super::error::Source;
 use super::forms;
 use super::outward_settings::{CalendarSettings, RedisChannel, RedisSettings, WebhookSettings};
 use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
@@ -334,6 +335,7 @@ fn pusher(values: &Values) -> PusherSettings {
         channels: values.count("pusher.channels"),
         batch: values.count("pusher.batch"),
         bare_signatures: values.is("pusher.bare_signatures"),
+        auth_url: values.text("pusher.auth_url"),
     }
 }
 
@@ -362,6 +364,7 @@ fn own_pusher(row: &Row) -> OwnPusherSettings {
         members: count("pusher_members"),
         data: count("pusher_data"),
         bare_signatures: cells.on("pusher_bare_signatures"),
+        auth_url: cells.text("pusher_auth_url"),
     }
 }
 
@@ -370,6 +373,18 @@ fn redis(values: &Values) -> RedisSettings {
         let cells = &row.cells;
         RedisChannel { pattern: cells.word("pattern"), kind: cells.word("kind"), app: cells.amount("app") }
     };
+    let listed = values.rows("redis.channels").iter().map(channel);
+    let is_listed = values.held("redis.channels").source != Source::Default;
+    let channels = match values.text("redis.prefix").filter(|_| !is_listed) {
+        Some(prefix) => {
+            vec![RedisChannel {
+                pattern: format!("{}*", prefix.trim_end_matches('*')),
+                kind: "laravel".to_owned(),
+                app: None,
+            }]
+        }
+        None => listed.collect(),
+    };
     RedisSettings {
         host: values.text("redis.host"),
         port: u16::try_from(values.number("redis.port")).unwrap_or_default(),
@@ -377,7 +392,7 @@ fn redis(values: &Values) -> RedisSettings {
         password: values.secret("redis.password"),
         tls: values.is("redis.tls"),
         ca_file: values.path("redis.ca_file"),
-        channels: values.rows("redis.channels").iter().map(channel).collect(),
+        channels,
     }
 }
 

@@ -224,6 +224,7 @@ const APP_FIELDS: &[Opt] = &[
     OF_APP[5],
     OF_APP[6],
     OF_APP[7],
+    OF_APP[8],
 ];
 
 const TLS: &[Opt] = &[
@@ -416,7 +417,7 @@ const PROJECTION_FIELDS: &[Opt] = &[
     Opt::text("event", Form::Any, "Which events: a name, or the beginning of names with a `*` behind it.")
         .or(Preset::Required)
         .like("\"booking.*\""),
-    Opt::text("name", Form::Any, "What the event is called there; `$action` in it is the last word of its name.")
+    Opt::text("name", Form::Any, "What the event is called there; `$action` in it is the last word of its name, `$data.PATH` at its end a text in its data.")
         .or(Preset::Required)
         .like("\"calendar-$action\""),
     Opt::text(

@@ -11,6 +11,7 @@ use deskbell_core::access::{self, Action, Audience, Rule, Rules};
 use deskbell_core::class::{Class, Classes, Retention, Shape};
 use deskbell_core::cursor::CursorKey;
 use deskbell_core::ids::AppId;
+use deskbell_core::limits;
 use deskbell_core::link::LinkKey;
 use deskbell_core::log::{Carry, Log, Row};
 use deskbell_core::pattern::Pattern;
@@ -161,7 +162,7 @@ fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, 
             None
         }
     });
-    Ok(match carry {
+    let mut log = match carry {
         Some(carry) => Log::resume(carry, row, check, classes, clock::now_ms()),
         None => {
             let mut log = Log::new(Epoch(clock::random_u64()), row, check, classes);
@@ -171,7 +172,14 @@ fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, 
             }
             log
         }
-    })
+    };
+    let since = clock::now_ms().saturating_sub(limits::CACHED_AGE);
+    opened
+        .cached(id, &log.head(), since)
+        .map_err(StartError::new)?
+        .into_iter()
+        .for_each(|entry| log.recall(entry));
+    Ok(log)
 }
 
 /// What the store is given: the way into the logs, the time, and dice.

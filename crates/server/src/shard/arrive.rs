@@ -43,6 +43,7 @@ impl Shard {
                 self.out = greeting;
                 self.arrive_websocket(slot, socket, read);
             }
+            Way::Xhr { name, pipe } => self.arrive_by_request(slot, name, pipe),
             Way::Stream { pipe, ask } => {
                 if let Some(client) = self.clients.get_mut(slot) {
                     client.pipe = Some(pipe.clone());
@@ -91,7 +92,7 @@ impl Shard {
             }
         }
         self.sinks[slot as usize] = sink;
-        self.set_alarm(slot, self.tuning.heartbeat, What::Life);
+        self.watch_life(slot);
         self.set_expiry(slot);
         let echo =
             self.clients.get(slot).is_some_and(|c| matches!(c.variant, Variant::Echo | Variant::EchoDeflate));
@@ -114,7 +115,7 @@ impl Shard {
         let stream = !self.flagged(slot, flag::POLL);
         if stream {
             let variant = self.clients.get(slot).map_or(Variant::NativeSse, |client| client.variant);
-            self.set_alarm(slot, self.tuning.heartbeat, What::Life);
+            self.watch_life(slot);
             let rotation = self.tuning.sse_rotation;
             self.set_alarm(slot, rotation * 8 / 10 + clock::random_below(rotation * 4 / 10), What::Rotate);
             let mut out = std::mem::take(&mut self.out);
@@ -235,6 +236,7 @@ fn variant(way: &Way) -> Variant {
         Way::WebSocket { dialect: Dialect::Pusher, .. } => Variant::PusherWs,
         Way::WebSocket { deflate: true, .. } => Variant::NativeWsDeflate,
         Way::WebSocket { .. } => Variant::NativeWs,
+        Way::Xhr { .. } => Variant::PusherXhr,
         Way::Stream { .. } => Variant::NativeSse,
         Way::Poll { .. } => Variant::NativePoll,
     }

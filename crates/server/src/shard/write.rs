@@ -63,8 +63,7 @@ impl Shard {
             self.polls.push(slot);
             return;
         }
-        let waiting = self.clients.get(slot).and_then(|c| c.backlog.as_ref()).map_or(0, |b| b.bytes);
-        if waiting + bytes.len() > self.tuning.backlog {
+        if self.waiting_bytes(slot) + bytes.len() > self.tuning.backlog {
             self.fall_behind(slot, *before);
             return;
         }
@@ -147,7 +146,7 @@ impl Shard {
 
     /// A body has room again, or its reader is gone.
     pub(super) fn pipe_event(&mut self, handle: Handle) {
-        if !self.is_here(handle) {
+        if !self.is_here(handle) || self.xhr_event(handle.slot) {
             return;
         }
         let gone =
@@ -157,6 +156,11 @@ impl Shard {
         } else {
             self.writable(handle.slot);
         }
+    }
+
+    /// Bytes that wait for the sink.
+    pub(super) fn waiting_bytes(&self, slot: u32) -> usize {
+        self.clients.get(slot).and_then(|client| client.backlog.as_ref()).map_or(0, |backlog| backlog.bytes)
     }
 
     /// Does the client make no progress for too long?

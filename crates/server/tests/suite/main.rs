@@ -28,6 +28,7 @@ mod post;
 mod presence;
 mod promises;
 mod proxies;
+mod pusher;
 mod races;
 mod redis;
 mod reload;
