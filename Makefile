@@ -17,7 +17,7 @@ WORK    := .work
 export BINARY_UNDER_TEST = $(abspath $(BIN))
 
 .PHONY: help run build release fmt lint setup deps test check unit sim sim-full bench-test tally-test conformance autobahn clients pusher \
-	cuts sdk socketio api browser fuzz-short docs-test deny mutants fuzz soak bench
+	portico cuts sdk socketio api browser fuzz-short docs-test deny mutants fuzz soak bench
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -38,7 +38,7 @@ lint: ## Look for what the compiler lets pass.
 # --- Tests ------------------------------------------------------------------------------------------------------
 
 test: ## Everything that every change must pass, in a quarter of an hour on two cores.
-test: setup check lint unit sim bench-test tally-test conformance fuzz-short docs-test deny
+test: setup check lint unit sim bench-test tally-test conformance portico fuzz-short docs-test deny
 
 setup: ## Install the programs that the tests run beside Deskbell, where they are missing.
 	./setup.sh
@@ -92,6 +92,10 @@ api: build ## Schemathesis: every answer is one that openapi.json describes; as 
 
 browser: build ## The start page and the browser's own transports, in Chromium.
 	node --test --test-reporter=tap --test-concurrency=1 conformance/browser/*.test.mjs
+
+portico: build ## What a PorticoEstate site takes over: its PHP helper, its client, its commands.
+	cd integrations/portico && $(PYTHON) -m unittest 2>&1
+	node --experimental-websocket --test --test-reporter=tap integrations/portico/*.test.mjs
 
 fuzz-short: ## Every fuzz target for a few seconds, from its committed seeds.
 	CARGO_TARGET_DIR=$(abspath target) cargo run --locked --manifest-path fuzz/Cargo.toml --bin short -- $(FUZZ_SHORT)

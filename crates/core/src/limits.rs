@@ -3,8 +3,10 @@
 //! What an operator may change has its default here and its option in the server's table of
 //! options; what is fixed by the protocol or by a proof of boundedness is only here.
 
+mod dialects;
 mod pusher;
 
+pub use dialects::*;
 pub use pusher::*;
 
 /// Milliseconds since the Unix epoch, as the server's one clock gives them.
@@ -133,17 +135,6 @@ pub const PARKED_PER_ADDRESS: usize = 1_000;
 pub const PARKED: usize = 100_000;
 /// Frames of one connection that wait for an answer from outside.
 pub const PARKED_FRAMES: usize = 8;
-
-/// Characters of a session's id from which on nobody guesses it: PHP's have 26 and more.
-pub const PORTICO_SESSION: usize = 16;
-/// Time between two questions whether a page of the Portico dialect is there, as its server had it.
-pub const PORTICO_SERVER_PING: Millis = 60 * SECOND;
-/// The same in each room of an entity.
-pub const PORTICO_ROOM_PING: Millis = 240 * SECOND;
-/// Silence after which such a page leaves the rooms of entities.
-pub const PORTICO_SILENCE: Millis = 480 * SECOND;
-/// Applications of one session that are not finished: a cart, not an archive.
-pub const PORTICO_APPLICATIONS: usize = 200;
 
 /// Bytes read from one connection per turn, so that nobody starves the others.
 pub const READ_PER_TURN: usize = 64 * 1024;
@@ -305,30 +296,6 @@ pub const APPROVAL_TTL_MOST: Millis = 30 * DAY;
 pub const REMINDERS: usize = 8;
 /// How long before a start a reminder may be.
 pub const REMINDER_BEFORE: Millis = 60 * DAY;
-/// Live holds of one principal where slots are locked by date, time and employee: its test page locks ten at once.
-pub const SLOT_LOCKS: usize = 32;
-/// Time that a lock is kept after its page said that it is done, for the backend's own word.
-pub const SLOT_COMPLETED: Millis = 60 * SECOND;
-/// Employees that become resources because somebody asked for one; a chain of clinics fits.
-pub const SLOT_EMPLOYEES: usize = 1_000;
-/// Length of a slot where the site says nothing.
-pub const SLOT_LENGTH: Millis = 30 * MINUTE;
-/// The shortest slot: a day has at most so many that a list of its taken times is short.
-pub const SLOT_LENGTH_LEAST: Millis = 5 * MINUTE;
-/// The longest slot.
-pub const SLOT_LENGTH_MOST: Millis = DAY;
-/// Bytes of a date or a time of the day as a client writes it: it is echoed, also where it is none.
-pub const SLOT_TEXT: usize = 64;
-/// Bytes of an employee's id.
-pub const SLOT_EMPLOYEE: usize = 64;
-/// Time for which it is remembered where somebody stands who polls and does not say it.
-pub const POLLER: Millis = 120 * SECOND;
-/// Pollers that are remembered, about 200 bytes each; beyond it the one is forgotten that was away longest.
-pub const POLLERS: usize = 10_000;
-/// Updates that a poll gives at most, and looks back for.
-pub const POLL_UPDATES: usize = 50;
-/// How far a poll looks back.
-pub const POLL_UPDATES_AGE: Millis = 5 * MINUTE;
 /// Other times that a conflict offers.
 pub const ALTERNATIVES: usize = 3;
 /// Later times that a conflict tries: the half hours of two days.

@@ -172,12 +172,18 @@ mod tests {
     fn a_question_that_was_not_answered_moves_nothing() {
         let mut pollers = Pollers::default();
         poll(&mut pollers, Some(900), 10, 900);
-        let older = pollers.begin("ann", Some(901), 20, 901);
-        let newer = pollers.begin("ann", Some(902), 20, 902);
-        assert_eq!((older.after, newer.after), (10, 10));
+        poll(&mut pollers, Some(901), 20, 901);
+        let older = pollers.begin("ann", Some(902), 20, 902);
+        let newer = pollers.begin("ann", Some(903), 20, 903);
+        assert_eq!(
+            (older.after, newer.after),
+            (10, 10),
+            "what the answer before held was not told again yet"
+        );
         assert!(!pollers.is_newest("ann", older.turn) && pollers.is_newest("ann", newer.turn));
         pollers.answered("ann", older.turn, 20);
-        assert_eq!(poll(&mut pollers, Some(903), 20, 903), 10, "only the newest answer counts");
+        assert_eq!(poll(&mut pollers, Some(904), 20, 904), 10, "only the newest answer counts");
+        assert_eq!(poll(&mut pollers, Some(905), 20, 905), 20);
     }
 
     #[test]

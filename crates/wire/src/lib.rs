@@ -7,7 +7,7 @@
 //! What every connection passes first:
 //!
 //! * [`http_head`] reads a bounded HTTP/1 request head, so that the front door can decide where it goes;
-//! * [`route`] says whose it is;
+//! * [`route`] says whose it is, [`plain`] which of the two whose place is the root;
 //! * [`websocket`] upgrades such a request and turns the bytes after it into messages, and messages into frames.
 //!
 //! Then the dialects, each a folder of its own: [`native`], [`pusher`], [`appointease`], [`portico`], and
@@ -26,6 +26,7 @@ pub mod ledger;
 mod loose;
 pub mod native;
 mod object;
+pub mod plain;
 pub mod portico;
 pub mod post;
 pub mod pusher;

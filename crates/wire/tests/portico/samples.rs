@@ -136,7 +136,7 @@ fn shown_applications(which: &str) -> String {
         "wrong" => answer(Err(&Missing::Wrong(found(r#"{"a":1}"#).unwrap_err()))),
         "words" => answer(Err(&Missing::Wrong(found("[1]").unwrap_err()))),
         "held" => {
-            let holds = [hold(State::Held, None), hold(State::Released, None)];
+            let holds = [hold(State::Held, None), hold(State::Released, None), hold(State::Booked, None)];
             answer(Ok(&Applications::of_holds(&id(), &holds, stamp())))
         }
         "noted" => {
