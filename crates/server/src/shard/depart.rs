@@ -315,6 +315,7 @@ impl Shard {
         for slot in &slots {
             let live = !self.flagged(*slot, flag::GONE);
             if live {
+                self.show_out(*slot);
                 self.close(*slot, code::DISCONNECTED, "disconnected by the operator");
             }
             self.leave_session(*slot);
