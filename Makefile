@@ -17,7 +17,7 @@ WORK    := .work
 export BINARY_UNDER_TEST = $(abspath $(BIN))
 
 .PHONY: help run build release fmt lint setup deps test check unit sim sim-full bench-test tally-test conformance autobahn clients pusher \
-	api browser fuzz-short docs-test deny mutants fuzz soak bench
+	cuts sdk socketio api browser fuzz-short docs-test deny mutants fuzz soak bench
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -64,7 +64,7 @@ tally-test: ## Does the count at the end of a run count right?
 	cd conformance && $(PYTHON) -m unittest 2>&1
 
 conformance: ## Programs that others wrote, against our binary.
-conformance: autobahn clients pusher api browser
+conformance: autobahn clients pusher socketio api browser
 
 autobahn: build ## The Autobahn suite for WebSocket servers, its quick part.
 	$(PYTHON) conformance/autobahn/run.py quick
@@ -73,9 +73,19 @@ clients: build ## WebSocket and EventSource clients from npm and PyPI.
 	cd conformance/clients && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
 	node --test --test-reporter=tap conformance/clients/*.test.mjs
 
-pusher: build ## pusher-js, laravel-echo, and the Pusher libraries of npm and PyPI.
+pusher: build sdk ## pusher-js, laravel-echo, the Pusher libraries of npm and PyPI, Laravel, and the plugin of web/sdk.
 	cd conformance/pusher && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
 	node --test --test-reporter=tap --test-force-exit --test-concurrency=1 conformance/pusher/*.test.mjs
+
+cuts: build sdk ## Only the cuts of pusher-js with its plugin.
+	node --test --test-reporter=tap --test-force-exit conformance/pusher/cursor.test.mjs
+
+sdk: ## The packages for browsers, out of their TypeScript.
+	cd web/sdk && npm run --silent build
+
+socketio: build ## socket.io-client in Node and Chromium, python-socketio, laravel-echo, and the marketplace's story.
+	cd conformance/socketio && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
+	node --test --test-reporter=tap --test-force-exit --test-concurrency=1 conformance/socketio/*.test.mjs
 
 api: build ## Schemathesis: every answer is one that openapi.json describes; as far as it comes in a minute.
 	$(PYTHON) conformance/api/run.py quick
@@ -126,5 +136,6 @@ mutants: ## Known bugs, planted one at a time in a copy: is each of them caught?
 fuzz: ## Every fuzz target for FUZZ_TIME seconds, guided by coverage.
 	fuzz/run.sh $(FUZZ_TIME)
 
-bench: ## Measure, and fail when a target is missed.
+bench: ## Measure, beside Sockudo too, and fail when a target is missed.
+	bench/setup.sh
 	$(PYTHON) bench/run.py

@@ -11,6 +11,7 @@ import statistics
 import typing
 
 import inboxes
+import presence
 import servers
 import stored
 import watchers
@@ -106,10 +107,15 @@ def instructions_per_delivery(binaries, run):
 
 def start(kind, binaries, **rest):
     """The server that a run names."""
+    import sockets
+    if kind in sockets.KINDS:
+        return sockets.KINDS[kind](binaries, **rest)
     return {
         "limit": lambda: servers.Limit(binaries, **rest),
         "deskbell": lambda: servers.Deskbell(binaries, **rest),
         "deskbell-tls": lambda: servers.Deskbell(binaries, tls=True, **rest),
+        "deskbell-pusher": lambda: servers.Deskbell(binaries, pusher=True, **rest),
+        "sockudo": lambda: servers.Sockudo(binaries, **rest),
         "deskbell-2-shards": lambda: servers.Deskbell(binaries, shards=2, pin=False, **rest),
     }[kind]()
 
@@ -118,11 +124,18 @@ def both(*options):
     return {label: Run(label, list(options)) for label in ("limit", "deskbell")}
 
 
+def beside_socketio(timed, quick):
+    # It builds on what stands in this file.
+    import sockets
+    return sockets.all_scenarios(timed, quick)
+
+
 def all_scenarios(quick):
     seconds = 1 if quick else 4
     timed = ["--duration", seconds, "--warmup", 0.5]
     return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(seconds), *store(quick),
-            *post(quick), *details(seconds)]
+            *post(quick), *pusher(timed), *beside_sockudo(timed, seconds), *beside_socketio(timed, quick),
+            *details(seconds)]
 
 
 def fan_out(timed):
@@ -280,6 +293,72 @@ def post(quick):
              Target("CPU, notifying everybody / as many publishes, 1,000 in a request",
                     inboxes.ratio("notified", "published in batches"))],
             rounds=3, measure=inboxes.measured),
+    ]
+
+
+def pusher(timed):
+    ours = "deskbell-pusher"
+
+    def fan_out(name, connections, outstanding, least):
+        at_once = "one trigger at a time" if outstanding == 1 else f"{outstanding} triggers at once"
+        options = ["--connections", connections, *timed]
+        return Scenario(
+            name, f"One channel of the Pusher dialect, {connections:,} subscribers, {at_once}; the yardstick one at a time",
+            {"limit": Run("limit", options), ours: Run(ours, [*options, "--outstanding", outstanding])},
+            [Target("deliveries per CPU second, deskbell / limit", per_cpu_ratio(ours, "limit"), least=least)])
+
+    def storm(what):
+        return lambda round: round[ours]["storm"][what]
+    return [
+        fan_out("pusher-1k", 1000, 1, 0.9),
+        fan_out("pusher-10k", 10000, 1, 0.9),
+        fan_out("pusher-burst-1k", 1000, 16, 8),
+        Scenario(
+            "pusher-idle-memory", "10,000 connections of the Pusher dialect, each with one subscription, silent",
+            {ours: Run(ours, ["--connections", 10000, "--duration", 0, "--settle", 3])},
+            [Target("resident bytes per connection", bytes_per_connection(ours), most=1536)], rounds=3),
+        Scenario(
+            "pusher-presence", "1,000 members join a presence channel in five seconds, and leave it in five more",
+            {ours: Run(ours, [1000, 5])},
+            [Target("bytes sent / bytes that the protocol demands",
+                    lambda round: storm("bytes")(round) / storm("demanded")(round), most=1.01),
+             Target("MB that the protocol demands", lambda round: storm("demanded")(round) / 1e6),
+             Target("CPU microseconds per frame", storm("cpu_us_per_frame")),
+             Target("seconds that the last frame was late", storm("late_s")),
+             Target("KB of memory for a member, at the most", lambda round: storm("memory")(round) / 1e6)],
+            rounds=2, measure=presence.stormed),
+    ]
+
+
+def beside_sockudo(timed, seconds):
+    """The same load on both, one after the other in every round."""
+    def pair(*options):
+        return {label: Run(server, list(options)) for label, server in (("sockudo", "sockudo"), ("deskbell", "deskbell-pusher"))}
+
+    ratio = per_cpu_ratio("deskbell", "sockudo")
+    return [
+        Scenario(
+            "sockudo-fanout-10k", "One channel, 10,000 subscribers, one trigger at a time, beside Sockudo",
+            pair("--connections", 10000, *timed),
+            [Target("deliveries per CPU second, deskbell / sockudo", ratio, least=1.5)], rounds=3),
+        Scenario(
+            "sockudo-burst-1k", "One channel, 1,000 subscribers, 16 triggers at once, beside Sockudo",
+            pair("--connections", 1000, "--outstanding", 16, *timed),
+            [Target("deliveries per CPU second, deskbell / sockudo", ratio, least=10)], rounds=3),
+        Scenario(
+            "sockudo-connect", "10,000 connections opened and subscribed, 64 at a time, beside Sockudo",
+            pair("--connections", 10000, "--duration", 0, "--settle", 3),
+            [Target("connects and subscribes per CPU second, deskbell / sockudo",
+                    lambda round: connects_per_cpu(round["deskbell"]) / connects_per_cpu(round["sockudo"]), least=3),
+             *(Target(f"resident bytes per connection of {label}", bytes_per_connection(label))
+               for label in ("deskbell", "sockudo"))], rounds=3),
+        Scenario(
+            "sockudo-triggers", "16 triggers at once on channels without listeners, on connections that stay open as long "
+            "as the server lets them, beside Sockudo",
+            pair("--connections", 0, "--channels", 10, "--outstanding", 16, "--duration", seconds, "--warmup", 1),
+            [Target("triggers per CPU second, deskbell / sockudo",
+                    lambda round: round["sockudo"]["published"]["cpu_us_per_event"]
+                    / round["deskbell"]["published"]["cpu_us_per_event"], least=3)], rounds=3),
     ]
 
 

@@ -17,8 +17,14 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SERVER_CORE, GENERATOR_CORE = 0, 1
 SECRET = "bench-secret-bench-secret-bench-secret"
+# The id of the app, which the Pusher protocol has in its paths.
+APP_ID = "1001"
 # A server that is not ready after this is broken, and so is a run that takes longer.
 READY_SECONDS, RUN_SECONDS = 20, 180
+
+
+# Other people's servers, as bench/setup.sh installs them: outside the tree, because they take half an hour to build.
+PEERS = pathlib.Path(os.environ.get("DESKBELL_PEERS") or pathlib.Path.home() / ".cache" / "deskbell-peers")
 
 
 class Failed(Exception):
@@ -39,6 +45,7 @@ class Binaries:
         self.deskbell = target / profile / "deskbell"
         self.limit = target / profile / "limit"
         self.ledger = target / profile / "examples" / "ledger"
+        self.sockudo = PEERS / "sockudo" / "bin" / "sockudo"
         for binary in (self.deskbell, self.limit, self.ledger):
             if not binary.exists():
                 raise Failed(f"{binary} is missing: leave out --no-build")
@@ -114,13 +121,14 @@ class Limit(Server):
 class Deskbell(Server):
     """The server itself, with everything it writes in a folder that goes away."""
 
-    def __init__(self, binaries, shards=1, tls=False, **rest):
+    def __init__(self, binaries, shards=1, tls=False, pusher=False, more=None, **rest):
         super().__init__(binaries, **rest)
-        self.shards, self.tls = shards, tls
+        self.shards, self.tls, self.pusher, self.more = shards, tls, pusher, more or {}
 
     def start(self):
         port = free_port()
         environment = {
+            "DESKBELL_APP_ID": APP_ID,
             "DESKBELL_APP_KEY": "bench",
             "DESKBELL_APP_SECRET": SECRET,
             # All connections come from one address here; a limit per address would measure only itself.
@@ -128,6 +136,7 @@ class Deskbell(Server):
             "DESKBELL_LIMIT_CONNECT_RATE_PER_ADDRESS": "0",
             "DESKBELL_LIMIT_RATE_PER_ADDRESS": "0",
             "DESKBELL_LIMIT_RATE_PER_IDENTITY": "0",
+            **self.more,
         }
         if self.tls:
             certificate, key = make_certificate(self.folder)
@@ -138,25 +147,46 @@ class Deskbell(Server):
                    "--shards", self.shards]
         with open(self.folder / "output", "wb") as output:
             self.spawn(command, environment, output)
-        self.wait_until_ready(f"{'https' if self.tls else 'http'}://127.0.0.1:{port}/readyz")
-        self.target = f"native://127.0.0.1:{port}"
+        wait_until_ready(self, f"{'https' if self.tls else 'http'}://127.0.0.1:{port}/readyz")
+        self.target = f"{'pusher' if self.pusher else 'native'}://127.0.0.1:{port}"
         self.options = ["--app", "bench", *(["--tls"] if self.tls else [])]
 
-    def wait_until_ready(self, url):
-        unchecked = ssl.create_default_context()
-        unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-        end = time.monotonic() + READY_SECONDS
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                raise Failed(f"deskbell serve ended with {self.process.returncode}: {self.errors()}")
-            try:
-                with urllib.request.urlopen(url, timeout=2, context=unchecked) as answer:
-                    if answer.status == 200:
-                        return
-            except (urllib.error.URLError, OSError):
-                pass
-            time.sleep(0.02)
-        raise Failed(f"{url} did not answer 200 within {READY_SECONDS} s: {self.errors()}")
+
+class Sockudo(Server):
+    """Sockudo with all of its state in memory, and nothing that would hold it back."""
+
+    def start(self):
+        if not self.binaries.sockudo.exists():
+            raise Failed(f"{self.binaries.sockudo} is missing: bench/setup.sh builds it, in half an hour")
+        port = free_port()
+        environment = {
+            "HOST": "127.0.0.1", "PORT": str(port), "DEBUG": "false", "LOG_LEVEL": "error", "RUST_LOG": "error",
+            "SOCKUDO_DEFAULT_APP_ID": APP_ID, "SOCKUDO_DEFAULT_APP_KEY": "bench", "SOCKUDO_DEFAULT_APP_SECRET": SECRET,
+            "SOCKUDO_DEFAULT_APP_MAX_CONNECTIONS": "100000",
+            "ADAPTER_DRIVER": "local", "CACHE_DRIVER": "memory", "QUEUE_DRIVER": "memory", "APP_MANAGER_DRIVER": "memory",
+            "RATE_LIMITER_ENABLED": "false", "RATE_LIMITER_DRIVER": "none", "METRICS_ENABLED": "false",
+        }
+        with open(self.folder / "output", "wb") as output:
+            self.spawn([self.binaries.sockudo], environment, output)
+        wait_until_ready(self, f"http://127.0.0.1:{port}/up")
+        self.target, self.options = f"pusher://127.0.0.1:{port}", ["--app", "bench", "--app-id", APP_ID]
+
+
+def wait_until_ready(server, url):
+    unchecked = ssl.create_default_context()
+    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
+    end = time.monotonic() + READY_SECONDS
+    while time.monotonic() < end:
+        if server.process.poll() is not None:
+            raise Failed(f"the server ended with {server.process.returncode}: {server.errors()}")
+        try:
+            with urllib.request.urlopen(url, timeout=2, context=unchecked) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        time.sleep(0.02)
+    raise Failed(f"{url} did not answer 200 within {READY_SECONDS} s: {server.errors()}")
 
 
 def free_port():

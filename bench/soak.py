@@ -28,6 +28,7 @@ PARTS = {
     "counts": ("Crashes, drains, herds, switches and slow readers with full counts",
                ["cargo", "test", "--locked", "--profile", "quick", "-p", "deskbell", "--test", "suite", "--",
                 "--test-threads=1", "--nocapture", *COUNTED]),
+    "cuts": ("1,000 cuts of pusher-js with the plugin of web/sdk", ["make", "BIN=target/quick/deskbell", "cuts"]),
     "properties": ("The rules, the log and the codecs against their naive models, over new random histories",
                    ["cargo", "test", "--locked", "--profile", "quick", "-p", "deskbell-core", "-p", "deskbell-wire",
                     "--no-fail-fast"]),

@@ -102,11 +102,11 @@ def subscribed_to_yardstick(port):
     return watcher
 
 
-def websocket(port, token=""):
+def websocket(port, token="", path="/v1/ws?app=bench"):
     opened = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
     # The key is fixed because the yardstick's answer is.
     opened.sendall(
-        f"GET /v1/ws?app=bench{token and f'&token={token}'} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"GET {path}{token and f'&token={token}'} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
     return opened
 

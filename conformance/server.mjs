@@ -19,13 +19,15 @@ export function test(name, body) {
 export class Server {
   #config;
   #flags;
+  #env;
   #child;
   #ended;
 
-  static async start({ config = "", flags = [] } = {}) {
+  static async start({ config = "", flags = [], env = {} } = {}) {
     const server = new Server();
     server.#config = config;
     server.#flags = flags;
+    server.#env = env;
     server.data = await mkdtemp(path.join(tmpdir(), "deskbell-conformance-"));
     await server.#spawn("127.0.0.1:0");
     return server;
@@ -34,7 +36,7 @@ export class Server {
   async #spawn(listen) {
     const file = path.join(this.data, "deskbell.toml");
     await writeFile(file, this.#config);
-    const env = { ...process.env, DESKBELL_APP_ID: "1001", DESKBELL_APP_KEY: "key", DESKBELL_APP_SECRET: SECRET };
+    const env = { ...process.env, DESKBELL_APP_ID: "1001", DESKBELL_APP_KEY: "key", DESKBELL_APP_SECRET: SECRET, ...this.#env };
     const flags = ["serve", "--config", file, "--data", this.data, "--listen", listen, ...this.#flags];
     this.#child = spawn(BINARY, flags, { env, stdio: ["ignore", "ignore", "pipe"] });
     this.#ended = new Promise((done) => this.#child.once("exit", (code, signal) => done(code ?? signal)));
@@ -74,6 +76,21 @@ export class Server {
     this.#child.kill("SIGKILL");
     await this.#ended;
     await rm(this.data, { recursive: true, force: true });
+  }
+
+  /** Ends at once, as a crash does. */
+  async kill() {
+    this.#child.kill("SIGKILL");
+    await this.#ended;
+  }
+
+  /** Asks as the backend; gives the answer's JSON, which must be a success. */
+  async ask(method, path, body, headers = { authorization: `Bearer ${SECRET}` }) {
+    const answer = await fetch(`${this.http}${path}`, {
+      method, headers: { "content-type": "application/json", ...headers }, body: body && JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
   }
 
   /** Publishes as a backend; gives the event's id. */

@@ -66,6 +66,7 @@ test("presence counts people and not tabs", async () => {
   const here = await subscribed(ann, "presence-clinic");
   assert.deepEqual([here.members.count, here.members.me], [1, { id: "ann", info: { name: "Ann" } }]);
   const heard = record(here, "pusher:member_added", "pusher:member_removed");
+  const counts = record(here, "pusher:subscription_count");
   const [one, two] = [site.client({ user: 10, info: { name: "Bob" } }), site.client({ user: "10", info: { name: "Bobby" } })];
   const theirs = await subscribed(await connected(one), "presence-clinic");
   assert.deepEqual(theirs.members.members, { 10: { name: "Bob" }, ann: { name: "Ann" } });
@@ -87,6 +88,7 @@ test("presence counts people and not tabs", async () => {
   ]);
   const users = await (await site.backend.get({ path: "/channels/presence-clinic/users" })).json();
   assert.deepEqual(users, { users: [{ id: "ann" }, { id: "cat" }] });
+  assert.deepEqual(counts, [], "who is there is told already");
 });
 
 test("clients speak to each other, not to themselves, and not too often", async () => {

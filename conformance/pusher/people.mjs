@@ -26,9 +26,9 @@ export class Site {
   }
 
   /** A browser in which this user is signed in, if one is named; `info` is what it shows of itself. */
-  client({ user, info, options = {}, watchlist, sign = (auth) => auth } = {}) {
+  client({ key = "key", user, info, options = {}, watchlist, sign = (auth) => auth } = {}) {
     const backend = this.backend;
-    const client = new PusherJs("key", {
+    const client = new PusherJs(key, {
       cluster: "", wsHost: this.host, wsPort: this.port, forceTLS: false, enabledTransports: ["ws"],
       channelAuthorization: {
         customHandler: ({ socketId, channelName }, done) => {
@@ -94,8 +94,8 @@ export function record(emitter, ...names) {
 }
 
 /** Waits until this holds; it is looked at whenever something may have happened. */
-export async function until(what, holds) {
-  const end = Date.now() + 10_000;
+export async function until(what, holds, patience = 10_000) {
+  const end = Date.now() + patience;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`never came: ${what}`);
     await new Promise((turn) => setTimeout(turn, 10));

@@ -8,6 +8,8 @@ import { Site, connected, next, subscribed, until } from "./people.mjs";
 
 let site, hooks;
 const requests = [];
+/** What the other endpoints were told. */
+const others = [];
 /** How the next requests are answered; then with 200. */
 const answers = [];
 
@@ -16,6 +18,10 @@ before(async () => {
     let body = "";
     request.on("data", (part) => (body += part));
     request.on("end", () => {
+      if (request.url !== "/hook") {
+        others.push({ url: request.url, key: request.headers["x-pusher-key"], events: JSON.parse(body).events });
+        return void response.end();
+      }
       requests.push({ headers: request.headers, rawBody: body, at: Date.now() });
       response.writeHead(answers.shift() ?? 200).end();
     });
@@ -30,6 +36,20 @@ subscription_count = true
 url = "http://127.0.0.1:${hooks.address().port}/hook"
 batch = 10
 channels = ["told*", "presence-told*", "private-told*", "cache-told*"]
+
+[[pusher_webhooks]]
+url = "http://127.0.0.1:${hooks.address().port}/occupied"
+events = ["channel_occupied"]
+
+[[apps]]
+id = 1002
+key = "second"
+secret = "another-secret-of-the-suites"
+
+[[pusher_webhooks]]
+app = 1002
+url = "http://127.0.0.1:${hooks.address().port}/second"
+batch = 10
 `);
 });
 after(async () => {
@@ -105,7 +125,7 @@ test("what a cache channel could not give is told once", async () => {
 
 test("what was not taken is sent again, signed anew", async () => {
   const seen = requests.length;
-  answers.push(500, 503);
+  answers.push(500, 302);
   const client = await connected(site.client());
   await subscribed(client, "told-again");
   await until("three attempts", () => requests.length >= seen + 3);
@@ -122,4 +142,26 @@ test("channels that nobody asked about are not told", async () => {
   await subscribed(client, "told-last");
   await until("what came after", () => names("told-last").length > 0);
   assert.deepEqual(names("unheard"), []);
+});
+
+test("an endpoint is told of its app alone, of its kinds alone, and so many at once as it takes", async () => {
+  const seen = requests.length;
+  answers.push(500);
+  const client = await connected(site.client());
+  const channels = [...Array(15).keys()].map((n) => `told-many-${n}`);
+  await Promise.all(channels.map((name) => subscribed(client, name)));
+  await until("all of them", () => channels.every((name) => names(name).includes("channel_occupied")));
+  const sizes = requests.slice(seen).map((request) => JSON.parse(request.rawBody).events.length);
+  assert.ok(Math.max(...sizes) <= 10 && sizes.some((size) => size > 1), String(sizes));
+  const stranger = await connected(site.client({ key: "second" }));
+  await subscribed(stranger, "told-by-another");
+  await until("the other app", () => others.some(({ url }) => url === "/second"));
+  assert.deepEqual(names("told-by-another"), []);
+  for (const { url, key, events } of others) {
+    assert.equal(key, url === "/second" ? "second" : "key");
+    const kinds = new Set(events.map((event) => event.name));
+    if (url === "/occupied") assert.deepEqual(kinds, new Set(["channel_occupied"]));
+    else assert.deepEqual(new Set(events.map((event) => event.channel)), new Set(["told-by-another"]));
+  }
+  assert.ok(others.some(({ url, events }) => url === "/occupied" && events[0].channel === "told"));
 });

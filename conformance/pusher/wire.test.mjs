@@ -31,6 +31,13 @@ id = 1003
 key = "off"
 secret = "a-third-secret-of-the-suites"
 pusher_enabled = false
+
+[[apps]]
+id = 1004
+key = "bare"
+secret = "a-fourth-secret-of-the-suites"
+pusher_client_events = false
+pusher_bare_signatures = true
 `;
 
 let server;
@@ -43,9 +50,11 @@ const hmac = (text, secret = SECRET) => createHmac("sha256", secret).update(text
 class Client {
   constructor(path = "/app/key?protocol=7&client=js&version=8.6.0", { on = server, ...options } = {}) {
     this.frames = [];
+    this.errors = [];
     this.socket = new WebSocket(`ws://${on.address}${path}`, { autoPong: true, ...options });
     this.socket.on("message", (text) => {
       this.frames.push(JSON.parse(text));
+      if (this.frames.at(-1).event === "pusher:error") this.errors.push(this.frames.at(-1));
       this.socket.emit("frame");
     });
     this.closed = new Promise((found) => this.socket.once("close", (code, reason) => found([code, String(reason)])));
@@ -203,7 +212,30 @@ test("subscribing twice counts once, unsubscribing twice harms nobody", async (t
   assert.deepEqual(await about.json(), { occupied: true, subscription_count: 1 });
   for (let n = 0; n < 2; n++) client.say("pusher:unsubscribe", { channel: "twice" });
   await client.before_pong();
+  assert.deepEqual(client.errors, []);
   assert.deepEqual(await (await ask("GET", "/apps/1001/channels/twice")).json(), { occupied: false });
+});
+
+test("who is not subscribed may not speak, and where an app does not allow it nobody may", async (t) => {
+  const [ann, bob] = [await new Client().open(), await new Client("/app/bare").open()];
+  t.after(() => [ann, bob].forEach((client) => client.socket.terminate()));
+  ann.say("client-hi", {}, "private-elsewhere");
+  const error = await ann.next("pusher:error");
+  assert.deepEqual([error.channel, JSON.parse(error.data).code], ["private-elsewhere", 4009]);
+  bob.subscribe("private-quiet", undefined, `bare:${hmac(`${bob.socket_id}:private-quiet`, "a-fourth-secret-of-the-suites")}`);
+  await bob.next("pusher_internal:subscription_succeeded");
+  bob.say("client-hi", {}, "private-quiet");
+  assert.equal(JSON.parse((await bob.next("pusher:error")).data).code, 4301);
+});
+
+test("a bare signature, where an app takes it, is for the channel alone", async (t) => {
+  const client = await new Client("/app/bare").open();
+  t.after(() => client.socket.terminate());
+  const bare = (channel) => hmac(`${client.socket_id}:${channel}`, "a-fourth-secret-of-the-suites");
+  client.subscribe("private-bare", '{"user_id":"somebody else"}', bare("private-bare"));
+  await client.next("pusher_internal:subscription_succeeded");
+  client.subscribe("presence-bare", '{"user_id":"9"}', bare("presence-bare"));
+  assert.equal(JSON.parse((await client.next("pusher:subscription_error")).data).status, 400);
 });
 
 test("a presence channel that is full refuses people, not tabs", async (t) => {
@@ -268,11 +300,10 @@ test("what is no message is answered and harms nobody", async (t) => {
 });
 
 /** Asks as a backend signs. */
-function ask(method, path, query = {}, body = "", { key = "key", secret = SECRET, at = Math.floor(Date.now() / 1000), more = {} } = {}) {
+function ask(method, path, query = {}, body = "", { key = "key", secret = SECRET, at = Math.floor(Date.now() / 1000), more = {}, signed = path.slice(path.indexOf("/apps/")) } = {}) {
   const pairs = { ...query, auth_key: key, auth_timestamp: String(at), auth_version: "1.0", ...more };
   if (body) pairs.body_md5 = createHash("md5").update(body).digest("hex");
   const text = Object.keys(pairs).sort().map((name) => `${name}=${pairs[name]}`).join("&");
-  const signed = path.slice(path.indexOf("/apps/"));
   pairs.auth_signature = hmac(`${method}\n${signed}\n${text}`, secret);
   const url = `${server.http}${path}?${new URLSearchParams(pairs)}`;
   return fetch(url, { method, ...(body && { body, headers: { "content-type": "application/json" } }) });
@@ -285,6 +316,8 @@ test("backends are refused with the status that says why", async () => {
   for (const [status, body, options, path = "/apps/1001/events"] of [
     [200, event()],
     [200, event(), {}, "/some/prefix/apps/1001/events"],
+    [200, event(), { signed: "/some/prefix/apps/1001/events" }, "/some/prefix/apps/1001/events"],
+    [401, event(), { signed: "/another/apps/1001/events" }, "/some/prefix/apps/1001/events"],
     [200, event({ channels: names(100) })],
     [400, event({ channels: names(101) })],
     [400, event({ name: "pusher:x" })],

@@ -50,7 +50,7 @@ fn kind(word: &str) -> Option<Kind> {
 
 fn bounded(act: &Act) {
     match act {
-        Act::Notify { users, content, ways } => {
+        Act::Notify { users, content, ways, .. } => {
             assert!((1..=limits::NOTIFIED).contains(&users.len()) && (ways.in_app || ways.webhook));
             assert!(users.len() * content.weight() <= limits::NOTIFIED_BYTES);
         }

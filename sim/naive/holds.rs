@@ -33,7 +33,8 @@ impl Turn<'_> {
             self.answer.reservation = Some(mine.clone());
             return Ok(());
         }
-        if own.iter().filter(|hold| hold.offer.is_none()).count() >= limits::HOLDS_PER_PRINCIPAL {
+        let most = sets.iter().flat_map(|set| self.resources_of(set)).map(|resource| resource.policy.holds);
+        if own.iter().filter(|hold| hold.offer.is_none()).count() >= most.min().unwrap_or(0) {
             return no(Code::Quota);
         }
         self.those_who_wait_first(&sets);
@@ -129,7 +130,8 @@ impl Turn<'_> {
             let here = |(of, resource, at): &&(Principal, _, Millis)| {
                 of == who && *resource == granted.claim.resource && self.now < at + limits::STRIKE_WINDOW
             };
-            self.all.strikes.iter().filter(here).count()
+            let counts = self.all.resource(&granted.claim.resource).is_some_and(|r| r.policy.back_off);
+            if counts { self.all.strikes.iter().filter(here).count() } else { 0 }
         };
         match set.iter().map(recent).max().unwrap_or(0) {
             0..3 => Ok(wanted),
@@ -206,6 +208,7 @@ impl Turn<'_> {
             let mut resources: Vec<_> = old.claims.iter().map(|c| c.claim.resource.clone()).collect();
             resources.sort();
             resources.dedup();
+            resources.retain(|id| self.all.resource(id).is_some_and(|resource| resource.policy.back_off));
             let strikes = resources.into_iter().map(|id| (old.holder.clone(), id, self.now));
             self.all.strikes.extend(strikes);
         }
@@ -232,7 +235,11 @@ impl Turn<'_> {
             State::Held if live(&new, self.now) => {}
             State::Held | State::Expired if !if_still_free => return no(Code::HoldExpired),
             State::Held | State::Expired => {
-                if !new.claims.iter().all(|granted| sensible(granted.claim.span(), self.now)) {
+                let in_time = |granted: &Granted| {
+                    let past = self.all.resource(&granted.claim.resource).is_some_and(|r| r.policy.past);
+                    sensible(granted.claim.span(), if past { 0 } else { self.now }, self.now)
+                };
+                if !new.claims.iter().all(in_time) {
                     return no(Code::BadField);
                 }
                 let by = self.all.in_the_way(&new.claims, std::slice::from_ref(id), self.now);

@@ -316,7 +316,8 @@ impl Turn<'_> {
                 return no(Code::Denied);
             }
             let too_many = resource.capacity > 0 && claim.units > resource.capacity;
-            if !sensible(claim.span(), self.now) || claim.units == 0 || too_many {
+            let earliest = if resource.policy.past { 0 } else { self.now };
+            if !sensible(claim.span(), earliest, self.now) || claim.units == 0 || too_many {
                 return no(Code::BadField);
             }
             set.push(Granted { claim: claim.clone(), before: resource.before, after: resource.after });
@@ -365,10 +366,10 @@ impl Turn<'_> {
     }
 }
 
-fn sensible(span: Span, now: Millis) -> bool {
+fn sensible(span: Span, earliest: Millis, now: Millis) -> bool {
     let length = span.end.saturating_sub(span.start);
     span.end > span.start
-        && span.end > now
+        && span.end > earliest
         && length <= limits::CLAIM_LENGTH
         && span.end <= now + limits::CLAIM_AHEAD
 }

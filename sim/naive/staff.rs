@@ -70,7 +70,7 @@ impl Turn<'_> {
             if span.start < span.end && span.end <= self.now {
                 continue;
             }
-            if !sensible(*span, self.now) {
+            if !sensible(*span, self.now, self.now) {
                 return no(Code::BadField);
             }
             let claim = Claim { resource: id.clone(), start: span.start, end: span.end, units: ALL_UNITS };

@@ -99,22 +99,28 @@ pub struct Identity {
     pub grants: Vec<Grant>,
     /// When the proof ends.
     pub expires_at: Option<Millis>,
+    /// What its token calls it, for others to see.
+    pub name: Option<String>,
 }
 
 impl Identity {
+    fn of(principal: Principal) -> Self {
+        Self { principal, roles: Vec::new(), grants: Vec::new(), expires_at: None, name: None }
+    }
+
     /// Whoever holds the app's secret: may do everything.
     pub fn backend() -> Self {
-        Self { principal: Principal::Backend, roles: Vec::new(), grants: Vec::new(), expires_at: None }
+        Self::of(Principal::Backend)
     }
 
     /// An anonymous visitor.
     pub fn visitor(id: u64) -> Self {
-        Self { principal: Principal::Visitor(id), roles: Vec::new(), grants: Vec::new(), expires_at: None }
+        Self::of(Principal::Visitor(id))
     }
 
     /// A user without roles or grants.
     pub fn user(id: UserId) -> Self {
-        Self { principal: Principal::User(id), roles: Vec::new(), grants: Vec::new(), expires_at: None }
+        Self::of(Principal::User(id))
     }
 
     /// The verified user id.

@@ -17,6 +17,8 @@
 //! | [`reservation`] | who may claim what, when: the rule of the ledger |
 //! | [`post`] | what is written to people: inboxes and conversations |
 //! | [`selection`] | how many look at which time, for a moment |
+//! | [`slotted`] | appointments that a site names by date, time and employee, and their locks |
+//! | [`stamps`], [`pollers`] | times that strictly rise, and where whoever polls by them stands |
 //! | [`projection`] | one event, every screen, each in its own words |
 //! | [`access`] | may this identity do this on that channel |
 //! | [`link`] | whose calendar somebody may read who has nothing but an address |
@@ -25,6 +27,7 @@
 //! | [`calendar`] | opening hours in local time, expanded to instants by one function |
 //! | [`webhook`] | what an endpoint is told, in which order, and when it is tried again |
 //! | [`mac`] | keyed hashes |
+//! | [`operator`] | who may look at the server with an admin UI |
 //! | [`rate`] | token buckets with time as an argument |
 //! | [`room`] | rooms that belong to somebody by their names |
 //!
@@ -43,7 +46,9 @@ pub mod link;
 pub mod log;
 pub mod mac;
 pub mod news;
+pub mod operator;
 pub mod pattern;
+pub mod pollers;
 pub mod position;
 pub mod post;
 pub mod presence;
@@ -54,5 +59,7 @@ pub mod reservation;
 pub mod room;
 pub mod selection;
 pub mod session;
+pub mod slotted;
+pub mod stamps;
 pub mod vocabulary;
 pub mod webhook;

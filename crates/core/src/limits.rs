@@ -3,6 +3,10 @@
 //! What an operator may change has its default here and its option in the server's table of
 //! options; what is fixed by the protocol or by a proof of boundedness is only here.
 
+mod pusher;
+
+pub use pusher::*;
+
 /// Milliseconds since the Unix epoch, as the server's one clock gives them.
 pub type Millis = u64;
 
@@ -120,45 +124,16 @@ pub const PARKED: usize = 100_000;
 /// Frames of one connection that wait for an answer from outside.
 pub const PARKED_FRAMES: usize = 8;
 
-/// Time for which a cached channel gives its newest event to whoever subscribes, as Pusher has it.
-pub const CACHED_AGE: Millis = 30 * MINUTE;
-/// Bytes of the data of one event in the Pusher dialect; its libraries and documents name this number.
-pub const PUSHER_DATA: usize = 10 * 1024;
-/// Channels that one Pusher trigger names; Laravel sends in lists of so many.
-pub const PUSHER_CHANNELS: usize = 100;
-/// Events of one Pusher batch.
-pub const PUSHER_BATCH: usize = 10;
-/// Events that one Pusher client may send to others in a second.
-pub const PUSHER_CLIENT_EVENTS: u32 = 10;
-/// Members of a presence channel of the Pusher dialect, as Pusher has it.
-pub const PUSHER_MEMBERS: usize = 100;
-/// Bytes of what a member of a presence channel shows of itself: everybody there gets it.
-pub const PUSHER_USER_INFO: usize = 1_024;
-/// Bytes of a user's id in the Pusher dialect.
-pub const PUSHER_USER_ID: usize = 128;
-/// Bytes of signed data that a client shows: a member's own, or a user with its watchlist.
-pub const PUSHER_SIGNED: usize = 32 * 1024;
-/// Users whose coming and going one Pusher client hears of.
-pub const PUSHER_WATCHED: usize = 100;
-/// Time without a message after which a Pusher client asks, or is asked, whether the other is there.
-pub const PUSHER_ACTIVITY: Millis = 120 * SECOND;
-/// Time that the answer to such a question has.
-pub const PUSHER_PONG: Millis = 30 * SECOND;
-/// Time that whoever left a channel has to come back before a backend is told, as Pusher has it: a page that is
-/// loaded anew takes about that long.
-pub const NEWS_GRACE: Millis = 3 * SECOND;
-/// Pieces of news that wait for one endpoint of Pusher's kind; beyond it they are lost, and that is logged.
-pub const NEWS_WAITING: usize = 10_000;
-/// Time in which one channel's missing value is told once.
-pub const NEWS_MISSED_GAP: Millis = 10 * SECOND;
-/// Time before such a webhook is tried a second time; it doubles with each further one.
-pub const NEWS_FIRST_WAIT: Millis = SECOND;
-/// Time after which it is given up, as Pusher does.
-pub const NEWS_PATIENCE: Millis = 5 * MINUTE;
-/// Subscriptions up to which each change of their number is told.
-pub const COUNT_ALWAYS: usize = 100;
-/// Time between two tellings beyond that.
-pub const COUNT_GAP: Millis = 5 * SECOND;
+/// Characters of a session's id from which on nobody guesses it: PHP's have 26 and more.
+pub const PORTICO_SESSION: usize = 16;
+/// Time between two questions whether a page of the Portico dialect is there, as its server had it.
+pub const PORTICO_SERVER_PING: Millis = 60 * SECOND;
+/// The same in each room of an entity.
+pub const PORTICO_ROOM_PING: Millis = 240 * SECOND;
+/// Silence after which such a page leaves the rooms of entities.
+pub const PORTICO_SILENCE: Millis = 480 * SECOND;
+/// Applications of one session that are not finished: a cart, not an archive.
+pub const PORTICO_APPLICATIONS: usize = 200;
 
 /// Bytes read from one connection per turn, so that nobody starves the others.
 pub const READ_PER_TURN: usize = 64 * 1024;
@@ -296,6 +271,8 @@ pub const HOLD_GRACE: Millis = 60 * SECOND;
 pub const HOLD_RESTART: Millis = 30 * SECOND;
 /// Live holds of one principal.
 pub const HOLDS_PER_PRINCIPAL: usize = 5;
+/// Live holds that a resource may allow to one principal; each of its commands looks at all of them.
+pub const HOLDS_PER_PRINCIPAL_MOST: usize = 100;
 /// Time in which a principal's unconfirmed expiries on one resource are counted.
 pub const STRIKE_WINDOW: Millis = HOUR;
 /// Unconfirmed expiries after which a hold lasts half as long; one more, and there is none.
@@ -318,6 +295,30 @@ pub const APPROVAL_TTL_MOST: Millis = 30 * DAY;
 pub const REMINDERS: usize = 8;
 /// How long before a start a reminder may be.
 pub const REMINDER_BEFORE: Millis = 60 * DAY;
+/// Live holds of one principal where slots are locked by date, time and employee: its test page locks ten at once.
+pub const SLOT_LOCKS: usize = 32;
+/// Time that a lock is kept after its page said that it is done, for the backend's own word.
+pub const SLOT_COMPLETED: Millis = 60 * SECOND;
+/// Employees that become resources because somebody asked for one; a chain of clinics fits.
+pub const SLOT_EMPLOYEES: usize = 1_000;
+/// Length of a slot where the site says nothing.
+pub const SLOT_LENGTH: Millis = 30 * MINUTE;
+/// The shortest slot: a day has at most so many that a list of its taken times is short.
+pub const SLOT_LENGTH_LEAST: Millis = 5 * MINUTE;
+/// The longest slot.
+pub const SLOT_LENGTH_MOST: Millis = DAY;
+/// Bytes of a date or a time of the day as a client writes it: it is echoed, also where it is none.
+pub const SLOT_TEXT: usize = 64;
+/// Bytes of an employee's id.
+pub const SLOT_EMPLOYEE: usize = 64;
+/// Time for which it is remembered where somebody stands who polls and does not say it.
+pub const POLLER: Millis = 120 * SECOND;
+/// Pollers that are remembered, about 200 bytes each; beyond it the one is forgotten that was away longest.
+pub const POLLERS: usize = 10_000;
+/// Updates that a poll gives at most, and looks back for.
+pub const POLL_UPDATES: usize = 50;
+/// How far a poll looks back.
+pub const POLL_UPDATES_AGE: Millis = 5 * MINUTE;
 /// Other times that a conflict offers.
 pub const ALTERNATIVES: usize = 3;
 /// Later times that a conflict tries: the half hours of two days.

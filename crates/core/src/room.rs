@@ -4,11 +4,34 @@
 //! somebody else, whatever a rule says of names that look like it. Of all other rooms the rules decide.
 
 use crate::access::Identity;
+use crate::ids::UserId;
 
 /// What a room of one user begins with.
 const USER: &str = "user_";
 /// What a room of everybody with one role begins with.
 const ROLE: &str = "role_";
+
+/// The room of everybody whom the application's server reaches when it names nobody. A client is in it without asking.
+pub const EVERYONE: &str = "#everybody";
+
+/// The room of one user. An id is that of exactly one user.
+///
+/// ```
+/// use deskbell_core::ids::UserId;
+/// assert_eq!(deskbell_core::room::of_user(&UserId::parse("7").unwrap()), "user_7");
+/// ```
+pub fn of_user(id: &UserId) -> String {
+    format!("{USER}{id}")
+}
+
+/// The room in which everybody is who has this role, however its name is spelled.
+///
+/// ```
+/// assert_eq!(deskbell_core::room::of_role("PROVIDER"), "role_provider");
+/// ```
+pub fn of_role(role: &str) -> String {
+    format!("{ROLE}{}", role.to_ascii_lowercase())
+}
 
 /// Whose a room is, seen by an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +83,6 @@ pub fn of(identity: &Identity) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::UserId;
 
     fn ann() -> Identity {
         let roles = vec!["CLIENT".to_owned(), "admin".to_owned()];
@@ -85,6 +107,15 @@ mod tests {
         ] {
             assert_eq!(belongs(room, &ann()), expected, "{room}");
         }
+    }
+
+    #[test]
+    fn whoever_has_a_role_is_in_the_room_that_it_is_told_in() {
+        for role in ["client", "CLIENT", "Admin"] {
+            assert!(of(&ann()).contains(&of_role(role)), "{role}");
+        }
+        assert!(of(&ann()).contains(&of_user(&UserId::parse("ann").unwrap())));
+        assert!(!of(&ann()).contains(&of_role("provider")));
     }
 
     #[test]

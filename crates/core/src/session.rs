@@ -160,6 +160,13 @@ impl PublicIds {
         self.0.push(id);
     }
 
+    /// Takes an id that was the session's before the present one, as long as there is room.
+    pub fn remember(&mut self, id: PublicId) {
+        if !self.0.contains(&id) && self.0.len() < limits::PUBLIC_IDS {
+            self.0.insert(0, id);
+        }
+    }
+
     /// Was this ever (recently) the session's id?
     pub fn contains(&self, id: PublicId) -> bool {
         self.0.contains(&id)
@@ -214,6 +221,20 @@ mod tests {
         }
         assert_eq!(ids.as_slice().len(), limits::PUBLIC_IDS);
         assert!(!ids.contains(PublicId(1)) && ids.contains(PublicId(2)) && ids.contains(PublicId(9)));
+    }
+
+    #[test]
+    fn an_earlier_id_is_remembered_and_is_not_the_present_one() {
+        let mut ids = PublicIds::default();
+        ids.push(PublicId(7));
+        ids.remember(PublicId(5));
+        ids.remember(PublicId(7));
+        assert_eq!(ids.as_slice(), [PublicId(5), PublicId(7)]);
+        for id in 10..30 {
+            ids.remember(PublicId(id));
+        }
+        assert_eq!(ids.as_slice().len(), limits::PUBLIC_IDS);
+        assert_eq!(ids.as_slice().last(), Some(&PublicId(7)));
     }
 
     #[test]

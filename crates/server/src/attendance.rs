@@ -28,6 +28,15 @@ pub struct Attendance {
     pub changed: Notify,
 }
 
+/// How many are connected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Present {
+    /// Users, each once.
+    pub users: usize,
+    /// Connections, those of visitors too.
+    pub connections: usize,
+}
+
 impl Default for Attendance {
     fn default() -> Self {
         Self {
@@ -80,6 +89,19 @@ impl Attendance {
     pub fn is_here(&self, app: usize, principal: &Principal) -> bool {
         let who = (app as u16, principal.clone());
         self.part(&who).contains_key(&who)
+    }
+
+    /// How many are connected to an app. It walks through all of them, so it is for whoever asks now and then.
+    pub fn count(&self, app: usize) -> Present {
+        let mut present = Present::default();
+        for part in &self.connected {
+            let part = part.lock().unwrap_or_else(PoisonError::into_inner);
+            for ((_, principal), count) in part.iter().filter(|((of, _), _)| usize::from(*of) == app) {
+                present.users += usize::from(matches!(principal, Principal::User(_)));
+                present.connections += *count as usize;
+            }
+        }
+        present
     }
 
     /// When the grace of the first of them is over.
@@ -173,6 +195,21 @@ mod tests {
         attendance.tie(1, &Principal::Visitor(7), 130);
         assert_eq!(attendance.departed(60, 159), []);
         assert_eq!(attendance.departed(60, 160), [(1, Principal::Visitor(7))]);
+    }
+
+    #[test]
+    fn a_user_with_many_tabs_is_one_user() {
+        let attendance = Attendance::default();
+        let ann = Principal::User(deskbell_core::ids::UserId::parse("ann").unwrap());
+        for (app, who) in [(0, &ann), (0, &ann), (0, &Principal::Visitor(7)), (1, &ann)] {
+            attendance.enter(app, who, 0);
+        }
+        assert_eq!(attendance.count(0), Present { users: 1, connections: 3 });
+        attendance.leave(0, &ann, 0);
+        assert_eq!(attendance.count(0), Present { users: 1, connections: 2 });
+        attendance.leave(0, &ann, 0);
+        assert_eq!(attendance.count(0), Present { users: 0, connections: 1 });
+        assert_eq!(attendance.count(2), Present::default());
     }
 
     #[test]

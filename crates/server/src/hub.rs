@@ -12,6 +12,7 @@ use deskbell_core::link::LinkKey;
 use deskbell_core::log::Once;
 use deskbell_core::mac;
 use deskbell_core::news::News;
+use deskbell_core::operator::Operator;
 use deskbell_core::position::{Position, fnv};
 use deskbell_core::refusal::Refusal;
 use deskbell_core::session::Seals;
@@ -57,6 +58,8 @@ pub struct Hub {
     pub webhooks: Webhooks,
     /// Backends that are told what happens in their channels.
     pub hooks: Hooks,
+    /// Who may look at the server with the admin UI of Socket.IO.
+    pub operator: Option<Operator>,
     /// Calendars that are fetched.
     pub calendars: Calendars,
     /// The Redis through which backends publish.

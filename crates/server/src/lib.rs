@@ -3,6 +3,7 @@
 //! The control plane (HTTP, storage, keys) is ordinary tokio and never fans out. The data plane is
 //! one [`shard`] per core: a thread with its own event loop, which alone owns its clients.
 
+pub mod admin;
 pub mod app;
 pub mod attendance;
 pub mod bell;

@@ -30,6 +30,8 @@ pub enum Purpose {
     Connect,
     /// Sockets of an address in the front door.
     Visit,
+    /// Attempts of an address to come in as an operator.
+    Login,
 }
 
 impl Limiter {

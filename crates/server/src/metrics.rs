@@ -1,5 +1,7 @@
 //! Counters for operators: Prometheus text at `/metrics`, JSON at `/v1/stats`.
 
+mod errors;
+
 use std::sync::atomic::AtomicU64;
 
 use deskbell_core::log::ResetReason;
@@ -13,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
+use self::errors::Errors;
 use crate::clock;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -84,6 +87,7 @@ pub struct Metrics {
     pub redis_received: Counter,
     /// Times that the connection to Redis became good.
     pub redis_connections: Counter,
+    errors: Errors,
     redis_refused: Family<CodeLabel, Counter>,
     redis: Family<RedisLabel, Gauge>,
     refusals: Family<CodeLabel, Counter>,
@@ -113,6 +117,7 @@ impl Default for Metrics {
             publish_to_delivered: Histogram::new(DELIVERY_BUCKETS),
             redis_received: Counter::default(),
             redis_connections: Counter::default(),
+            errors: Errors::default(),
             redis_refused: Family::default(),
             redis: Family::default(),
             refusals: Family::default(),
@@ -168,6 +173,7 @@ impl Metrics {
     /// Counts a refusal.
     pub fn refused(&self, code: Code) {
         self.refusals.get_or_create(&CodeLabel { code: code.as_str() }).inc();
+        self.errors.count(code, clock::now_ms());
     }
 
     /// Counts a reset.
@@ -248,6 +254,7 @@ impl Metrics {
             "bad_requests": self.bad_requests.get(),
             "slow_closed": self.slow_closed.get(),
             "shard_fell_off": self.shard_fell_off.get(),
+            "errors": self.errors.shown(clock::now_ms()),
             "refusals": refusals,
             "resets": resets,
         })

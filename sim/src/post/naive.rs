@@ -126,7 +126,7 @@ impl Naive {
     fn act(&mut self, who: Option<&UserId>, act: &Act, now: Millis) -> Result<(Said, bool), Code> {
         let whose = |of: &Option<UserId>| of.as_ref().or(who).map(ToString::to_string).unwrap_or_default();
         match act {
-            Act::Notify { users, content, ways } => {
+            Act::Notify { users, content, ways, .. } => {
                 let mut notified = 0;
                 for user in users {
                     let inbox = self.inboxes.entry(user.to_string()).or_default();

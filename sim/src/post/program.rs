@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deskbell_core::access::{Identity, Rules};
 use deskbell_core::ids::{ConversationId, EventId, Topic, UserId};
 use deskbell_core::log::Once;
-use deskbell_core::post::{Act, Beginning, Command, Content, Preferences, Ways};
+use deskbell_core::post::{Act, Beginning, Command, Content, Preferences, Tone, Ways};
 use deskbell_core::reservation::Actor;
 use deskbell_server::store::Errand;
 use serde_json::value::RawValue;
@@ -144,7 +144,7 @@ impl Program {
             data: None,
         };
         let ways = Ways { in_app: true, webhook: false };
-        Act::Notify { users: self.some_people(), content: Arc::new(content), ways }
+        Act::Notify { users: self.some_people(), content: Arc::new(content), ways, tone: Tone::Rings }
     }
 
     /// Numbers that are there, were there, or never were.

@@ -211,6 +211,7 @@ impl Program {
             offer_ttl_ms: self.one_of(&[10 * SECOND, 3 * MINUTE, 50 * HOUR]),
             reminders_ms: if self.dice.one_in(3) { vec![DAY, 26 * HOUR] } else { Vec::new() },
             unlinked_after_ms: self.one_of(&[None, Some(MINUTE)]),
+            ..Policy::default()
         };
         let capacity = if now_exists { self.dice.below(4) } else { 1 + nth % 3 };
         let wish = ResourceWish {

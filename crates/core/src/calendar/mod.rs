@@ -11,6 +11,7 @@
 //! | [`Window`] | a stretch of UTC time, checked once |
 //! | [`expand`] | the function; [`open`] and [`covers`] are its two short forms |
 //! | [`busy`] | the same for events of somebody's calendar |
+//! | [`Wall`] | a date and a time of the day, as a site writes an appointment |
 //! | [`Openings::slots`] | starts to show, aligned to the local opening time |
 //!
 //! # What holds
@@ -47,6 +48,7 @@ mod local;
 mod recurrence;
 mod rrule;
 mod slots;
+mod wall;
 mod window;
 mod zone;
 
@@ -54,5 +56,6 @@ pub use busy::{BusyEvent, Length, Moment, busy, day_of, time_of_day};
 pub use expand::{Openings, covers, expand, open};
 pub use hours::Hours;
 pub use slots::Slots;
+pub use wall::{Date, Wall};
 pub use window::{Span, Window};
 pub use zone::TimeZone;

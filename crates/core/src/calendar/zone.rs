@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use jiff::tz::{Offset, TimeZoneDatabase};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZoneDatabase};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::window::Window;
@@ -78,6 +78,13 @@ impl TimeZone {
         let at = self.0.to_ambiguous_timestamp(wall).compatible();
         // Only beyond the years that the database can name is there no instant.
         at.map_or(local, Timestamp::as_millisecond)
+    }
+
+    /// The same where the clock shows that time at all: nothing in a gap.
+    pub(super) fn shown(&self, local: i64) -> Option<i64> {
+        let wall = self.0.to_ambiguous_timestamp(Offset::UTC.to_datetime(timestamp(local)));
+        let jumps = matches!(wall.offset(), AmbiguousOffset::Gap { .. });
+        (!jumps).then(|| self.instant(local))
     }
 
     /// The wall clock around a window.

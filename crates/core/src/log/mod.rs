@@ -297,6 +297,15 @@ impl Log {
         (newest.event.at.saturating_add(limits::CACHED_AGE) > now).then(|| newest.clone())
     }
 
+    /// Takes back in what a durable channel gave to whoever came, before this log began.
+    pub fn recall(&mut self, entry: SharedEntry) {
+        let class = self.class(entry.event.channel.as_str());
+        if class.durable {
+            let record = self.record(&entry.event.channel, class);
+            record.cached.get_or_insert(entry);
+        }
+    }
+
     /// Channels that have a record, with how many entries each keeps.
     pub fn channels(&self) -> impl Iterator<Item = (&ChannelName, usize)> {
         self.records.iter().map(|(name, record)| (name, record.history.len()))

@@ -29,6 +29,16 @@ pub enum Beginning {
     Start,
 }
 
+/// Whether a notification is told so that something rings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As each user prefers at this hour.
+    Rings,
+    /// It waits: it is kept and counted, as in quiet hours. Its users have heard of it already, or will when they
+    /// come back.
+    Silent,
+}
+
 /// What somebody asks for. `of` is the user whom it concerns, where that is not whoever asks; naming somebody
 /// needs the secret.
 #[derive(Debug, Clone)]
@@ -41,6 +51,8 @@ pub enum Act {
         content: Arc<Content>,
         /// On which ways it goes, as far as each user wants it.
         ways: Ways,
+        /// Whether it rings.
+        tone: Tone,
     },
     /// Mark some notifications as read.
     Read {

@@ -28,7 +28,7 @@ mod preference;
 mod slice;
 
 pub use announce::announce;
-pub use command::{Act, Beginning, Command, Look, Plea, whose};
+pub use command::{Act, Beginning, Command, Look, Plea, Tone, whose};
 pub use decide::{can_manage, can_see, decide};
 pub use memberships::{Membership, Memberships};
 pub use model::{Content, Conversation, Inbox, Member, Message, Notification, Standing, fall_off};

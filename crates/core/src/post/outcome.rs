@@ -65,7 +65,7 @@ pub enum Told {
         unread: u64,
         /// What it says.
         content: Arc<Content>,
-        /// It came in quiet hours, so nothing shall ring.
+        /// It came in quiet hours, or is to wait, so nothing shall ring.
         quiet: bool,
     },
     /// The site's webhook shall hear of a notification.

@@ -64,7 +64,8 @@ pub struct Text {
     pub from: String,
     /// Which events: a name, or one that ends in `*`.
     pub event: String,
-    /// What the event is called there; `$action` in it is the last word of its name.
+    /// What the event is called there; `$action` in it is the last word of its name, `$data.PATH` at its end a
+    /// text in its data.
     pub name: String,
     /// What its data looks like there. A string that begins with `$` is a path into the event's data.
     pub data: Value,
@@ -125,10 +126,15 @@ impl Table {
         Self::new(seeds.into_iter().chain(texts).collect())
     }
 
-    /// The log channels that a dialect's channel shows beside the one of its own name.
+    /// The log channels that a dialect's channel shows beside the one of its own name. Where rows of several
+    /// names fit, those of the most exact name count: `private-appointments.doctor.3` is a doctor's, and not that
+    /// of a user who is called `doctor.3`.
     pub fn resolve(&self, dialect: Dialect, channel: &str) -> Vec<Source> {
+        let rows = || self.rows.iter().enumerate().filter(|(_, row)| row.dialect == dialect);
+        let fits = |row: &Row| row.shown.source(channel).map(|_| row.shown.exactness());
+        let Some(most) = rows().filter_map(|(_, row)| fits(row)).max() else { return Vec::new() };
         let mut sources: Vec<Source> = Vec::new();
-        for (number, row) in self.rows.iter().enumerate().filter(|(_, row)| row.dialect == dialect) {
+        for (number, row) in rows().filter(|(_, row)| row.shown.exactness() == most) {
             let Some(channel) = row.shown.source(channel) else { continue };
             match sources.iter_mut().find(|source| source.channel == channel) {
                 Some(source) => source.rows.push(number as u16),
@@ -147,12 +153,19 @@ impl Table {
         }
         // Data that is no JSON has no parts; rows then show what does not depend on them.
         let data = serde_json::from_slice(&event.data.bytes).unwrap_or(Value::Null);
-        rows.filter_map(|row| {
-            let name = row.name.replace("$action", action(event.name.as_str()));
-            let name = EventName::parse(&name).ok()?;
-            Some(Projected { name, data: row.data.fill(event, &data) })
-        })
-        .collect()
+        let shown =
+            |row: &Row| Some(Projected { name: row.name(event, &data)?, data: row.data.fill(event, &data) });
+        rows.filter_map(shown).collect()
+    }
+}
+
+impl Row {
+    /// What the event is called there; nothing where that hangs on something that is not there.
+    fn name(&self, event: &Event, data: &Value) -> Option<EventName> {
+        let name = self.name.replace("$action", action(event.name.as_str()));
+        let Some((before, path)) = name.split_once("$data.") else { return EventName::parse(&name).ok() };
+        let word = template::part(data, path)?.as_str()?;
+        EventName::parse(&format!("{before}{word}")).ok()
     }
 }
 

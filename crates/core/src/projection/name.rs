@@ -31,6 +31,11 @@ impl Shown {
         Ok(Self { shown, source })
     }
 
+    /// How much of a dialect's name is said by the row.
+    pub(super) fn exactness(&self) -> usize {
+        self.shown.before.len() + self.shown.part.as_ref().map_or(1, |(_, after)| after.len())
+    }
+
     /// The log channel behind a dialect's channel, if it is one of these.
     pub(super) fn source(&self, name: &str) -> Option<ChannelName> {
         let value = match &self.shown.part {

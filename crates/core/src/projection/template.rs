@@ -3,12 +3,14 @@
 //! | text in the template | what stands there in the frame |
 //! |---|---|
 //! | `$a.b.0` | that part of the event's data; the field is left out where there is none |
+//! | `$` | all of the event's data |
 //! | `$$…` | the text behind the first `$` |
 //! | `$event.name`, `$event.id` | the event's name and id |
 //! | `$event.at` | when it happened, in milliseconds |
 //! | `$event.action` | the last word of its name |
 //! | `$iso:PATH` | the time at a path (or `event.at`) as `2026-01-31T09:00:00.000Z` |
 //! | `$text:PATH` | the value as a text |
+//! | `$id:PATH` | the id of a user, where the value names one as `user:7` |
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -74,6 +76,10 @@ fn look(path: &str, event: &Event, data: &Value) -> Option<Value> {
     if let Some(path) = path.strip_prefix("iso:") {
         return look(path, event, data)?.as_u64().and_then(iso).map(Value::from);
     }
+    if let Some(path) = path.strip_prefix("id:") {
+        let named = look(path, event, data)?;
+        return named.as_str().and_then(|named| named.strip_prefix("user:")).map(Value::from);
+    }
     if let Some(path) = path.strip_prefix("text:") {
         return look(path, event, data).map(|value| match value {
             Value::String(text) => Value::String(text),
@@ -85,8 +91,13 @@ fn look(path: &str, event: &Event, data: &Value) -> Option<Value> {
         "event.id" => Some(Value::from(event.id.as_str())),
         "event.at" => Some(Value::from(event.at)),
         "event.action" => Some(Value::from(action(event.name.as_str()))),
-        path => path.split('.').try_fold(data, step).cloned(),
+        path => part(data, path).cloned(),
     }
+}
+
+/// A part of an event's data; an empty path is all of it.
+pub(super) fn part<'a>(data: &'a Value, path: &str) -> Option<&'a Value> {
+    if path.is_empty() { Some(data) } else { path.split('.').try_fold(data, step) }
 }
 
 fn step<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {

@@ -37,15 +37,17 @@ fn filled(data: Value, event: &Event) -> Value {
 
 #[test]
 fn a_template_takes_parts_of_the_event() {
-    let event =
-        event("booking.confirmed", r#"{"reservation":{"id":"r_1","claims":[{"start":0}],"meta":null}}"#);
+    let event = event(
+        "booking.confirmed",
+        r#"{"reservation":{"id":"r_1","holder":"user:7","claims":[{"start":0}],"meta":null}}"#,
+    );
     let template = serde_json::json!({
-        "id": "$reservation.id", "plain": "text", "price": "$$5", "action": "$event.action", "meta": "$reservation.meta",
+        "who": "$id:reservation.holder", "nobody": "$id:reservation.id", "id": "$reservation.id", "plain": "text", "price": "$$5", "action": "$event.action", "meta": "$reservation.meta",
         "start": "$iso:reservation.claims.0.start", "at": "$iso:event.at", "ms": "$event.at", "gone": "$reservation.nothing.0",
         "deep": ["$reservation.id", "$nothing", 7], "as_text": "$text:reservation.claims.0.start"
     });
     let expected = serde_json::json!({
-        "id": "r_1", "plain": "text", "price": "$5", "action": "confirmed", "meta": null,
+        "who": "7", "id": "r_1", "plain": "text", "price": "$5", "action": "confirmed", "meta": null,
         "start": "1970-01-01T00:00:00.000Z", "at": "2026-01-31T09:00:00.000Z", "ms": 1_769_850_000_000_u64,
         "deep": ["r_1", 7], "as_text": "0"
     });
@@ -147,8 +149,12 @@ fn a_name_shows_only_what_its_row_says() {
     let table = Table::with_seeds(Vec::new()).unwrap();
     let doctor = table.resolve(Dialect::Pusher, "private-appointments.doctor.3");
     let channels: Vec<_> = doctor.iter().map(|source| source.channel.as_str()).collect();
-    // The name also fits the patients' row: whoever may subscribe to it is decided for each log channel.
-    assert_eq!(channels, ["user:doctor.3", "provider:3"]);
+    // The name also fits the patients' row, but the doctors' says more of it.
+    let backend = ["private-appointments.doctor.3", "private-private-appointments.doctor.3"];
+    assert_eq!(channels, [backend[0], backend[1], "provider:3"]);
+    let bell = table.resolve(Dialect::Pusher, "private-user.7.notifications");
+    let channels: Vec<_> = bell.iter().map(|source| source.channel.as_str()).collect();
+    assert_eq!(channels, ["user:7"], "and not that of somebody called `7.notifications`");
     assert!(table.resolve(Dialect::Pusher, "private-appointments.").is_empty());
     assert!(table.resolve(Dialect::Pusher, "public-lobby").is_empty());
     assert!(table.resolve(Dialect::SocketIo, "user_a b").is_empty(), "no log channel can be called that");
@@ -175,6 +181,23 @@ fn the_name_of_a_frame_may_end_with_what_happened() {
             .unwrap();
     let shown = table.project(&[0], &event("booking.cancelled", "{}"));
     assert_eq!(shown[0].name.as_str(), "appointment-cancelled");
+}
+
+#[test]
+fn what_a_backend_says_in_one_name_is_heard_under_the_names_that_screens_listen_to() {
+    let data = r#"{"id":3,"action":"cancelled","status":"cancelled"}"#;
+    for name in ["private-appointments.7", "private-private-appointments.7"] {
+        let heard = shown(Dialect::Pusher, "private-appointments.7", name, "appointment-updated", data);
+        assert_eq!(heard, [("appointment-cancelled".to_owned(), serde_json::from_str(data).unwrap())]);
+    }
+    let heard = shown(
+        Dialect::Pusher,
+        "private-appointments.7",
+        "private-appointments.7",
+        "appointment-updated",
+        "{}",
+    );
+    assert!(heard.is_empty(), "it says no action");
 }
 
 #[test]

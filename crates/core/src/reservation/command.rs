@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::model::{Claim, Policy};
+use super::model::Claim;
+use super::policy::Policy;
 use crate::access::{Action, Identity, Rules};
 use crate::calendar::{Hours, Span, TimeZone};
 use crate::ids::{

@@ -8,6 +8,7 @@
 //! | file | what |
 //! |---|---|
 //! | `model` | resources, claims, reservations, waits |
+//! | `policy` | what holds and bookings of a resource may do |
 //! | `command` | what somebody, or the clock, wants |
 //! | `outcome` | what became of it |
 //! | `slice` | the part of the ledger that decisions are made on |
@@ -24,6 +25,7 @@ mod decide;
 mod due;
 mod model;
 mod outcome;
+mod policy;
 mod shown;
 mod slice;
 mod starts;
@@ -35,10 +37,10 @@ pub use command::{Act, Actor, Command, Due, Fence, Plea, ResourceWish, Step, Ttl
 pub use decide::{Moment, decide};
 pub use due::next_due;
 pub use model::{
-    ALL_UNITS, BlockSet, By, Claim, Granted, Piece, Policy, Reservation, Resource, State, Strikes, Wait,
-    WaitState, Waitlist,
+    ALL_UNITS, BlockSet, By, Claim, Granted, Piece, Reservation, Resource, State, Strikes, Wait, WaitState,
 };
 pub use outcome::{Alternative, Change, Conflict, Decision, Refused, Reply, Told, What};
+pub use policy::{Policy, Waitlist};
 pub use shown::{Onlooker, ShownReply, ShownReservation, ShownResource};
 pub use slice::{Belongings, Key, Slice, Touched, Unsaved};
 pub use starts::{Asked, starts};

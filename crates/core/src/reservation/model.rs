@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::policy::Policy;
 use super::steps::{Segment, segments, within_hours};
 use crate::calendar::{Hours, Openings, Span, TimeZone, Window, expand};
 use crate::ids::{ExternalRef, Principal, ReservationId, ResourceId, SourceName, UserId, WaitId};
@@ -55,58 +56,6 @@ impl Resource {
     pub fn is_open(&self, span: Span) -> bool {
         self.hours.is_always() || self.openings(span).is_some_and(|openings| openings.spans() == [span])
     }
-}
-
-/// What holds and bookings of a resource may do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Policy {
-    /// How long a hold lasts where nobody says otherwise.
-    pub hold_ttl_ms: Millis,
-    /// The whole life of a hold, whatever is extended.
-    pub max_life_ms: Millis,
-    /// A confirmed hold waits for approval.
-    pub approval: bool,
-    /// What waits for approval claims its time.
-    pub pending_claims: bool,
-    /// A request that nobody has answered after this time is declined.
-    pub approval_ttl_ms: Option<Millis>,
-    /// What happens when a waited-for time becomes free.
-    pub waitlist: Waitlist,
-    /// How long the first of the waitlist has for its answer.
-    pub offer_ttl_ms: Millis,
-    /// How long before a start `reminder.due` is told.
-    pub reminders_ms: Vec<Millis>,
-    /// A booking without `external_ref` is told as `booking.unlinked` after this time.
-    pub unlinked_after_ms: Option<Millis>,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            hold_ttl_ms: limits::HOLD_TTL,
-            max_life_ms: limits::HOLD_LIFE,
-            approval: false,
-            pending_claims: true,
-            approval_ttl_ms: None,
-            waitlist: Waitlist::Offer,
-            offer_ttl_ms: limits::OFFER_TTL,
-            reminders_ms: Vec::new(),
-            unlinked_after_ms: None,
-        }
-    }
-}
-
-/// What happens when a waited-for time becomes free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Waitlist {
-    /// Nobody can wait.
-    Off,
-    /// The first entry that fits gets a hold of it.
-    Offer,
-    /// Everybody who waits for it is told, and nobody gets anything.
-    Open,
 }
 
 /// What somebody wants to claim.

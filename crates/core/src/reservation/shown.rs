@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::announce::{Sight, View, WaitView};
 use super::command::Actor;
-use super::model::{Policy, Reservation, Resource, Wait};
+use super::model::{Reservation, Resource, Wait};
 use super::outcome::{Conflict, Reply};
+use super::policy::Policy;
 use crate::access::Action;
 use crate::calendar::Hours;
 use crate::ids::{Principal, ReservationId, ResourceId, UserId};

@@ -1,5 +1,5 @@
-//! What is said to the server: Deskbell's native frames and HTTP API, the Pusher protocol, or the yardstick's mini
-//! protocol.
+//! What is said to the server: Deskbell's native frames and HTTP API, the Pusher protocol, Socket.IO, or the
+//! yardstick's mini protocol.
 
 use deskbell_wire::signature::{self, Request};
 use serde_json::{Value, json};
@@ -33,6 +33,8 @@ pub enum Control {
     Reset(Option<usize>),
     /// It refused something; the sentence is its own.
     Refused(String),
+    /// It must be answered with this message.
+    Answer(&'static str),
     /// Nothing we act upon.
     Other,
 }
@@ -70,6 +72,7 @@ impl Dialect {
             (Protocol::Pusher, app) => {
                 format!("/app/{}?protocol=7&client=bench", app.as_deref().unwrap_or_default())
             }
+            (Protocol::SocketIo, _) => "/socket.io/?EIO=4&transport=websocket".into(),
             (Protocol::Limit, _) => "/".into(),
         };
         format!(
@@ -101,6 +104,11 @@ impl Dialect {
                     let frame = json!({"event": "pusher:subscribe", "data": data});
                     frames::append_text(&mut out, frame.to_string().as_bytes());
                 }
+                Protocol::SocketIo => {
+                    // The number asks for an answer, by which it is known that the room is joined.
+                    let event = json!(["join_room", self.channel(channel)]);
+                    frames::append_text(&mut out, format!("42{channel}{event}").as_bytes());
+                }
             }
         }
         out
@@ -129,7 +137,7 @@ impl Dialect {
                 }
                 out
             }
-            Protocol::Native => {
+            Protocol::Native | Protocol::SocketIo => {
                 let head = format!("POST /v1/publish HTTP/1.1\r\nAuthorization: Bearer {}\r\n", self.secret);
                 self.post(head, &self.body(events, first))
             }
@@ -196,6 +204,9 @@ impl Dialect {
         if self.protocol == Protocol::Limit {
             return if payload == b"OK" { Control::Subscribed } else { Control::Other };
         }
+        if self.protocol == Protocol::SocketIo {
+            return socketio(payload);
+        }
         let frame: Value = serde_json::from_slice(payload).unwrap_or_default();
         let text = |key: &str| frame[key].as_str().unwrap_or_default().to_owned();
         if self.protocol == Protocol::Pusher {
@@ -221,6 +232,23 @@ impl Dialect {
 
     fn channel_number(&self, name: &str) -> Option<usize> {
         name.strip_prefix(&self.prefix)?.parse().ok()
+    }
+}
+
+/// Reads a packet of Engine.IO that carries no stamp.
+fn socketio(payload: &[u8]) -> Control {
+    let text = || String::from_utf8_lossy(payload).into_owned();
+    match payload {
+        [b'0', ..] => Control::Answer("40"),
+        [b'2'] => Control::Answer("3"),
+        [b'4', b'0', ..] => Control::Welcome(Keepsake::default()),
+        [b'4', b'3', rest @ ..] => {
+            // Whoever refuses a room says so in the answer.
+            let refused = rest.windows(15).any(|window| window == b"\"success\":false");
+            if refused { Control::Refused(text()) } else { Control::Subscribed }
+        }
+        [b'4', b'1' | b'4', ..] => Control::Refused(text()),
+        _ => Control::Other,
     }
 }
 
@@ -298,6 +326,25 @@ mod tests {
             assert_eq!(native.control(frame.to_string().as_bytes()), control);
         }
         assert_eq!(dialect(Protocol::Limit, false).control(b"OK"), Control::Subscribed);
+    }
+
+    #[test]
+    fn packets_of_socketio_are_told_apart() {
+        let socketio = dialect(Protocol::SocketIo, false);
+        for (packet, control) in [
+            (r#"0{"sid":"s","upgrades":[]}"#, Control::Answer("40")),
+            ("2", Control::Answer("3")),
+            (r#"40{"sid":"s"}"#, Control::Welcome(Keepsake::default())),
+            (r#"430[{"success":true}]"#, Control::Subscribed),
+            (r#"430["joined"]"#, Control::Subscribed),
+            (r#"42["room_error",{}]"#, Control::Other),
+        ] {
+            assert_eq!(socketio.control(packet.as_bytes()), control, "{packet}");
+        }
+        for refused in [r#"430[{"success":false,"code":"denied"}]"#, "41", r#"44{"message":"no"}"#] {
+            assert!(matches!(socketio.control(refused.as_bytes()), Control::Refused(_)), "{refused}");
+        }
+        assert!(socketio.subscribe(3..4).len() > 20);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{sequence, stamp};
 #[derive(Debug, Clone, clap::Args, serde::Serialize)]
 pub struct Options {
     /// The server: `native://HOST:PORT` for Deskbell, `pusher://HOST:PORT` for any server of the Pusher protocol,
+    /// `socketio://HOST:PORT` for one of Socket.IO that lets clients `join_room` and takes Deskbell's publishes,
     /// `limit://HOST:PORT` for the yardstick
     #[arg(long, default_value = "native://127.0.0.1:8080")]
     pub target: Target,
@@ -102,6 +103,8 @@ pub enum Protocol {
     Native,
     /// The Pusher protocol, for clients and for backends.
     Pusher,
+    /// Socket.IO for clients; publishes are those of Deskbell's HTTP API.
+    SocketIo,
     /// The yardstick's mini protocol.
     Limit,
 }
@@ -122,8 +125,11 @@ impl FromStr for Target {
         let (protocol, authority) = match text.split_once("://") {
             Some(("native", rest)) => (Protocol::Native, rest),
             Some(("pusher", rest)) => (Protocol::Pusher, rest),
+            Some(("socketio", rest)) => (Protocol::SocketIo, rest),
             Some(("limit", rest)) => (Protocol::Limit, rest),
-            _ => return Err("write native://HOST:PORT, pusher://HOST:PORT or limit://HOST:PORT".into()),
+            _ => {
+                return Err("write native://HOST:PORT, pusher://…, socketio://… or limit://…".into());
+            }
         };
         let authority = authority.trim_end_matches('/');
         match authority.rsplit_once(':') {
@@ -153,6 +159,7 @@ impl std::fmt::Display for Target {
         let scheme = match self.protocol {
             Protocol::Native => "native",
             Protocol::Pusher => "pusher",
+            Protocol::SocketIo => "socketio",
             Protocol::Limit => "limit",
         };
         write!(out, "{scheme}://{}", self.authority)
@@ -203,6 +210,10 @@ impl Options {
             (
                 self.target.protocol != Protocol::Pusher || (self.app.is_some() && !self.resume),
                 "the Pusher protocol needs the app's key (--app), and knows no --resume",
+            ),
+            (
+                self.target.protocol != Protocol::SocketIo || !self.resume,
+                "the load generator knows no --resume over Socket.IO",
             ),
             (!self.resume || self.rate > 0.0, "--resume needs a --rate"),
         ];
@@ -256,6 +267,8 @@ mod tests {
             ("--target pusher://127.0.0.1:1 --app k --channels 2", true),
             ("--target pusher://127.0.0.1:1", false),
             ("--target pusher://127.0.0.1:1 --app k --resume --rate 1", false),
+            ("--target socketio://127.0.0.1:1 --channels 2", true),
+            ("--target socketio://127.0.0.1:1 --resume --rate 1", false),
             ("--resume", false),
         ] {
             assert_eq!(parse(line).expect("parsed").check().is_ok(), accepted, "{line}");

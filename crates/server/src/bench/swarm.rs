@@ -300,6 +300,11 @@ impl Swarm {
                 self.members[index].stage = Stage::Subscribing(left - 1);
             }
             (Control::Subscribed, Stage::Subscribing(_)) => self.stands(index),
+            (Control::Answer(message), _) => {
+                let mut answer = Vec::new();
+                frames::append_text(&mut answer, message.as_bytes());
+                self.send(index, &answer)?;
+            }
             (Control::Reset(channel), _) => self.reset(index, channel),
             (Control::Refused(sentence), _) => return Err(broken(format!("the server refused: {sentence}"))),
             _ => {}

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use deskbell_core::projection;
 
 use super::error::Secret;
+use super::error::Source;
 use super::forms;
 use super::outward_settings::{CalendarSettings, RedisChannel, RedisSettings, WebhookSettings};
 use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
@@ -14,6 +15,7 @@ use super::settings::{
     HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings, Settings,
     TlsSettings, WebSocketSettings,
 };
+use super::socketio_backend::{AdminSettings, MarketplaceSettings};
 use super::socketio_settings::SocketIoSettings;
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
@@ -148,6 +150,8 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         pusher: pusher(&values),
         socketio: socketio(&values),
         pusher_webhooks: values.rows("pusher_webhooks").iter().map(pusher_webhook).collect(),
+        admin: admin(&values),
+        marketplace: MarketplaceSettings { everyone: values.is("marketplace.everyone") },
         metrics: MetricsSettings {
             enabled: values.is("metrics.enabled"),
             public: values.is("metrics.public"),
@@ -336,6 +340,7 @@ fn pusher(values: &Values) -> PusherSettings {
         channels: values.count("pusher.channels"),
         batch: values.count("pusher.batch"),
         bare_signatures: values.is("pusher.bare_signatures"),
+        auth_url: values.text("pusher.auth_url"),
     }
 }
 
@@ -378,6 +383,12 @@ fn pusher_webhook(row: &Row) -> PusherWebhookSettings {
     }
 }
 
+fn admin(values: &Values) -> Option<AdminSettings> {
+    let (username, password) =
+        (values.text("socketio_admin.username")?, values.secret("socketio_admin.password")?);
+    Some(AdminSettings { username, password })
+}
+
 fn own_pusher(row: &Row) -> OwnPusherSettings {
     let cells = &row.cells;
     let count = |key| cells.amount(key).map(|amount| amount as usize);
@@ -390,6 +401,7 @@ fn own_pusher(row: &Row) -> OwnPusherSettings {
         members: count("pusher_members"),
         data: count("pusher_data"),
         bare_signatures: cells.on("pusher_bare_signatures"),
+        auth_url: cells.text("pusher_auth_url"),
     }
 }
 
@@ -398,6 +410,18 @@ fn redis(values: &Values) -> RedisSettings {
         let cells = &row.cells;
         RedisChannel { pattern: cells.word("pattern"), kind: cells.word("kind"), app: cells.amount("app") }
     };
+    let listed = values.rows("redis.channels").iter().map(channel);
+    let is_listed = values.held("redis.channels").source != Source::Default;
+    let channels = match values.text("redis.prefix").filter(|_| !is_listed) {
+        Some(prefix) => {
+            vec![RedisChannel {
+                pattern: format!("{}*", prefix.trim_end_matches('*')),
+                kind: "laravel".to_owned(),
+                app: None,
+            }]
+        }
+        None => listed.collect(),
+    };
     RedisSettings {
         host: values.text("redis.host"),
         port: u16::try_from(values.number("redis.port")).unwrap_or_default(),
@@ -405,7 +429,7 @@ fn redis(values: &Values) -> RedisSettings {
         password: values.secret("redis.password"),
         tls: values.is("redis.tls"),
         ca_file: values.path("redis.ca_file"),
-        channels: values.rows("redis.channels").iter().map(channel).collect(),
+        channels,
     }
 }
 

@@ -16,6 +16,7 @@ mod read;
 mod reload;
 mod rules;
 mod settings;
+mod socketio_backend;
 mod socketio_settings;
 mod socketio_table;
 mod sources;
@@ -35,6 +36,7 @@ pub use settings::{
     DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings,
     Settings, TlsSettings, WebSocketSettings,
 };
+pub use socketio_backend::{AdminSettings, MarketplaceSettings};
 pub use socketio_settings::SocketIoSettings;
 pub use sources::{SetFlag, Sources};
 pub use value::{MASK, parse_time};

@@ -114,6 +114,15 @@ pub(super) const REDIS: &[Opt] = &[
     Opt::text("redis.ca_file", Form::Path, CA_FILE)
         .live(Group::Redis)
         .like("\"/etc/deskbell/authority.pem\""),
+    Opt::text(
+        "redis.prefix",
+        Form::Topic,
+        "The prefix of your backend's connection, `database.redis.options.prefix` of a Laravel. It stands for \
+         `redis.channels = [\"PREFIX*\"]`; where channels are listed, they alone count.",
+    )
+    .live(Group::Redis)
+    .also(&["REDIS_PREFIX"])
+    .like("\"clinic_database_\""),
     Opt::rows(
         "redis.channels",
         REDIS_FIELDS,

@@ -29,6 +29,8 @@ pub struct PusherSettings {
     pub batch: usize,
     /// Signatures without a key are taken.
     pub bare_signatures: bool,
+    /// The apps' own authorisation endpoint.
+    pub auth_url: Option<String>,
 }
 
 /// A server that is told what happens in channels.
@@ -51,7 +53,7 @@ pub struct PusherWebhookSettings {
 }
 
 /// What one app has otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnPusherSettings {
     /// Clients and backends are served.
     pub enabled: Option<bool>,
@@ -69,4 +71,6 @@ pub struct OwnPusherSettings {
     pub data: Option<usize>,
     /// Signatures without a key are taken.
     pub bare_signatures: Option<bool>,
+    /// The app's own authorisation endpoint.
+    pub auth_url: Option<String>,
 }

@@ -20,6 +20,11 @@ const DATA: &str = "Bytes of the data of one event. Its libraries count on this 
 const BARE: &str = "Whether a signature without the app's key in front is taken for the channel alone; data that \
                     comes with it is ignored. Only for backends that sign so.";
 
+const AUTH_URL: &str = "The app's own authorisation endpoint, as Laravel's `/broadcasting/auth`. The one of this server \
+                        then asks there, with the client's cookies and headers, and signs what the app agrees to: for \
+                        an app that does not sign by itself, as with Laravel's `redis` broadcaster. Without it the \
+                        rules of `[[access]]` decide.";
+
 /// For all apps.
 pub const PUSHER: &[Opt] = &[
     Opt::switch("pusher.enabled", true, ENABLED).live(Group::Rules),
@@ -63,6 +68,9 @@ pub const PUSHER: &[Opt] = &[
     Opt::number("pusher.batch", limits::PUSHER_BATCH as u64, within(1, 1_000), "Events of one batch.")
         .live(Group::Limits),
     Opt::switch("pusher.bare_signatures", false, BARE).live(Group::Rules),
+    Opt::text("pusher.auth_url", Form::Url, AUTH_URL)
+        .live(Group::Rules)
+        .like("\"https://www.example.org/broadcasting/auth\""),
     Opt::rows(
         "pusher_webhooks",
         WEBHOOK_FIELDS,
@@ -92,7 +100,7 @@ const WEBHOOK_FIELDS: &[Opt] = &[
 ];
 
 /// What one app has otherwise.
-pub const OF_APP: [Opt; 8] = [
+pub const OF_APP: [Opt; 9] = [
     Opt::switch("pusher_enabled", true, ENABLED).unset().like("false"),
     Opt::number(
         "pusher_connections",
@@ -110,4 +118,5 @@ pub const OF_APP: [Opt; 8] = [
         .like("200"),
     Opt::size("pusher_data", 10 * KIB, within(KIB, MIB), DATA).unset().like("\"20KiB\""),
     Opt::switch("pusher_bare_signatures", false, BARE).unset().like("true"),
+    Opt::text("pusher_auth_url", Form::Url, AUTH_URL).like("\"https://www.example.org/broadcasting/auth\""),
 ];

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::error::{ConfigErrors, Secret};
 use super::outward_settings::{CalendarSettings, RedisSettings, WebhookSettings};
 use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
+use super::socketio_backend::{AdminSettings, MarketplaceSettings};
 use super::socketio_settings::SocketIoSettings;
 use super::sources::{SetFlag, Sources, Values};
 use super::{build, rules};
@@ -79,6 +80,10 @@ pub struct Settings {
     pub socketio: SocketIoSettings,
     /// Servers that are told what happens in channels, as Pusher tells.
     pub pusher_webhooks: Vec<PusherWebhookSettings>,
+    /// The admin UI of Socket.IO.
+    pub admin: Option<AdminSettings>,
+    /// The marketplace's route.
+    pub marketplace: MarketplaceSettings,
     /// The metrics page.
     pub metrics: MetricsSettings,
     /// What is doubtful but stops nothing; to be logged at the start.

@@ -6,6 +6,7 @@ use super::limit_table::{LIMITS, MEMORY};
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 use super::outward_table::{CALENDARS, REDIS, WEBHOOKS};
 use super::pusher_table::{OF_APP, PUSHER};
+use super::socketio_backend::{ADMIN, MARKETPLACE};
 use super::socketio_table::SOCKETIO;
 
 pub(super) const SECOND: u64 = 1_000;
@@ -92,6 +93,8 @@ pub static SECTIONS: &[Section] = &[
         intro: "The dialect of socket.io-client 4, python-socketio, and applications built on them.",
         options: SOCKETIO,
     },
+    ADMIN,
+    MARKETPLACE,
     Section {
         title: "Webhooks",
         intro: "Servers of yours that are told what happened, one `[[webhooks]]` table for each. A change counts \
@@ -230,6 +233,7 @@ const APP_FIELDS: &[Opt] = &[
     OF_APP[5],
     OF_APP[6],
     OF_APP[7],
+    OF_APP[8],
 ];
 
 const TLS: &[Opt] = &[
@@ -422,7 +426,7 @@ const PROJECTION_FIELDS: &[Opt] = &[
     Opt::text("event", Form::Any, "Which events: a name, or the beginning of names with a `*` behind it.")
         .or(Preset::Required)
         .like("\"booking.*\""),
-    Opt::text("name", Form::Any, "What the event is called there; `$action` in it is the last word of its name.")
+    Opt::text("name", Form::Any, "What the event is called there; `$action` in it is the last word of its name, `$data.PATH` at its end a text in its data.")
         .or(Preset::Required)
         .like("\"calendar-$action\""),
     Opt::text(

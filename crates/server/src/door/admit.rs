@@ -8,7 +8,7 @@ use deskbell_core::access::Identity;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::engineio::asked::{self, Fault};
 use deskbell_wire::http_head::Head;
-use deskbell_wire::pusher::{code, encode};
+use deskbell_wire::pusher::{code, encode, xhr};
 use deskbell_wire::route::{Dialect, Route, pusher_key};
 use deskbell_wire::websocket::encode as websocket;
 use deskbell_wire::websocket::{Opcode, extension, handshake};
@@ -81,9 +81,7 @@ impl Refused {
     /// The same refusal for a client of the Pusher dialect: an error frame with the code, and a close with
     /// the same one, because some clients look at the one and some at the other.
     fn in_frames(self, accept: handshake::Accept) -> Self {
-        let code = Code::ALL.into_iter().find(|code| code.as_str() == self.code);
-        let code =
-            if self.status == DISABLED { code::DISABLED } else { code.map_or(code::BUSY, code::of_door) };
+        let code = self.pusher_code();
         let mut greeting = Vec::with_capacity(256);
         if accept.write_response(&mut greeting, &[]).is_err() {
             return self;
@@ -93,6 +91,20 @@ impl Refused {
         // A reason has at most 123 bytes, and the sentence stands in the frame.
         websocket::close_into(&mut frames, Some(code), self.code);
         Self { farewell: Some(Farewell { greeting, frames }), ..self }
+    }
+
+    /// The close code of the Pusher dialect.
+    fn pusher_code(&self) -> u16 {
+        let code = Code::ALL.into_iter().find(|code| code.as_str() == self.code);
+        if self.status == DISABLED { code::DISABLED } else { code.map_or(code::BUSY, code::of_door) }
+    }
+
+    /// The same for a client that comes by requests, as the lines that it reads.
+    pub fn in_lines(&self) -> Vec<u8> {
+        let (code, mut lines) = (self.pusher_code(), xhr::OPEN.to_vec());
+        xhr::message(&encode::error(code, &self.detail, None), &mut lines);
+        xhr::close(code, self.code, &mut lines);
+        lines
     }
 
     /// Has the other side to be read to its end, so that our last words reach it?
@@ -314,10 +326,33 @@ fn admit_pusher(
     peer: &Peer,
     accept: handshake::Accept,
 ) -> Result<Admitted, Refused> {
+    let key = pusher_key(head.path()).unwrap_or_default();
+    let (app, seat) = pusher_seat(hub, key, peer, |app| check_origin(hub, app, head, peer))?;
+    let (greeting, deflate) = greet(hub, head, accept, Vec::new())?;
+    Ok(Admitted {
+        app,
+        identity: Arc::new(Identity::visitor(clock::random_u64())),
+        peer: *peer,
+        seat,
+        greeting,
+        dialect: Dialect::Pusher,
+        deflate,
+        echo: false,
+        opening: None,
+    })
+}
+
+/// The app and the seat of a client of the Pusher dialect, whatever it comes by. `page` judges the page that it
+/// runs in, where the operator has said which may connect.
+pub fn pusher_seat(
+    hub: &Arc<Hub>,
+    key: &str,
+    peer: &Peer,
+    page: impl FnOnce(&App) -> Result<(), Refused>,
+) -> Result<(usize, Seat), Refused> {
     if hub.draining.load(Ordering::Relaxed) {
         return Err(Refusal::new(Code::Draining, "the server is stopping; connect again in a moment").into());
     }
-    let key = pusher_key(head.path()).unwrap_or_default();
     let missing =
         || Refusal::new(Code::NotFound, "no app has this key; take it from the backend's configuration");
     let app = hub.app(Some(key)).ok_or_else(missing)?;
@@ -330,21 +365,10 @@ fn admit_pusher(
         ));
     }
     if hub.front.load().has_origins(app.index) {
-        check_origin(hub, app, head, peer)?;
+        page(app)?;
     }
     let seat = hub.seat(peer.address)?.of_app(app.index, terms.connections)?;
-    let (greeting, deflate) = greet(hub, head, accept, Vec::new())?;
-    Ok(Admitted {
-        app: app.index,
-        identity: Arc::new(Identity::visitor(clock::random_u64())),
-        peer: *peer,
-        seat,
-        greeting,
-        dialect: Dialect::Pusher,
-        deflate,
-        echo: false,
-        opening: None,
-    })
+    Ok((app.index, seat))
 }
 
 pub(super) fn named_app<'a>(hub: &'a Hub, own: Option<u64>, head: &Head<'_>) -> Result<&'a App, Refused> {

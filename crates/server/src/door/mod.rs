@@ -35,7 +35,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
-pub use admit::{Admitted, Refused, VISITOR_COOKIE, head_text, is_own_page, visitor_cookie};
+pub use admit::{Admitted, Refused, VISITOR_COOKIE, head_text, is_own_page, pusher_seat, visitor_cookie};
 pub use peer::{Front, OwnApp, Peer};
 pub use seat::Seat;
 pub use socketio::{Guest, let_in};

@@ -34,6 +34,8 @@ pub struct Front {
     pub metrics_public: bool,
     /// Development mode.
     pub dev: bool,
+    /// Does what a marketplace's backend tells nobody in particular reach everybody?
+    pub everyone: bool,
     /// Is compression agreed to?
     pub compression: bool,
     /// Is `/echo` open, for conformance suites?

@@ -10,7 +10,7 @@ use deskbell_core::access::Identity;
 use deskbell_core::ids::{EventId, Principal};
 use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
-use http::header::CONTENT_LENGTH;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
@@ -111,6 +111,31 @@ impl FromRequest<Arc<Hub>> for Backend {
             Code::Denied,
             "this route is for backends; send the app's secret in place of a token",
         ))
+    }
+}
+
+/// A request of the application's backend. In development mode it is whoever shows nothing at all.
+#[derive(Debug)]
+pub struct Site(pub Asked);
+
+impl FromRequest<Arc<Hub>> for Site {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, hub: &Arc<Hub>) -> Result<Self, Problem> {
+        let query = Query::parse(request.uri().query())?;
+        let shows = request.headers().contains_key(AUTHORIZATION) || query.get("auth_signature").is_some();
+        if shows || !hub.front.load().dev {
+            return Backend::from_request(request, hub).await.map(|Backend(asked)| Self(asked));
+        }
+        let (parts, body) = request.into_parts();
+        let peer = auth::peer(&parts);
+        auth::count(hub, &peer)?;
+        let app = auth::meant(hub, &parts, &query)?.index;
+        let body =
+            whole(&parts.headers, body, hub.front.load().body, Duration::from_millis(limits::BODY_TIME));
+        let body = body.await?;
+        let asked = Asked::without_body((app, Identity::backend()), peer.secure, query, parts.headers);
+        Ok(Self(Asked { body, ..asked }))
     }
 }
 

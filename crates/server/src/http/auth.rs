@@ -82,6 +82,12 @@ fn unnamed(apps: &[App], own: OwnApp) -> Option<&App> {
     }
 }
 
+/// The app that a request means before anybody is known: the one that it names, the listener's, or the first.
+pub fn meant<'a>(hub: &'a Hub, parts: &Parts, query: &Query) -> Result<&'a App, Refusal> {
+    let app = named(&hub.apps, query)?.or(unnamed(&hub.apps, own(parts)));
+    app.ok_or_else(|| Refusal::new(Code::NotFound, "there is no app here; configure one"))
+}
+
 /// The app of the listener that the request came in by.
 pub fn own(parts: &Parts) -> OwnApp {
     parts.extensions.get().copied().unwrap_or_default()
@@ -158,8 +164,7 @@ pub async fn guest(hub: &Hub, parts: &Parts, query: &Query) -> Result<Guest, Pro
     }
     let peer = peer(parts);
     count(hub, &peer)?;
-    let app = named(&hub.apps, query)?.or(unnamed(&hub.apps, own(parts)));
-    let app = app.ok_or_else(|| Refusal::new(Code::NotFound, "there is no app here; configure one"))?;
+    let app = meant(hub, parts, query)?;
     let token = match sent? {
         Some(Proof::Token(_, token)) => Some(token),
         _ => query.get("token"),

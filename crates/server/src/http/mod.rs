@@ -11,6 +11,7 @@
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
 //! | `post` | inboxes and conversations |
 //! | `pusher` | the Pusher dialect's own API |
+//! | `marketplace` | the route by which a marketplace's backend tells its Socket.IO clients something |
 //! | `socketio` | the requests of polling Socket.IO clients |
 //! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
 //! | `webhooks` | how webhooks are, and what could not be delivered |
@@ -31,6 +32,7 @@ mod cors;
 mod health;
 mod history;
 mod ledger;
+mod marketplace;
 mod post;
 mod problem;
 pub mod publish;
@@ -60,7 +62,7 @@ use self::post::{conversations, inbox};
 use crate::hub::Hub;
 use ledger::{commands, free, lists, read};
 use problem::Problem;
-use pusher::{channels as occupied, events, users};
+use pusher::{authorize, channels as occupied, events, users, xhr};
 
 /// The description of the API, written by hand; tests hold it against [`ROUTES`] and the codes.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -80,7 +82,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 83] = [
+pub const ROUTES: [Route; 92] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
@@ -164,6 +166,15 @@ pub const ROUTES: [Route; 83] = [
     route("POST", "/apps/{app}/channels/{channel}/events", || post(events::old)),
     route("POST", "/apps/{app}/users/{user}/terminate_connections", || post(users::terminate)),
     route("POST", "/users/{user}/terminate_connections", || post(users::terminate_by_key)),
+    route("POST", "/broadcasting/auth", || post(authorize::channel)),
+    route("POST", "/broadcasting/user-auth", || post(authorize::user)),
+    route("POST", "/pusher/auth", || post(authorize::channel)),
+    route("POST", "/pusher/user-auth", || post(authorize::user)),
+    route("POST", "/pusher/app/{key}/{server}/{session}/xhr_streaming", || post(xhr::stream)),
+    route("POST", "/pusher/app/{key}/{server}/{session}/xhr", || post(xhr::poll)),
+    route("POST", "/pusher/app/{key}/{server}/{session}/xhr_send", || post(xhr::send)),
+    route("GET", "/api/socket", || get(marketplace::status)),
+    route("POST", "/api/socket", || post(marketplace::broadcast)),
 ];
 
 /// All routes over a running server.

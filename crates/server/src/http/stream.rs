@@ -158,7 +158,7 @@ fn send(hub: &Arc<Hub>, parts: &Parts, guest: Guest, way: Way) -> Result<(), Pro
     let seat = hub.seat(peer.address).map_err(|no| Problem::from(no).retry_in(2 * limits::SECOND))?;
     let resume = match &way {
         Way::Stream { ask, .. } | Way::Poll { ask, .. } => ask.resume.as_deref(),
-        Way::WebSocket { .. } | Way::Polling { .. } => None,
+        Way::WebSocket { .. } | Way::Xhr { .. } | Way::Polling { .. } => None,
     };
     let home = resume.and_then(|key| hub.seals.open_resume(key)).and_then(|id| hub.directory.home(id));
     let turn = || hub.next_shard.fetch_add(1, Ordering::Relaxed) % hub.mailboxes.len();

@@ -29,7 +29,14 @@ pub fn identity(policy: &Policy, claims: &Claims, now: Millis) -> Result<Identit
         // The rules of access add their own grace, which is the usual leeway. Where the operator
         // chose another, it is moved here, so that one number holds on arrival and after.
         expires_at: expires.map(|at| at.saturating_add(policy.leeway).saturating_sub(limits::TOKEN_GRACE)),
+        name: name(claims),
     })
+}
+
+/// What others call the user. It opens nothing, so one that cannot be used is none.
+fn name(claims: &Claims) -> Option<String> {
+    let name = claims.get("name")?.as_str()?;
+    (!name.is_empty() && name.len() <= limits::SHOWN_NAME).then(|| name.to_owned())
 }
 
 /// Checks the times alone, and gives `exp`.

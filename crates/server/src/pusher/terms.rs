@@ -5,6 +5,8 @@ use deskbell_core::pattern::Pattern;
 use deskbell_core::rate::Rate;
 use deskbell_wire::pusher::trigger::Bounds;
 
+use super::Consent;
+
 /// What one app allows. A reload and the API may change it.
 #[derive(Debug, Clone)]
 pub struct Terms {
@@ -26,6 +28,8 @@ pub struct Terms {
     pub bare_signatures: bool,
     /// Which of the names without a guard are open to whoever has the key.
     pub public: Vec<Pattern>,
+    /// Who is asked in place of the app's own rules.
+    pub consent: Option<Consent>,
 }
 
 impl Default for Terms {
@@ -40,6 +44,7 @@ impl Default for Terms {
             bounds: Bounds::default(),
             bare_signatures: false,
             public: Vec::new(),
+            consent: None,
         }
     }
 }

@@ -11,8 +11,10 @@ use deskbell_core::access::{self, Action, Audience, Rule, Rules};
 use deskbell_core::class::{Class, Classes, Retention, Shape};
 use deskbell_core::cursor::CursorKey;
 use deskbell_core::ids::AppId;
+use deskbell_core::limits;
 use deskbell_core::link::LinkKey;
 use deskbell_core::log::{Carry, Log, Row};
+use deskbell_core::operator::Operator;
 use deskbell_core::pattern::Pattern;
 use deskbell_core::position::{Epoch, Position};
 use deskbell_core::projection::Table;
@@ -90,11 +92,11 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let apps = apps(settings, &mut opened, &bells)?;
     let sessions = carried_sessions(&mut opened, &apps)?;
     let webhooks = outward::webhooks(settings, &apps)?;
-    let hooks = outward::pusher_webhooks(settings, &apps)?;
     let calendars = outward::calendars(settings, &apps)?;
     let redis = Redis::new(outward::redis(settings, &apps)?);
     let store = opened.start(world(&apps)).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
+        hooks: outward::pusher_webhooks(settings, &apps)?,
         apps,
         seals: Seals::derive(&stored),
         store,
@@ -105,7 +107,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         attendance: Attendance::default(),
         watched: Watched::new(settings.apps.len()),
         webhooks,
-        hooks,
+        operator: operator(settings)?,
         calendars,
         redis,
         links: LinkKey::derive(&stored),
@@ -116,6 +118,13 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         next_shard: AtomicUsize::new(0),
     });
     Ok((hub, cradles, sessions))
+}
+
+fn operator(settings: &Settings) -> Result<Option<Operator>, StartError> {
+    let Some(wish) = &settings.admin else { return Ok(None) };
+    let operator = Operator::new(&wish.username, wish.password.expose());
+    let short = "socketio_admin.password has fewer than 16 characters; take a longer one";
+    operator.map(Some).ok_or_else(|| StartError(short.to_owned()))
 }
 
 fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<App>, StartError> {
@@ -164,7 +173,7 @@ fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, 
             None
         }
     });
-    Ok(match carry {
+    let mut log = match carry {
         Some(carry) => Log::resume(carry, row, check, classes, clock::now_ms()),
         None => {
             let mut log = Log::new(Epoch(clock::random_u64()), row, check, classes);
@@ -174,7 +183,14 @@ fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, 
             }
             log
         }
-    })
+    };
+    let since = clock::now_ms().saturating_sub(limits::CACHED_AGE);
+    opened
+        .cached(id, &log.head(), since)
+        .map_err(StartError::new)?
+        .into_iter()
+        .for_each(|entry| log.recall(entry));
+    Ok(log)
 }
 
 /// What the store is given: the way into the logs, the time, and dice.
@@ -412,6 +428,7 @@ pub fn front(settings: &Settings) -> Front {
         metrics_enabled: settings.metrics.enabled,
         metrics_public: settings.metrics.public,
         dev: settings.dev,
+        everyone: settings.dev || settings.marketplace.everyone,
         compression: settings.websocket.compression,
         echo: settings.websocket.echo,
         connections: limits.connections,

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::admin;
 use crate::calendars;
 use crate::clock;
 use crate::config::Settings;
@@ -95,6 +96,7 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     let (hub, shards) = build::hub(&settings)?;
     // Before the first port is open, so that nothing happens that they miss.
     webhooks::start(&hub);
+    tokio::spawn(admin::tell(hub.clone()));
     let (stop, stopped) = watch::channel(false);
     let router = http::router(hub.clone());
     announce(&settings, &hub);

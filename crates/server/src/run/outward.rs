@@ -136,11 +136,16 @@ fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
 /// An address with a CA file of its own.
 pub(super) fn address(url: &str, ca_file: Option<&PathBuf>) -> Result<Address, String> {
     let roots = ca_file.map(read).transpose()?;
-    Address::new(url, roots.as_deref()).map_err(|bad| match bad {
+    Address::new(url, roots.as_deref()).map_err(sentence)
+}
+
+/// What is wrong with an address, behind what it is the address of.
+pub fn sentence(bad: BadAddress) -> String {
+    match bad {
         BadAddress::NoUrl => "has no http or https address with a host; write one".to_owned(),
         BadAddress::Password => {
             "has an address with a password, which would stand in logs; take it out".to_owned()
         }
         BadAddress::NoTls(why) => format!("cannot use https: {why}"),
-    })
+    }
 }

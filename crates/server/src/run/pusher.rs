@@ -3,9 +3,9 @@
 use deskbell_core::pattern::Pattern;
 use deskbell_wire::pusher::trigger::Bounds;
 
-use super::StartError;
+use super::{StartError, outward};
 use crate::config::{AppSettings, Settings};
-use crate::pusher::{Terms, rate};
+use crate::pusher::{Consent, Terms, rate};
 
 /// The terms of one app: the general ones, and what its own row says otherwise.
 pub fn terms(settings: &Settings, app: &AppSettings) -> Result<Terms, StartError> {
@@ -27,5 +27,13 @@ pub fn terms(settings: &Settings, app: &AppSettings) -> Result<Terms, StartError
         },
         bare_signatures: own.bare_signatures.unwrap_or(general.bare_signatures),
         public: public.collect::<Result<_, _>>()?,
+        consent: consent(own.auth_url.as_ref().or(general.auth_url.as_ref()))?,
     })
+}
+
+/// Whom the app wants to be asked.
+fn consent(url: Option<&String>) -> Result<Option<Consent>, StartError> {
+    let Some(url) = url else { return Ok(None) };
+    let consent = Consent::new(url);
+    consent.map(Some).map_err(|bad| StartError(format!("pusher.auth_url {}", outward::sentence(bad))))
 }

@@ -141,6 +141,10 @@ impl Shard {
                 self.unpark(slot);
                 self.say_looked(slot, found, &reference);
             }
+            Answer::Missed(missed) => {
+                self.unpark(slot);
+                self.say_missed(slot, *missed);
+            }
             Answer::Told(told) => {
                 self.unpark(slot);
                 self.hear_told(slot, *told);

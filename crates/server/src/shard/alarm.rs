@@ -30,6 +30,7 @@ impl Shard {
             What::Poll if !gone => self.answer_poll(slot),
             What::Expiry if !gone => self.check_expiry(slot),
             What::Rotate | What::Linger if !gone => self.doom(slot),
+            What::Away if !gone => self.check_away(slot),
             What::Drain if !gone => self.drain_client(slot),
             What::Grace if gone => self.forsake_presence(slot),
             What::Forget if gone => self.forget(slot),
@@ -67,7 +68,23 @@ impl Shard {
             self.out = out;
             self.flush(slot);
         }
-        self.set_alarm(slot, self.tuning.heartbeat, What::Life);
+        self.watch_life(slot);
+    }
+
+    /// Looks at a client's signs of life after a while: when its dialect's next time is over, or a sign of ours
+    /// is due.
+    pub(super) fn watch_life(&mut self, slot: u32) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let after = if client.variant.is_pusher() {
+            let (asks, answers) = (self.tuning.pusher_activity, self.tuning.pusher_pong);
+            let silent = self.now.saturating_sub(client.heard);
+            // Whoever was asked now may be silent again before its time to answer would be over.
+            let next = if silent < asks { asks - silent } else { answers.min(asks) };
+            next.min(self.tuning.heartbeat)
+        } else {
+            self.tuning.heartbeat
+        };
+        self.set_alarm(slot, after, What::Life);
     }
 
     /// Sets the alarm for the end of the identity's proof.

@@ -53,6 +53,7 @@ impl Shard {
                 self.set_expiry(slot);
                 self.open_engine(slot, &opening, Transport::Polling);
             }
+            Way::Xhr { name, pipe } => self.arrive_by_request(slot, name, pipe),
             Way::Stream { pipe, ask } => {
                 if let Some(client) = self.clients.get_mut(slot) {
                     client.pipe = Some(pipe.clone());
@@ -111,7 +112,7 @@ impl Shard {
             self.welcome(slot, &cursor, false, &Reference::none());
         }
         if opening.is_none() {
-            self.set_alarm(slot, self.tuning.heartbeat, What::Life);
+            self.watch_life(slot);
         }
         self.flush(slot);
         if !read.is_empty()
@@ -128,7 +129,7 @@ impl Shard {
         let stream = !self.flagged(slot, flag::POLL);
         if stream {
             let variant = self.clients.get(slot).map_or(Variant::NativeSse, |client| client.variant);
-            self.set_alarm(slot, self.tuning.heartbeat, What::Life);
+            self.watch_life(slot);
             let rotation = self.tuning.sse_rotation;
             self.set_alarm(slot, rotation * 8 / 10 + clock::random_below(rotation * 4 / 10), What::Rotate);
             let mut out = std::mem::take(&mut self.out);
@@ -254,6 +255,7 @@ fn variant(way: &Way) -> Variant {
         Way::WebSocket { dialect: Dialect::Pusher, .. } => Variant::PusherWs,
         Way::WebSocket { deflate: true, .. } => Variant::NativeWsDeflate,
         Way::WebSocket { .. } => Variant::NativeWs,
+        Way::Xhr { .. } => Variant::PusherXhr,
         Way::Stream { .. } => Variant::NativeSse,
         Way::Poll { .. } => Variant::NativePoll,
     }

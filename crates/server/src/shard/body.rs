@@ -26,8 +26,13 @@ struct State {
     bytes: usize,
     reader: Option<Waker>,
     blocked: bool,
+    /// The body ends as soon as it has given what there is.
+    once: bool,
+    given: bool,
     ended: bool,
     gone: bool,
+    /// Its reader went with something unread.
+    lost: bool,
 }
 
 /// What a pipe did with the bytes.
@@ -35,13 +40,52 @@ struct State {
 pub enum Piped {
     /// It took them.
     Taken,
-    /// It is full; the owner will be told when there is room.
+    /// It is full, or over; the owner will be told.
     Full,
     /// Nobody reads any more.
     Gone,
 }
 
+/// Whether a body goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It does.
+    Open,
+    /// It is over, and everything was read.
+    Over,
+    /// It is over, and something was not read.
+    Lost,
+}
+
 impl Pipe {
+    /// A pipe whose body ends as soon as it has given what there is: the answer of one poll.
+    pub fn for_one_answer() -> Self {
+        let state = State { once: true, ..State::default() };
+        Self { state: Mutex::new(state), ..Self::default() }
+    }
+
+    /// Whether its body goes on.
+    pub fn ending(&self) -> Ending {
+        let state = self.lock();
+        match (state.lost, state.ended || state.gone) {
+            (true, _) => Ending::Lost,
+            (false, true) => Ending::Over,
+            (false, false) => Ending::Open,
+        }
+    }
+
+    /// Ends the body and gives what nobody has read.
+    pub fn retire(&self) -> VecDeque<Bytes> {
+        let mut state = self.lock();
+        state.ended = true;
+        state.bytes = 0;
+        let rest = std::mem::take(&mut state.chunks);
+        let reader = state.reader.take();
+        drop(state);
+        reader.into_iter().for_each(Waker::wake);
+        rest
+    }
+
     /// Names the client to tell about room and about the reader's end.
     pub fn belongs_to(&self, mailbox: Arc<Mailbox>, client: Handle) {
         // A pipe is handed to one shard only, so the first owner is the only one.
@@ -56,6 +100,9 @@ impl Pipe {
         let mut state = self.lock();
         if state.gone {
             return Piped::Gone;
+        }
+        if state.ended {
+            return Piped::Full;
         }
         // A single chunk may be larger than the bound; it is taken when nothing else waits.
         if !state.chunks.is_empty() && state.bytes + bytes.len() > limits::READ_PER_TURN {
@@ -112,10 +159,17 @@ impl Body for PipeBody {
             if state.ended {
                 return Poll::Ready(None);
             }
+            if state.once && state.given {
+                state.ended = true;
+                drop(state);
+                self.0.tell_owner();
+                return Poll::Ready(None);
+            }
             state.reader = Some(cx.waker().clone());
             return Poll::Pending;
         };
         state.bytes -= chunk.len();
+        state.given = true;
         let room = std::mem::take(&mut state.blocked);
         drop(state);
         if room {
@@ -129,6 +183,7 @@ impl Drop for PipeBody {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.gone = true;
+        state.lost = !state.chunks.is_empty();
         state.chunks.clear();
         let ended = state.ended;
         drop(state);

@@ -19,6 +19,8 @@ use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 
 use super::client::{Catching, Client, LateRead, Whose};
+use super::frames::Variant;
+use super::lens::{PLAIN, earlier};
 use super::mailbox::{Handle, Letter};
 use super::session::{Start, Sub};
 use super::subscribe::compare;
@@ -139,17 +141,26 @@ impl Shard {
 
     /// What a client wants to read, with each subscription's own start.
     fn wants(&self, slot: u32, turn: &Turn) -> Vec<Want> {
-        let mut wants = Vec::new();
+        let mut wants: Vec<Want> = Vec::new();
+        let has_lenses = self.has_lenses(slot);
         let Some(client) = self.clients.get(slot) else { return wants };
         let app = usize::from(client.app);
         for sub in &client.session.subs {
             let channel = self.views[app].channels.get(sub.channel).name.clone();
             let start = sub.start.as_deref().cloned().unwrap_or_default();
+            if has_lenses
+                && self.is_read(app, turn, sub)
+                && let Some(known) = wants.iter_mut().find(|want| want.channel == channel)
+            {
+                // It is read once, from the earlier beginning; what the other must not see is left out later.
+                known.after = earlier(known.after, start.after);
+                continue;
+            }
             match turn {
                 Turn::All => wants.push(Want { channel, after: start.after, members: start.members }),
                 // What is late starts at its own older place; presence stays with the connection.
-                Turn::Late(late) if self.is_of(app, late, &channel) => {
-                    let after = start.after.filter(|_| late.whose == Whose::Latest);
+                Turn::Late(late) if self.is_of(app, late, sub) => {
+                    let after = start.after.filter(|_| has_lenses || late.whose == Whose::Latest);
                     wants.push(Want { after, ..Want::plain(channel) });
                 }
                 Turn::Late(_) => {}
@@ -158,10 +169,19 @@ impl Shard {
         wants
     }
 
-    fn is_of(&self, app: usize, late: &LateRead, name: &ChannelName) -> bool {
+    fn is_read(&self, app: usize, turn: &Turn, sub: &Sub) -> bool {
+        match turn {
+            Turn::All => true,
+            Turn::Late(late) => self.is_of(app, late, sub),
+        }
+    }
+
+    /// What is seen through lenses is late together with the channel that shows it.
+    fn is_of(&self, app: usize, late: &LateRead, sub: &Sub) -> bool {
         match &late.whose {
-            Whose::Channel(channel) => channel == name,
+            Whose::Channel(channel) => channel == self.known_as(app, sub),
             Whose::Latest => {
+                let name = &self.views[app].channels.get(sub.channel).name;
                 self.hub.apps[app].log.with(|log| log.class(name.as_str()).shape) == Shape::Latest
             }
         }
@@ -173,10 +193,18 @@ impl Shard {
         let before = self.cursor(slot);
         self.stand_at(slot, turn, page.at);
         for (place, reset) in page.resets.iter().enumerate() {
-            self.note_start(slot, &reset.channel, |start| {
-                (start.after, start.asked) = (Some(reset.after), false);
-            });
-            if let Turn::Late(LateRead { whose: Whose::Channel(_), .. }) = turn {
+            self.note_starts(
+                slot,
+                &reset.channel,
+                |_| true,
+                |start| {
+                    (start.after, start.asked) = (Some(reset.after), false);
+                },
+            );
+            // Of several channels that are late together the others go on where they were.
+            if let Turn::Late(LateRead { whose: Whose::Channel(_), .. }) = turn
+                && !self.has_lenses(slot)
+            {
                 self.stand_at(slot, turn, reset.after);
             }
             let last = place + 1 == page.resets.len();
@@ -199,21 +227,22 @@ impl Shard {
     pub(super) fn say_reset(&mut self, slot: u32, channel: &ChannelName, reason: ResetReason, cursor: &str) {
         self.hub.metrics.reset(reason);
         if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
-            // Nor has this one. Its client comes back by itself, as somebody new.
+            // Its client has no ear for it: it comes back by itself, as somebody new.
             self.begin_anew(slot);
             return;
         }
-        if self.clients.get(slot).is_some_and(|client| client.variant.is_pusher()) {
-            // This dialect has no word for it: its client comes back, and its page loads anew.
+        let stock = |variant: Variant| variant.is_pusher() && !variant.carries_cursor();
+        if self.clients.get(slot).is_some_and(|client| stock(client.variant)) {
+            // Nor has this one: it comes back, and its page loads anew.
             self.set_alarm(slot, crate::clock::random_below(limits::RELOAD_SPREAD), What::Drain);
             return;
         }
         let reload_in_ms = Some(crate::clock::random_below(limits::RELOAD_SPREAD));
-        self.say(
-            slot,
-            &Notice::Reset { channel: Some(channel), reason, reload_in_ms, cursor },
-            &Reference::none(),
-        );
+        let shown = if self.has_lenses(slot) { self.names_of(slot, channel) } else { Vec::new() };
+        for channel in if shown.is_empty() { std::slice::from_ref(channel) } else { &shown[..] } {
+            let reset = Notice::Reset { channel: Some(channel), reason, reload_in_ms, cursor };
+            self.say(slot, &reset, &Reference::none());
+        }
     }
 
     /// Everything wanted by this turn was served.
@@ -280,6 +309,7 @@ impl Shard {
             Turn::All => connection,
             Turn::Late(late) => late.at,
         };
+        let has_lenses = self.has_lenses(slot);
         let mut out = Vec::with_capacity(4_096);
         let mut frames = 0;
         for (place, entry) in page.entries.iter().enumerate() {
@@ -288,20 +318,20 @@ impl Shard {
                 continue;
             }
             let last = page.complete && place + 1 == page.entries.len();
-            let cursor = match turn {
-                Turn::All if at == entry.after && client.socketio.is_none() => None,
-                Turn::All => Some(app.seal(at)),
-                Turn::Late(..) if last => Some(app.seal(connection)),
+            let stands = match turn {
+                Turn::All => Cursor::from(at),
+                Turn::Late(..) if last => Cursor::from(connection),
                 Turn::Late(late) => {
                     let late = LateRead { at, whose: late.whose.clone() }.exception();
-                    Some(app.seal(Cursor { at: connection, late: Some(late) }))
+                    Cursor { at: connection, late: Some(late) }
                 }
             };
             let manner = self.words_of(slot, &entry.event.channel).and_then(|words| app.words.manner(words));
-            let frame = match (cursor, manner) {
-                (Some(cursor), Some(manner)) => manner.frames(entry, &cursor, &mut heard),
-                (None, _) => variant.event(entry, &app.cursors),
-                (Some(cursor), None) => variant.event_with(entry, &cursor),
+            let frame = match turn {
+                _ if let Some(manner) = manner => manner.frames(entry, &app.seal(stands), &mut heard),
+                _ if has_lenses => self.seen(slot, entry, only_of(turn), || app.seal(stands)),
+                Turn::All if at == entry.after => variant.event(entry, &app.cursors),
+                _ => variant.event_with(entry, &app.seal(stands)),
             };
             out.extend_from_slice(&frame);
             frames += 1;
@@ -404,7 +434,7 @@ impl Shard {
                     (at.ledger, at.ledger_check) = (page.at_ledger, 0);
                 }
                 // A right may have been lost while the file was read.
-                let kept = |entry: &SharedEntry| self.is_subscribed(slot, &entry.event.channel);
+                let kept = |entry: &SharedEntry| self.hears(slot, &entry.event.channel);
                 let entries = page.entries.into_iter().filter(kept).collect();
                 // Memory's part is read by the next page, so this one is never complete.
                 let (resets, rosters, older) = (Vec::new(), Vec::new(), Vec::new());
@@ -438,12 +468,22 @@ impl Shard {
     }
 
     /// Changes where a subscription starts.
-    pub(super) fn note_start(&mut self, slot: u32, channel: &ChannelName, change: impl FnOnce(&mut Start)) {
+    pub(super) fn note_start(&mut self, slot: u32, channel: &ChannelName, change: impl Fn(&mut Start)) {
+        self.note_starts(slot, channel, |sub| sub.lens == PLAIN, change);
+    }
+
+    fn note_starts(
+        &mut self,
+        slot: u32,
+        channel: &ChannelName,
+        whose: impl Fn(&Sub) -> bool,
+        change: impl Fn(&mut Start),
+    ) {
         let Some(client) = self.clients.get_mut(slot) else { return };
         let Some(number) = self.views[usize::from(client.app)].channels.find(channel.as_str()) else {
             return;
         };
-        if let Some(sub) = client.session.subs.iter_mut().find(|sub| sub.channel == number) {
+        for sub in client.session.subs.iter_mut().filter(|sub| sub.channel == number && whose(sub)) {
             change(sub.start.get_or_insert_default());
         }
     }
@@ -457,5 +497,13 @@ impl Shard {
             resets.retain(|reset| reset.reason != ResetReason::Ahead);
         }
         resets
+    }
+}
+
+/// The one channel that a turn reads, where it is one.
+fn only_of(turn: &Turn) -> Option<&ChannelName> {
+    match turn {
+        Turn::Late(LateRead { whose: Whose::Channel(channel), .. }) => Some(channel),
+        _ => None,
     }
 }

@@ -6,6 +6,7 @@ use deskbell_core::ids::ChannelName;
 
 use super::cohort::cohort_of;
 use super::frames::Variant;
+use super::lens::PLAIN;
 
 /// The channels of one app on one shard.
 #[derive(Debug, Default)]
@@ -33,13 +34,25 @@ pub struct Listeners {
     pub variant: Variant,
     /// They may see who is here.
     pub watch: bool,
+    /// The lens through which they see the channel; 0 is none.
+    pub lens: u32,
     cohort: u8,
 }
 
 impl Listeners {
     /// The list that a client belongs on.
     pub fn of(slot: u32, variant: Variant, watch: bool) -> Self {
-        Self { variant, watch, cohort: cohort_of(slot) as u8 }
+        Self { variant, watch, lens: PLAIN, cohort: cohort_of(slot) as u8 }
+    }
+
+    /// The same through a lens.
+    pub fn through(self, lens: u32) -> Self {
+        Self { lens, ..self }
+    }
+
+    /// Do they see the channel through a lens?
+    pub fn is_lensed(self) -> bool {
+        self.lens != PLAIN
     }
 
     /// Which cohort they are.
@@ -49,9 +62,14 @@ impl Listeners {
 }
 
 impl Channel {
-    /// Does anybody of a cohort listen?
-    pub fn is_heard_by(&self, cohort: usize) -> bool {
-        self.lists.iter().any(|(kind, list)| kind.cohort() == cohort && !list.is_empty())
+    /// Does anybody of a cohort listen to it as it is, and does anybody through a lens?
+    pub fn is_heard_by(&self, cohort: usize) -> [bool; 2] {
+        let here = |(kind, list): &&(Listeners, Vec<u32>)| kind.cohort() == cohort && !list.is_empty();
+        let mut heard = [false; 2];
+        for (kind, _) in self.lists.iter().filter(here) {
+            heard[usize::from(kind.is_lensed())] = true;
+        }
+        heard
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Client {
     pub everything: bool,
     /// It has looked at some time.
     pub selects: bool,
+    /// It was asked for a sign of life, in its dialect's words.
+    pub asked: bool,
     /// Frames that wait for an answer from outside.
     pub parked_frames: u8,
     /// When the client last gave a sign of life.
@@ -135,6 +137,7 @@ impl Client {
             transient: false,
             everything: false,
             selects: false,
+            asked: false,
             parked_frames: 0,
             heard: now,
             bucket: Bucket::default(),

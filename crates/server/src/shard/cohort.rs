@@ -15,6 +15,7 @@ use deskbell_core::position::Position;
 
 use super::Shard;
 use super::channels::Channels;
+use super::lens::Lenses;
 
 /// One app as this shard sees it.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(super) struct View {
     /// Those that have had a client, in the order in which they are walked; never empty.
     pub cohorts: Vec<Cohort>,
     pub channels: Channels,
+    pub lenses: Lenses,
 }
 
 /// Clients of one app and one shard that move through the log together.
@@ -47,7 +49,11 @@ pub(super) fn cohort_of(slot: u32) -> usize {
 impl View {
     /// An app without clients, from the end of its log on.
     pub fn new((next, at): (u64, Position), key: &CursorKey) -> Self {
-        Self { cohorts: vec![Cohort::new(next, at, key)], channels: Channels::default() }
+        Self {
+            cohorts: vec![Cohort::new(next, at, key)],
+            channels: Channels::default(),
+            lenses: Lenses::default(),
+        }
     }
 
     /// Has the ring something that a cohort has not been given?

@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 
 use bytes::{Bytes, BytesMut};
-use deskbell_core::event::SharedEntry;
+use deskbell_core::event::{Entry, Kind, SharedEntry};
 use deskbell_core::limits;
 use deskbell_core::log::{Log, Pull};
 use deskbell_core::position::Position;
 
-use super::channels::Listeners;
+use super::channels::{Channel, Listeners};
 use super::cohort::cohort_of;
-use super::frames::Variant;
+use super::frames::{Variant, place as place_of, token};
 use super::{Shard, flag};
 use crate::socketio::Heard;
 
@@ -21,8 +21,11 @@ struct Chunk {
     cohort: usize,
     /// What has listeners here, at most as many as a mask has bits.
     dirty: Vec<Dirty>,
-    /// For each entry, the bit of its channel.
-    bits: Vec<Option<u8>>,
+    /// For each entry, the bits of its channel: one for those who get it as it is, one for those who see it
+    /// through a lens.
+    bits: Vec<u64>,
+    /// The bits of those who look through lenses.
+    lensed: u64,
     /// Clients that must not get an entry.
     excluded: Vec<(u32, usize)>,
 }
@@ -34,12 +37,43 @@ struct Dirty {
     number: u32,
     /// They say who came or went, which only those get who may see it.
     presence: bool,
+    /// They are for those who see the channel through a lens.
+    lensed: bool,
 }
 
 impl Chunk {
-    fn is_for(&self, dirty: Dirty, kind: Listeners) -> bool {
-        kind.cohort() == self.cohort && (kind.watch || !dirty.presence)
+    /// The bits for an entry, or nothing where they no longer fit a mask.
+    fn take(&mut self, wanted: [Option<Dirty>; 2]) -> Option<u64> {
+        let mut bits = 0;
+        for dirty in wanted.into_iter().flatten() {
+            let bit = match self.dirty.iter().position(|other| *other == dirty) {
+                Some(bit) => bit,
+                None if self.dirty.len() == limits::JOIN_CHANNELS => return None,
+                None => {
+                    self.dirty.push(dirty);
+                    self.dirty.len() - 1
+                }
+            };
+            bits |= 1 << bit;
+            self.lensed |= u64::from(dirty.lensed) << bit;
+        }
+        Some(bits)
     }
+
+    fn is_for(&self, dirty: Dirty, kind: Listeners) -> bool {
+        kind.cohort() == self.cohort && kind.is_lensed() == dirty.lensed && (kind.watch || !dirty.presence)
+    }
+}
+
+/// What an entry is to those of a cohort who listen to its channel.
+fn wanted(channel: &Channel, number: u32, cohort: usize, entry: &Entry) -> [Option<Dirty>; 2] {
+    let [plain, lensed] = channel.is_heard_by(cohort);
+    let presence = entry.kind.is_presence();
+    [
+        plain.then_some(Dirty { number, presence, lensed: false }),
+        // Through a lens only what is said is seen.
+        (lensed && entry.kind == Kind::Message).then_some(Dirty { number, presence, lensed: true }),
+    ]
 }
 
 impl Shard {
@@ -130,6 +164,7 @@ impl Shard {
             let before = self.views[app].cohorts[cohort].at;
             if let [only] = chunk.dirty[..]
                 && chunk.excluded.is_empty()
+                && !only.lensed
             {
                 self.hand_out_one(app, only, now, &chunk, &before);
             } else if !chunk.dirty.is_empty() {
@@ -147,7 +182,8 @@ impl Shard {
     /// Takes entries until the channels that the cohort hears no longer fit a mask.
     fn gather(&self, app: usize, cohort: usize, entries: &[SharedEntry]) -> Chunk {
         let channels = &self.views[app].channels;
-        let mut chunk = Chunk { cohort, dirty: Vec::new(), bits: Vec::new(), excluded: Vec::new() };
+        let mut chunk =
+            Chunk { cohort, dirty: Vec::new(), bits: Vec::new(), lensed: 0, excluded: Vec::new() };
         let mut bytes = 0;
         for (place, entry) in entries.iter().enumerate() {
             // What is joined is also what a slow sink may have to keep at once.
@@ -156,20 +192,10 @@ impl Shard {
             }
             bytes += entry.weight();
             let number = channels.find(entry.event.channel.as_str());
-            let number = number.filter(|number| channels.get(*number).is_heard_by(cohort));
-            let dirty = number.map(|number| Dirty { number, presence: entry.kind.is_presence() });
-            let bit = match dirty {
-                None => None,
-                Some(dirty) => match chunk.dirty.iter().position(|other| *other == dirty) {
-                    Some(bit) => Some(bit as u8),
-                    None if chunk.dirty.len() == limits::JOIN_CHANNELS => break,
-                    None => {
-                        chunk.dirty.push(dirty);
-                        Some(chunk.dirty.len() as u8 - 1)
-                    }
-                },
-            };
-            chunk.bits.push(bit);
+            let dirty =
+                number.map_or([None; 2], |number| wanted(channels.get(number), number, cohort, entry));
+            let Some(bits) = chunk.take(dirty) else { break };
+            chunk.bits.push(bits);
             let excluded = entry.except.and_then(|id| self.public.get(&id)).copied();
             let excluded = excluded.filter(|slot| cohort_of(*slot) == cohort);
             chunk.excluded.extend(excluded.map(|slot| (slot, place)));
@@ -191,11 +217,11 @@ impl Shard {
         let lists = std::mem::take(&mut self.views[app].channels.get_mut(dirty.number).lists);
         let mut delivered = 0;
         for (kind, list) in lists.iter().filter(|(kind, _)| chunk.is_for(dirty, *kind)) {
-            let joined = self.join(app, kind.variant, entries, |place| chunk.bits[place].is_some());
+            let joined = self.join(app, kind.variant, entries, |place| chunk.bits[place] != 0);
             for slot in list {
                 self.hand(*slot, &joined, before);
             }
-            delivered += list.len() * chunk.bits.iter().flatten().count();
+            delivered += list.len() * chunk.bits.iter().filter(|bits| **bits != 0).count();
         }
         self.views[app].channels.get_mut(dirty.number).lists = lists;
         self.hub.metrics.deliveries.inc_by(delivered as u64);
@@ -225,7 +251,12 @@ impl Shard {
         let mut joins: HashMap<(Variant, u64), (Bytes, usize)> = HashMap::new();
         for (slot, variant) in touched {
             let mask = std::mem::take(&mut self.masks[slot as usize]);
-            let wanted = |place: usize| chunk.bits[place].is_some_and(|bit| mask & (1 << bit) != 0);
+            let wanted = |place: usize| chunk.bits[place] & mask != 0;
+            if mask & chunk.lensed != 0 {
+                let joined = self.join_seen(app, slot, entries, chunk, mask);
+                self.hand(slot, &joined, before);
+                continue;
+            }
             if chunk.excluded.iter().any(|(excluded, _)| *excluded == slot) {
                 let kept = |place: usize| wanted(place) && !chunk.excluded.contains(&(slot, place));
                 let joined = self.join(app, variant, entries, kept);
@@ -308,8 +339,10 @@ impl Shard {
         let retells = manners.iter().filter(|(_, _, manner)| manner.retells()).count() > 1;
         let (mut joined, mut frames, mut heard) = (BytesMut::new(), 0, Heard::default());
         for (place, entry) in entries.iter().enumerate().filter(|(place, _)| kept(*place)) {
-            let Some(bit) = chunk.bits[place] else { continue };
-            let Some((_, words, manner)) = manners.iter().find(|(own, _, _)| *own == bit) else { continue };
+            let of_entry = |own: u8| chunk.bits[place] & 1 << own != 0;
+            let Some((_, words, manner)) = manners.iter().find(|(own, _, _)| of_entry(*own)) else {
+                continue;
+            };
             let frame = if retells && manner.retells() {
                 let offset = Variant::sealed(entry, &app.cursors);
                 manner.frames(entry, std::str::from_utf8(&offset).unwrap_or_default(), &mut heard)
@@ -352,10 +385,28 @@ impl Shard {
         joined.freeze()
     }
 
+    /// The frames of a client that looks through lenses.
+    fn join_seen(&self, app: usize, slot: u32, entries: &[SharedEntry], chunk: &Chunk, mask: u64) -> Bytes {
+        let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { return Bytes::new() };
+        let key = &self.hub.apps[app].cursors;
+        let mut joined = BytesMut::new();
+        for (place, entry) in entries.iter().enumerate() {
+            let wanted = chunk.bits[place] & mask != 0 && !chunk.excluded.contains(&(slot, place));
+            if wanted && entry.kind.is_presence() {
+                joined.extend_from_slice(&variant.event(entry, key));
+            } else if wanted {
+                joined.extend_from_slice(
+                    &self.seen(slot, entry, None, || place_of(&token(entry, key)).to_owned()),
+                );
+            }
+        }
+        joined.freeze()
+    }
+
     /// How long it took to come here, for each event that somebody in the cohort has heard.
     fn measure(&self, entries: &[SharedEntry], chunk: &Chunk) {
         let now = crate::clock::now_ms();
-        for (entry, _) in entries.iter().zip(&chunk.bits).filter(|(_, bit)| bit.is_some()) {
+        for (entry, _) in entries.iter().zip(&chunk.bits).filter(|(_, bits)| **bits != 0) {
             let seconds = now.saturating_sub(entry.event.at) as f64 / 1_000.0;
             self.hub.metrics.publish_to_delivered.observe(seconds);
         }

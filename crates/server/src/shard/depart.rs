@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::client::Client;
 use super::frames::Variant;
+use super::lens::PLAIN;
 use super::mailbox::{Claim, SessionFacts, Whom};
 use super::session::{CarriedIdentity, CarriedSession, Entered, Moved, Session, Start, Sub};
 use super::socketio::{Room, Talker};
@@ -83,6 +84,7 @@ impl Shard {
         self.stay_away(slot);
         self.look_away(slot);
         let mut sink = std::mem::take(&mut self.sinks[slot as usize]);
+        self.xhr_ended(slot, &sink);
         if let Some(source) = sink.source() {
             // A socket that was never watched has nothing to be taken off.
             let _ = self.poll.registry().deregister(source);
@@ -180,7 +182,9 @@ impl Shard {
     fn free(&mut self, slot: u32) {
         let Some(client) = self.clients.remove(slot) else { return };
         for sub in &client.session.subs {
-            self.views[usize::from(client.app)].channels.give_back(sub.channel);
+            let view = &mut self.views[usize::from(client.app)];
+            view.channels.give_back(sub.channel);
+            view.lenses.give_back(sub.lens);
         }
         self.flags[slot as usize] = flag::GONE;
         if client.parked {
@@ -238,6 +242,7 @@ impl Shard {
             let channel = self.views[app].channels.take(channel);
             session.subs.push(Sub {
                 channel,
+                lens: PLAIN,
                 watch: false,
                 words: 0,
                 place: None,

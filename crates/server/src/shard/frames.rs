@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use deskbell_core::cursor::CursorKey;
-use deskbell_core::event::Entry;
+use deskbell_core::event::{Entry, Kind};
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::{self, Reference};
 use deskbell_wire::pusher;
@@ -27,6 +27,14 @@ pub enum Variant {
     PusherWs,
     /// The same, compressed.
     PusherWsDeflate,
+    /// The Pusher dialect on a WebSocket, for clients that carry a cursor.
+    PusherWsCursor,
+    /// The same, compressed.
+    PusherWsCursorDeflate,
+    /// The Pusher dialect in the bodies of responses.
+    PusherXhr,
+    /// The same, for clients that carry a cursor.
+    PusherXhrCursor,
     /// The Socket.IO dialect, in the words of a number.
     SocketIo(u16),
     /// Every message sent back: for conformance suites.
@@ -59,6 +67,10 @@ impl Variant {
             Self::PusherWsDeflate => 5,
             Self::Echo => 6,
             Self::EchoDeflate => 7,
+            Self::PusherWsCursor => 8,
+            Self::PusherWsCursorDeflate => 9,
+            Self::PusherXhr => 10,
+            Self::PusherXhrCursor => 11,
             Self::SocketIo(words) => WORDS + words,
         }
     }
@@ -96,8 +108,8 @@ impl Variant {
     /// The frame of an event for everybody who stands right behind it.
     pub fn event(self, entry: &Entry, key: &CursorKey) -> Bytes {
         entry.frames.get(self.number(), || {
-            if self.is_pusher() {
-                return self.pusher_event(entry);
+            if self.is_pusher() && !self.carries_cursor() {
+                return self.pusher_event(entry, None);
             }
             let token = Self::sealed(entry, key);
             // A token is base64 by its making.
@@ -107,8 +119,11 @@ impl Variant {
 
     /// The frame of an event with another cursor: while a connection catches up.
     pub fn event_with(self, entry: &Entry, cursor: &str) -> Bytes {
+        if self.carries_cursor() {
+            return self.pusher_event(entry, Some(cursor));
+        }
         if self.is_pusher() {
-            return entry.frames.get(self.number(), || self.pusher_event(entry));
+            return entry.frames.get(self.number(), || self.pusher_event(entry, None));
         }
         let mut json = Vec::with_capacity(entry.event.data.bytes.len() + 256);
         native::event_body(entry, &mut json);
@@ -119,14 +134,37 @@ impl Variant {
         self.wrap(&json, Some(cursor))
     }
 
-    /// The frames of an entry in the Pusher dialect, which carries no cursor.
-    fn pusher_event(self, entry: &Entry) -> Bytes {
+    /// The frames of an entry in the Pusher dialect. A cursor stands behind what is kept, which is one frame.
+    fn pusher_event(self, entry: &Entry, cursor: Option<&str>) -> Bytes {
         let mut frames: Vec<Bytes> = Vec::new();
-        pusher::encode::event(entry, &mut |json| frames.push(self.wrap(json, None)));
+        let cursor = cursor.filter(|_| entry.kind == Kind::Message);
+        pusher::encode::event(entry, &mut |json| {
+            frames.push(match cursor {
+                Some(cursor) => self.wrap(&pusher::encode::standing(json, cursor), None),
+                None => self.wrap(json, None),
+            });
+        });
         match frames.len() {
             1 => frames.swap_remove(0),
             _ => frames.concat().into(),
         }
+    }
+
+    /// Appends a frame of the Pusher dialect with its reader's place, where there is one to be told.
+    pub fn standing(self, json: &[u8], cursor: Option<&str>, out: &mut Vec<u8>) {
+        match cursor {
+            Some(cursor) => self.written(&pusher::encode::standing(json, cursor), out),
+            None => self.written(json, out),
+        }
+    }
+
+    /// Frames of the Pusher dialect that belong together: the reader's place stands behind the last of them.
+    pub fn together(self, frames: &[Vec<u8>], cursor: Option<&str>) -> Bytes {
+        let Some((last, others)) = frames.split_last() else { return Bytes::new() };
+        let mut out = Vec::with_capacity(frames.iter().map(|frame| frame.len() + 16).sum::<usize>() + 128);
+        others.iter().for_each(|frame| self.written(frame, &mut out));
+        self.standing(last, cursor, &mut out);
+        out.into()
     }
 
     /// Appends frames whose JSON is written already.
@@ -141,7 +179,8 @@ impl Variant {
             return;
         }
         if self.is_pusher() {
-            pusher::encode::notice(notice, &mut |json| self.written(json, out));
+            let cursor = cursor_of(notice).filter(|_| self.carries_cursor());
+            pusher::encode::notice(notice, &mut |json| self.standing(json, cursor, out));
             return;
         }
         let mut json = Vec::with_capacity(256);
@@ -152,11 +191,21 @@ impl Variant {
     /// Puts a JSON text into the transport's frame.
     fn wrap(self, json: &[u8], cursor: Option<&str>) -> Bytes {
         match self {
-            Self::NativeWs | Self::PusherWs | Self::SocketIo(_) | Self::Echo => websocket::text_frame(json),
-            Self::NativeWsDeflate | Self::PusherWsDeflate | Self::EchoDeflate => compressed(json),
+            Self::NativeWs | Self::PusherWs | Self::PusherWsCursor | Self::SocketIo(_) | Self::Echo => {
+                websocket::text_frame(json)
+            }
+            Self::NativeWsDeflate
+            | Self::PusherWsDeflate
+            | Self::PusherWsCursorDeflate
+            | Self::EchoDeflate => compressed(json),
             Self::NativeSse => {
                 let mut out = Vec::with_capacity(json.len() + 160);
                 native::sse::frame(json, cursor, &mut out);
+                out.into()
+            }
+            Self::PusherXhr | Self::PusherXhrCursor => {
+                let mut out = Vec::with_capacity(json.len() + json.len() / 4 + 8);
+                pusher::xhr::message(json, &mut out);
                 out.into()
             }
             Self::NativePoll => {
@@ -174,9 +223,12 @@ impl Variant {
             | Self::NativeWsDeflate
             | Self::PusherWs
             | Self::PusherWsDeflate
+            | Self::PusherWsCursor
+            | Self::PusherWsCursorDeflate
             | Self::Echo
             | Self::EchoDeflate => websocket::frame_into(out, Opcode::Ping, b""),
             Self::NativeSse => native::sse::heartbeat(cursor, out),
+            Self::PusherXhr | Self::PusherXhrCursor => out.extend_from_slice(pusher::xhr::HEARTBEAT),
             // It asks in its own words.
             Self::SocketIo(_) | Self::NativePoll => {}
         }
@@ -184,27 +236,46 @@ impl Variant {
 
     /// What a transport says before its first frame.
     pub fn greet(self, out: &mut Vec<u8>) {
-        if self == Self::NativeSse {
-            native::sse::retry(SSE_RETRY, out);
+        match self {
+            Self::NativeSse => native::sse::retry(SSE_RETRY, out),
+            Self::PusherXhr | Self::PusherXhrCursor => out.extend_from_slice(pusher::xhr::OPEN),
+            _ => {}
         }
     }
 
     /// Says goodbye in the transport's own way.
     pub fn close(self, code: u16, reason: &str, out: &mut Vec<u8>) {
         let code = if self.is_pusher() { super::pusher::close_code(code) } else { code };
-        if self.is_websocket() {
+        if matches!(self, Self::PusherXhr | Self::PusherXhrCursor) {
+            pusher::xhr::close(code, reason, out);
+        } else if self.is_websocket() {
             websocket::close_into(out, Some(code), reason);
         }
     }
 
     /// Is it a WebSocket?
     pub fn is_websocket(self) -> bool {
-        !matches!(self, Self::NativeSse | Self::NativePoll)
+        !matches!(self, Self::NativeSse | Self::NativePoll | Self::PusherXhr | Self::PusherXhrCursor)
     }
 
     /// Does it speak the Pusher dialect?
     pub fn is_pusher(self) -> bool {
-        matches!(self, Self::PusherWs | Self::PusherWsDeflate)
+        matches!(self, Self::PusherWs | Self::PusherWsDeflate | Self::PusherXhr) || self.carries_cursor()
+    }
+
+    /// Does it speak the Pusher dialect to clients that carry a cursor?
+    pub fn carries_cursor(self) -> bool {
+        matches!(self, Self::PusherWsCursor | Self::PusherWsCursorDeflate | Self::PusherXhrCursor)
+    }
+
+    /// The same dialect and transport, with a cursor.
+    pub fn with_cursor(self) -> Self {
+        match self {
+            Self::PusherWs => Self::PusherWsCursor,
+            Self::PusherWsDeflate => Self::PusherWsCursorDeflate,
+            Self::PusherXhr => Self::PusherXhrCursor,
+            other => other,
+        }
     }
 
     /// Does it speak the Socket.IO dialect?
@@ -214,7 +285,10 @@ impl Variant {
 
     /// Was compression agreed on?
     pub fn is_compressed(self) -> bool {
-        matches!(self, Self::NativeWsDeflate | Self::PusherWsDeflate | Self::EchoDeflate)
+        matches!(
+            self,
+            Self::NativeWsDeflate | Self::PusherWsDeflate | Self::PusherWsCursorDeflate | Self::EchoDeflate
+        )
     }
 
     /// The word that operators see.
@@ -222,9 +296,20 @@ impl Variant {
         match self {
             Self::NativeSse => "sse",
             Self::NativePoll => "poll",
+            Self::PusherXhr | Self::PusherXhrCursor => "xhr",
             _ => "websocket",
         }
     }
+}
+
+/// The sealed place of whoever stands right behind an entry.
+pub fn token(entry: &Entry, key: &CursorKey) -> Bytes {
+    entry.frames.get(TOKEN, || key.seal(&entry.after.into()).into())
+}
+
+/// A token is base64 by its making.
+pub fn place(token: &[u8]) -> &str {
+    std::str::from_utf8(token).unwrap_or_default()
 }
 
 fn compressed(json: &[u8]) -> Bytes {

@@ -69,6 +69,13 @@ pub enum Way {
         /// What the request asked for.
         ask: Ask,
     },
+    /// A client of the Pusher dialect that receives by requests.
+    Xhr {
+        /// What it calls its connection.
+        name: XhrName,
+        /// The body of its first response.
+        pipe: Arc<Pipe>,
+    },
     /// A long poll that waits for one answer.
     Poll {
         /// Where the answer goes.
@@ -93,11 +100,38 @@ pub struct Ask {
     pub wait: u64,
 }
 
+/// What a client that comes by requests calls its connection: nobody else can guess it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct XhrName {
+    /// The app's index.
+    pub app: usize,
+    /// The name.
+    pub name: String,
+}
+
 /// One message to a shard.
 #[derive(Debug)]
 pub enum Letter {
     /// A new client.
     Arrived(Box<Arrival>),
+    /// A client that comes by requests receives by this body from now on.
+    Receive {
+        /// Which.
+        name: XhrName,
+        /// The body of the response.
+        pipe: Arc<Pipe>,
+        /// Whether it is here.
+        done: oneshot::Sender<bool>,
+    },
+    /// Such a client sends messages.
+    Send {
+        /// Which.
+        name: XhrName,
+        /// The messages; none of them is a sign of life.
+        frames: Vec<String>,
+        /// Whether it is here.
+        done: oneshot::Sender<bool>,
+    },
     /// Another shard's client wants a session that lives here.
     Claim(Claim),
     /// The session that a client here asked for, or nothing.
@@ -212,7 +246,7 @@ pub struct SessionFacts {
     pub session: String,
     /// Who.
     pub principal: String,
-    /// `websocket`, `sse`, `poll` or `parked`.
+    /// `websocket`, `sse`, `poll`, `xhr` or `parked`.
     pub transport: &'static str,
     /// The address.
     pub address: String,

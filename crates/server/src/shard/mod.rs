@@ -15,6 +15,7 @@
 //! | [`pusher`] | what clients of the Pusher dialect ask |
 //! | [`socketio`] | what clients of the Socket.IO dialect ask |
 //! | [`hello`] | who, which session, from where |
+//! | [`lens`] | log channels as a dialect's clients see them |
 //! | [`cohort`] | clients that stand at one place of the log |
 //! | [`deliver`] | new entries of a log go out, joined |
 //! | [`catching`] | whoever is behind reads pages |
@@ -36,6 +37,7 @@ mod directory;
 mod frames;
 mod hello;
 mod ledger;
+mod lens;
 mod mailbox;
 mod post;
 mod pusher;
@@ -70,7 +72,7 @@ use tokio::sync::oneshot;
 
 pub use body::{Pipe, PipeBody};
 pub use directory::Directory;
-pub use mailbox::{Arrival, Ask, Claim, Handle, Letter, Mailbox, SessionFacts, Way, Whom};
+pub use mailbox::{Arrival, Ask, Claim, Handle, Letter, Mailbox, SessionFacts, Way, Whom, XhrName};
 pub use session::{CarriedIdentity, CarriedSession};
 pub use sink::{Socket, TlsSocket};
 pub use socketio::{Opening, Request};
@@ -132,6 +134,8 @@ pub struct Shard {
     masks: Vec<u64>,
     sessions: HashMap<SessionId, u32>,
     public: HashMap<PublicId, u32>,
+    /// Clients that come by requests.
+    by_request: HashMap<XhrName, u32>,
     /// Socket.IO clients that polled at first, by the secret name of their session.
     engines: HashMap<Sid, u32>,
     /// Connections that are not over.
@@ -193,6 +197,7 @@ impl Shard {
             masks: Vec::new(),
             sessions: HashMap::new(),
             public: HashMap::new(),
+            by_request: HashMap::new(),
             engines: HashMap::new(),
             live: 0,
             parked: VecDeque::new(),
@@ -280,6 +285,8 @@ impl Shard {
     fn open(&mut self, letter: Letter) {
         match letter {
             Letter::Arrived(arrival) => self.arrive(*arrival),
+            Letter::Receive { name, pipe, done } => self.xhr_receive(&name, pipe, done),
+            Letter::Send { name, frames, done } => self.xhr_send(&name, &frames, done),
             Letter::Claim(claim) => self.give_up(&claim),
             Letter::Moved { client, session } => self.take_over(client, session.map(|moved| *moved)),
             Letter::Answer { client, answer } => self.answered(client, answer),

@@ -144,6 +144,7 @@ impl Shard {
         // Leaving a presence that the client is not in is no error.
         let _ = self.leave(slot, channel);
         self.drop_sub(slot, channel);
+        self.drop_lenses(slot, |lens| lens.source == *channel);
         let cursor: Arc<str> = self.cursor(slot);
         self.say_reset(slot, channel, ResetReason::Denied, &cursor);
         self.flush(slot);

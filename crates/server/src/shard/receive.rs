@@ -165,7 +165,7 @@ impl Shard {
         }
     }
 
-    fn take_text(&mut self, slot: u32, text: &str) {
+    pub(super) fn take_text(&mut self, slot: u32, text: &str) {
         self.hub.metrics.messages_in.inc();
         if self.clients.get(slot).is_some_and(|client| client.variant.is_pusher()) {
             self.take_pusher(slot, text);

@@ -39,6 +39,8 @@ pub struct Session {
 pub struct Sub {
     /// The channel's number in the shard's table.
     pub channel: u32,
+    /// The lens through which it is seen, by the shard's own number; 0 is none.
+    pub lens: u32,
     /// The client may see who is here, and is on the list of those who do.
     pub watch: bool,
     /// In which words it is told, where its dialect has several.
@@ -204,6 +206,7 @@ impl CarriedIdentity {
             roles: self.roles.clone(),
             grants: self.grants.iter().map(grant).collect::<Option<_>>()?,
             expires_at: self.expires_at,
+            name: None,
         })
     }
 }

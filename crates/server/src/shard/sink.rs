@@ -1,4 +1,5 @@
-//! Where a client's frames go: a TCP socket, a TLS socket, a response body, or a poll's answer.
+//! Where a client's frames go: a TCP socket, a TLS socket, a response body, one response after the other, or a
+//! poll's answer.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -10,6 +11,7 @@ use rustls::ServerConnection;
 use tokio::sync::oneshot;
 
 use super::body::{Pipe, Piped};
+use super::pusher::Receiving;
 use super::socketio::Outlet;
 
 /// A socket as the front door hands it over.
@@ -44,6 +46,8 @@ pub enum Sink {
     Body(Arc<Pipe>),
     /// A poll, which is answered once.
     Poll(Box<PollAnswer>),
+    /// The bodies of responses, one after the other.
+    Xhr(Box<Receiving>),
     /// The requests of a client that polls again and again.
     Packets(Box<Outlet>),
 }
@@ -90,6 +94,7 @@ impl Sink {
                 answer.events.extend_from_slice(bytes);
                 Wrote::All
             }
+            Self::Xhr(receiving) => receiving.write(bytes),
             Self::Packets(outlet) => outlet.write(bytes),
             Self::None => Wrote::Gone,
         }
@@ -100,7 +105,7 @@ impl Sink {
         match self {
             Self::Tcp(stream) => stream.read(into),
             Self::Tls(tls) => tls.read(into),
-            Self::None | Self::Body(_) | Self::Poll(_) | Self::Packets(_) => {
+            Self::None | Self::Body(_) | Self::Poll(_) | Self::Xhr(_) | Self::Packets(_) => {
                 Err(ErrorKind::WouldBlock.into())
             }
         }
@@ -126,7 +131,7 @@ impl Sink {
         match self {
             Self::Tcp(stream) => Some(stream),
             Self::Tls(tls) => Some(&mut tls.stream),
-            Self::None | Self::Body(_) | Self::Poll(_) | Self::Packets(_) => None,
+            Self::None | Self::Body(_) | Self::Poll(_) | Self::Xhr(_) | Self::Packets(_) => None,
         }
     }
 }

@@ -18,6 +18,7 @@ use super::channels::Listeners;
 use super::client::Whose;
 use super::cohort::cohort_of;
 use super::frames::Variant;
+use super::lens::PLAIN;
 use super::session::{Start, Sub};
 use super::{Shard, flag};
 use crate::app::App;
@@ -86,7 +87,7 @@ impl Shard {
         self.deliver_to(app, cohort_of(slot));
     }
 
-    fn begin(&self, slot: u32, channel: &ChannelName, since: Option<&str>) -> Begin {
+    pub(super) fn begin(&self, slot: u32, channel: &ChannelName, since: Option<&str>) -> Begin {
         let Some(text) = since else { return Begin::Now };
         let Some(client) = self.clients.get(slot) else { return Begin::Now };
         let app = &self.hub.apps[usize::from(client.app)];
@@ -147,9 +148,10 @@ impl Shard {
         let app = usize::from(client.app);
         let channels = &mut self.views[usize::from(client.app)].channels;
         let number = channels.take(channel);
-        let place = Some(channels.list(number, Listeners::of(slot, variant, watch), slot));
+        let kind = Listeners::of(slot, variant, watch);
+        let place = Some(channels.list(number, kind, slot));
         let words = variant.words();
-        client.session.subs.push(Sub { channel: number, watch, words, place, start: None });
+        client.session.subs.push(Sub { channel: number, lens: PLAIN, watch, words, place, start: None });
         self.count_in(app, channel);
     }
 
@@ -314,10 +316,12 @@ impl Shard {
 
     /// Drops a subscription from the session and from the channel's list.
     pub(super) fn drop_sub(&mut self, slot: u32, channel: &ChannelName) {
+        self.drop_lenses(slot, |lens| lens.shown == *channel);
         let Some(client) = self.clients.get_mut(slot) else { return };
         let app = usize::from(client.app);
         let Some(number) = self.views[app].channels.find(channel.as_str()) else { return };
-        let Some(at) = client.session.subs.iter().position(|sub| sub.channel == number) else { return };
+        let is_it = |sub: &Sub| sub.channel == number && sub.lens == PLAIN;
+        let Some(at) = client.session.subs.iter().position(is_it) else { return };
         let sub = client.session.subs.swap_remove(at);
         if let Some(catching) = &mut client.catching {
             catching.late.take_if(|late| late.whose == Whose::Channel(channel.clone()));
@@ -330,12 +334,15 @@ impl Shard {
     pub(super) fn unlist(&mut self, slot: u32, sub: &Sub) {
         let (Some(client), Some(place)) = (self.clients.get(slot), sub.place) else { return };
         let app = usize::from(client.app);
-        let kind = Listeners::of(slot, client.variant.with_words(sub.words), sub.watch);
-        let channel = self.views[app].channels.get(sub.channel).name.clone();
-        self.count_out(app, &channel);
+        let kind = Listeners::of(slot, client.variant.with_words(sub.words), sub.watch).through(sub.lens);
+        if sub.lens == PLAIN {
+            let channel = self.views[app].channels.get(sub.channel).name.clone();
+            self.count_out(app, &channel);
+        }
         let Some(moved) = self.views[app].channels.unlist(sub.channel, kind, place) else { return };
         let Some(other) = self.clients.get_mut(moved) else { return };
-        if let Some(theirs) = other.session.subs.iter_mut().find(|theirs| theirs.channel == sub.channel) {
+        let is_theirs = |theirs: &&mut Sub| theirs.channel == sub.channel && theirs.lens == sub.lens;
+        if let Some(theirs) = other.session.subs.iter_mut().find(is_theirs) {
             theirs.place = Some(place);
         }
     }
@@ -351,7 +358,14 @@ impl Shard {
     fn sub(&self, slot: u32, channel: &ChannelName) -> Option<&Sub> {
         let client = self.clients.get(slot)?;
         let number = self.views[usize::from(client.app)].channels.find(channel.as_str())?;
-        client.session.subs.iter().find(|sub| sub.channel == number)
+        client.session.subs.iter().find(|sub| sub.channel == number && sub.lens == PLAIN)
+    }
+
+    /// Listens a client to this log channel, as it is or through a lens?
+    pub(super) fn hears(&self, slot: u32, channel: &ChannelName) -> bool {
+        let Some(client) = self.clients.get(slot) else { return false };
+        let number = self.views[usize::from(client.app)].channels.find(channel.as_str());
+        client.session.subs.iter().any(|sub| Some(sub.channel) == number)
     }
 
     /// The names and starts of a client's subscriptions.
@@ -361,7 +375,7 @@ impl Shard {
         let named = |sub: &Sub| {
             (channels.get(sub.channel).name.clone(), sub.start.as_deref().cloned().unwrap_or_default())
         };
-        client.session.subs.iter().map(named).collect()
+        client.session.subs.iter().filter(|sub| sub.lens == PLAIN).map(named).collect()
     }
 
     /// Rules, keys or an identity have changed: whoever lost a right is told and taken off.
@@ -398,7 +412,8 @@ impl Shard {
         let Some(client) = self.clients.get_mut(slot) else { return };
         let app = usize::from(client.app);
         let Some(number) = self.views[app].channels.find(channel.as_str()) else { return };
-        let Some(at) = client.session.subs.iter().position(|sub| sub.channel == number) else { return };
+        let is_it = |sub: &Sub| sub.channel == number && sub.lens == PLAIN;
+        let Some(at) = client.session.subs.iter().position(is_it) else { return };
         let mut sub = client.session.subs.swap_remove(at);
         let variant = client.variant;
         self.unlist(slot, &sub);

@@ -21,6 +21,8 @@ pub enum What {
     Forget,
     /// The other side has had time enough to end its direction.
     Linger,
+    /// A client that comes by requests has been without one for long enough.
+    Away,
     /// The turn of this client to be closed in a drain.
     Drain,
 }

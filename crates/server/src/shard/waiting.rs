@@ -9,7 +9,7 @@ use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::{Command, Hello};
 use deskbell_wire::native::Reference;
 
-use super::socketio::{Entering, Proving, Told};
+use super::socketio::{Entering, Missed, Proving, Told};
 use crate::ledger::Found;
 use crate::post;
 use crate::store::{Ran, Ruling};
@@ -80,6 +80,8 @@ pub enum Answer {
         /// What was found.
         found: Result<Box<post::Found>, Refusal>,
     },
+    /// It was looked what waits for the user of a Socket.IO client.
+    Missed(Box<Missed>),
     /// What a Socket.IO client's event waited for.
     Told(Box<Told>),
     /// The keys were fetched, or could not be.

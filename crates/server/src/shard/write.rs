@@ -171,7 +171,7 @@ impl Shard {
 
     /// A body has room again, or its reader is gone.
     pub(super) fn pipe_event(&mut self, handle: Handle) {
-        if !self.is_here(handle) {
+        if !self.is_here(handle) || self.xhr_event(handle.slot) {
             return;
         }
         let gone =

@@ -25,6 +25,7 @@
 //! It knows nothing of sockets, sessions and the log's inside: rows go out through a [`Feed`].
 
 mod audit;
+mod cached;
 mod carried;
 mod codec;
 mod database;

@@ -4,9 +4,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use deskbell_core::event::SharedEntry;
 use deskbell_core::ids::AppId;
 use deskbell_core::limits::Millis;
+use deskbell_core::position::Position;
 
+use super::cached;
 use super::carried::{self, What};
 use super::database::Database;
 use super::failure::Failure;
@@ -161,6 +164,11 @@ impl Opened {
     /// The same for the app's sessions.
     pub fn take_sessions(&mut self, app: AppId) -> Result<Option<String>, Failure> {
         self.kept.take(&self.control, app, What::Sessions)
+    }
+
+    /// The newest events of an app's cached channels, for a log that stands at this place.
+    pub fn cached(&self, app: AppId, at: &Position, since: Millis) -> Result<Vec<SharedEntry>, Failure> {
+        cached::newest(&self.control, app, at, since)
     }
 
     /// Starts the threads. Every committed row goes through the world's feed before it is

@@ -228,7 +228,12 @@ fn load_row(db: &Database, app: AppId, number: u64) -> Result<Bytes, Failure> {
 }
 
 /// One event of a row, with the position of a reader who otherwise stands at `at`.
-fn entry(row: &Bytes, seen: &[Seen<'_>], coordinate: u64, at: &Position) -> Result<Entry, Failure> {
+pub(super) fn entry(
+    row: &Bytes,
+    seen: &[Seen<'_>],
+    coordinate: u64,
+    at: &Position,
+) -> Result<Entry, Failure> {
     let number = ledger::row(coordinate);
     let place = (coordinate - ledger::event(number, 0)) as usize;
     let Some(event) = seen.get(place) else {

@@ -44,6 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "run",
         &[
+            "admin",
             "calendars",
             "app",
             "attendance",
@@ -139,6 +140,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pusher", &["app", "clock", "hub", "outbound"]),
     ("socketio", &["outbound"]),
     ("webhooks", &["clock", "hub", "outbound", "store"]),
+    ("admin", &["clock", "hub"]),
     ("calendars", &["clock", "hub", "ledger", "outbound", "store"]),
     ("redis", &["clock", "hub", "tls"]),
     ("outbound", &["tls"]),

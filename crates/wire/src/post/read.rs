@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deskbell_core::ids::{ConversationId, EventId, Topic, UserId};
 use deskbell_core::limits;
 use deskbell_core::position::fnv;
-use deskbell_core::post::{Act, Beginning, Content, Plea, Preferences, Ways};
+use deskbell_core::post::{Act, Beginning, Content, Plea, Preferences, Tone, Ways};
 use deskbell_core::refusal::{Code, Refusal};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -91,7 +91,7 @@ fn notify(fields: &mut Fields<'_>, id: EventId) -> Result<Act, Refusal> {
         let sentence = "this is more than 1 MiB for all users together; tell fewer of them in one request";
         return Err(Refusal::new(Code::TooLarge, sentence));
     }
-    Ok(Act::Notify { users, content: Arc::new(content), ways: ways(fields)? })
+    Ok(Act::Notify { users, content: Arc::new(content), ways: ways(fields)?, tone: Tone::Rings })
 }
 
 fn recipients(fields: &mut Fields<'_>) -> Result<Vec<UserId>, Refusal> {

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::name;
 use crate::native::json;
 use deskbell_core::event::{Data, Form};
-use deskbell_core::ids::{ChannelName, EventName};
+use deskbell_core::ids::{ChannelName, EventName, PublicId};
 use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
 
@@ -49,6 +49,10 @@ pub struct Subscribe {
     pub auth: Option<String>,
     /// What the client shows of itself, as the backend signed it.
     pub data: Option<String>,
+    /// Where it stands, from clients that carry a cursor; empty where they have none yet.
+    pub since: Option<String>,
+    /// The socket that such a client had before: what was to pass by that one passes by this one.
+    pub former: Option<PublicId>,
 }
 
 /// A wish to be a user.
@@ -80,6 +84,10 @@ struct Wish {
     channel_data: Option<String>,
     #[serde(default)]
     user_data: Option<String>,
+    #[serde(default)]
+    since: Option<String>,
+    #[serde(default)]
+    former: Option<String>,
 }
 
 /// Reads one frame.
@@ -126,6 +134,8 @@ fn subscribe(frame: &Frame<'_>) -> Result<Asked, Refusal> {
         // Public channels come with an empty token.
         auth: wish.auth.filter(|auth| !auth.is_empty()),
         data: wish.channel_data.map(bounded).transpose()?,
+        since: wish.since,
+        former: wish.former.as_deref().map(super::trigger::socket).transpose()?,
     }))
 }
 

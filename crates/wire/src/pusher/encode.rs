@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{code, name};
 use deskbell_core::event::{Entry, Form, Kind};
+use deskbell_core::ids::ChannelName;
 use deskbell_core::presence::Presence;
 use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::Notice;
@@ -27,12 +28,16 @@ pub fn notice(notice: &Notice<'_>, emit: Emit<'_>) {
             let no = &refused.refusal;
             emit(&error(code::of_refusal(no.code), &no.message, None));
         }
-        Notice::Pong => emit(&frame("pusher:pong", None, "{}")),
+        Notice::Pong => emit(&pong()),
         Notice::Event { entry: shown, .. } => event(shown, emit),
+        Notice::Reset { channel, reason, reload_in_ms, .. } => {
+            let wait = reload_in_ms.unwrap_or_default();
+            let data = format!(r#"{{"reason":"{}","reload_in_ms":{wait}}}"#, reason.as_str());
+            emit(&frame("deskbell:reset", channel.map(ChannelName::as_str), &data));
+        }
         // Nothing of this has a frame here: what a client must know of it, it learns by a close code.
         Notice::Unsubscribed { .. }
         | Notice::Members { .. }
-        | Notice::Reset { .. }
         | Notice::Ok
         | Notice::Published { .. }
         | Notice::Ledger { .. }
@@ -65,6 +70,26 @@ pub fn event(entry: &Entry, emit: Emit<'_>) {
 /// An event under a name and in a channel of this dialect.
 pub fn shown(event: &str, channel: &str, data: &[u8]) -> Vec<u8> {
     frame(event, Some(channel), &text(data))
+}
+
+/// A frame with its reader's place behind it, for clients that carry a cursor.
+///
+/// ```
+/// let frame = deskbell_wire::pusher::encode::standing(br#"{"event":"pusher:pong","data":"{}"}"#, "C-1");
+/// assert_eq!(&frame[..], br#"{"event":"pusher:pong","data":"{}","cursor":"C-1"}"#);
+/// ```
+pub fn standing(frame: &[u8], cursor: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(frame.len() + cursor.len() + 12);
+    out.extend_from_slice(frame.strip_suffix(b"}").unwrap_or(frame));
+    out.extend_from_slice(br#","cursor":"#);
+    json(cursor, &mut out);
+    out.push(b'}');
+    out
+}
+
+/// Are you there? Yes.
+pub fn pong() -> Vec<u8> {
+    frame("pusher:pong", None, "{}")
 }
 
 /// You receive this channel.

@@ -53,6 +53,22 @@ impl<'a> Guard<'a> {
     }
 }
 
+/// A name without a guard that is said twice. Laravel and Echo put `private-` before whatever they are given,
+/// so an application whose names have it already says it twice; rules and projections are written with one.
+///
+/// ```
+/// use deskbell_wire::pusher::name::single;
+/// assert_eq!(single("private-private-notifications.5"), "private-notifications.5");
+/// assert_eq!(single("presence-clinic.1"), "presence-clinic.1");
+/// ```
+pub fn single(name: &str) -> &str {
+    let twice = |guard: &str| {
+        let rest = name.strip_prefix(guard)?;
+        rest.starts_with(guard).then_some(rest)
+    };
+    twice("private-").or_else(|| twice("presence-")).unwrap_or(name)
+}
+
 /// Checks the name of a channel against the grammar that all libraries share. A channel of the server's
 /// own, which has a `:` in its name, is none that this dialect can spell.
 pub fn channel(name: &str) -> Result<ChannelName, Refusal> {

@@ -4,11 +4,12 @@
 //! * [`Assembly`] puts a packet and its attachments together.
 //! * [`Namespaces`] decides what a connection may say; [`Shown`] and [`Program`] read what a client shows.
 //! * [`marketplace`] is what one application says in its events and to its route of HTTP, [`echo`] what Laravel
-//!   Echo's connector says.
+//!   Echo's connector says, [`admin`] what the admin UI asks and is told.
 //! * [`encode`] writes packets; [`Prepared`] is one that is written once and sent to many.
 //!
 //! The data of an application is checked and passed on as it came, never written anew.
 
+pub mod admin;
 pub mod echo;
 pub mod encode;
 pub mod marketplace;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use deskbell_core::class::Classes;
 use deskbell_core::event::{Data, Draft, Event, Form, Kind};
 use deskbell_core::ids::{ChannelName, EventId, EventName, PublicId};
-use deskbell_core::log::Log;
+use deskbell_core::log::{Log, ResetReason};
 use deskbell_core::position::Epoch;
 use deskbell_core::presence::{Holder, Presence};
 use deskbell_core::refusal::{Code, Refusal};
@@ -64,6 +64,12 @@ fn sample(what: &str) -> String {
             );
         }
         "ok" => encode::notice(&Notice::Ok, &mut emit),
+        "reset" => {
+            let (channel, reload_in_ms) = (Some(&channel), Some(1_500));
+            let reason = ResetReason::Expired;
+            encode::notice(&Notice::Reset { channel, reason, reload_in_ms, cursor: "c" }, &mut emit);
+        }
+        "standing" => emit(&encode::standing(rest.as_bytes(), "Cursor-1")),
         "closing" => encode::notice(&Notice::Closing { reconnect_in_ms: 1 }, &mut emit),
         "refused" => encode::notice(&Notice::Error(&no), &mut emit),
         "subscription_error" => emit(&encode::subscription_error(rest, &no)),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Done, Stop, Work, refuse};
 use crate::ids::UserId;
 use crate::limits;
+use crate::post::command::Tone;
 use crate::post::model::{Content, Inbox, Notification};
 use crate::post::outcome::{Reply, Told};
 use crate::post::preference::{Preferences, Ways};
@@ -18,6 +19,7 @@ impl Work<'_> {
         users: &[UserId],
         content: &Arc<Content>,
         ways: Ways,
+        tone: Tone,
     ) -> Result<Done, Stop> {
         if !self.actor.is_backend() {
             return refuse(
@@ -36,7 +38,7 @@ impl Work<'_> {
         let mut missing = Vec::new();
         let mut notified = 0;
         for user in users {
-            match self.notify_one(user, content, ways) {
+            match self.notify_one(user, content, ways, tone) {
                 Ok(reached) => notified += u64::from(reached),
                 // All of them are asked for at once: each question costs a look at every user.
                 Err(Stop::NeedMore(keys)) => missing.extend(keys),
@@ -50,7 +52,13 @@ impl Work<'_> {
         Ok(if notified == 0 { Done::Same(reply) } else { Done::Changed(reply) })
     }
 
-    fn notify_one(&mut self, user: &UserId, content: &Arc<Content>, ways: Ways) -> Result<bool, Stop> {
+    fn notify_one(
+        &mut self,
+        user: &UserId,
+        content: &Arc<Content>,
+        ways: Ways,
+        tone: Tone,
+    ) -> Result<bool, Stop> {
         let mut inbox = self.inbox(user)?;
         let ways = inbox.preferences.allow(&content.topic, ways);
         let not_before = inbox.preferences.quiet_until(self.moment.now);
@@ -62,7 +70,7 @@ impl Work<'_> {
                 number: inbox.newest,
                 unread: inbox.unread,
                 content: content.clone(),
-                quiet: not_before.is_some(),
+                quiet: not_before.is_some() || tone == Tone::Silent,
             };
             self.change.told.push(told);
             self.change.inboxes.push((user.clone(), inbox));

@@ -90,7 +90,7 @@ struct Work<'a> {
 impl Work<'_> {
     fn act(&mut self, act: &Act) -> Result<Done, Stop> {
         match act {
-            Act::Notify { users, content, ways } => self.notify(users, content, *ways),
+            Act::Notify { users, content, ways, tone } => self.notify(users, content, *ways, *tone),
             Act::Read { of, numbers } => self.read(&self.whose(of.as_ref())?, numbers),
             Act::ReadAll { of, up_to } => self.read_all(&self.whose(of.as_ref())?, *up_to),
             Act::Delete { of, numbers } => self.delete(&self.whose(of.as_ref())?, numbers),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::command::{Actor, Wish};
-use super::super::model::{By, Claim, Granted, Piece, Resource, Waitlist};
+use super::super::model::{By, Claim, Granted, Piece, Resource};
 use super::super::outcome::{Alternative, Conflict, Refused, Stop, no};
+use super::super::policy::Waitlist;
 use super::super::slice::Key;
 use super::super::steps;
 use super::Work;
@@ -58,7 +59,7 @@ impl Work<'_> {
     }
 
     fn has_sense(&self, claim: &Claim, resource: &Resource) -> Result<(), Stop> {
-        sensible_span(claim.span(), self.now())?;
+        self.is_in_time(claim.span(), resource)?;
         // A resource of capacity 0 is closed, which is a conflict and no mistake.
         if claim.units == 0 || (claim.units > resource.capacity && resource.capacity > 0) {
             let sentence =
@@ -66,6 +67,14 @@ impl Work<'_> {
             return no(Code::BadField, sentence);
         }
         Ok(())
+    }
+
+    /// May this time of the resource be claimed now?
+    pub(super) fn is_in_time(&self, span: Span, resource: &Resource) -> Result<(), Stop> {
+        if resource.policy.past {
+            return sensible_length(span, self.now());
+        }
+        sensible_span(span, self.now())
     }
 
     /// Asks for the days of all these claims at once: one question, however many there are.
@@ -216,11 +225,16 @@ impl Work<'_> {
 
 /// Checks a span that somebody wants to have.
 pub(super) fn sensible_span(span: Span, now: limits::Millis) -> Result<(), Stop> {
+    if span.start < span.end && span.end <= now {
+        return no(Code::BadField, "the time is past; claim one that is not over");
+    }
+    sensible_length(span, now)
+}
+
+/// The same where it may be over.
+fn sensible_length(span: Span, now: limits::Millis) -> Result<(), Stop> {
     if span.end <= span.start {
         return no(Code::BadField, "`end` lies before `start`, or at it; a claim takes time");
-    }
-    if span.end <= now {
-        return no(Code::BadField, "the time is past; claim one that is not over");
     }
     if span.length() > limits::CLAIM_LENGTH {
         return no(Code::BadField, "a claim lasts 400 days at most; make several of it");

@@ -3,7 +3,6 @@
 use super::super::command::{Act, Actor};
 use super::super::model::{Reservation, State, WaitState};
 use super::super::outcome::{Stop, What, no};
-use super::claims::sensible_span;
 use super::hold::fits_fence;
 use super::{Done, Work, same};
 use crate::access::Action;
@@ -29,7 +28,8 @@ impl Work<'_> {
             State::Held if old.is_live(self.now()) => {}
             State::Held | State::Expired if *if_still_free => {
                 for granted in &old.claims {
-                    sensible_span(granted.claim.span(), self.now())?;
+                    let resource = self.resource(&granted.claim.resource)?;
+                    self.is_in_time(granted.claim.span(), &resource)?;
                 }
                 let found = self.in_the_way(&old.claims, std::slice::from_ref(&old.id))?;
                 if !found.is_empty() {

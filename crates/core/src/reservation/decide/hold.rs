@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::super::command::{Actor, Ttl, Wish};
-use super::super::model::{Granted, Policy, Reservation, State, WaitState};
+use super::super::model::{Granted, Reservation, State, WaitState};
 use super::super::outcome::{Stop, What, no};
+use super::super::policy::Policy;
 use super::super::slice::Key;
 use super::claims::InTheWay;
 use super::{Done, Work, principal, same};
@@ -28,8 +29,10 @@ impl Work<'_> {
         if let Some(mine) = others.iter().find(|own| sets.iter().any(|set| overlaps(own, set))) {
             return Ok(same(mine));
         }
-        if others.iter().filter(|own| own.offer.is_none()).count() >= limits::HOLDS_PER_PRINCIPAL {
-            return no(Code::Quota, "you hold 5 times already; release or confirm one of them first");
+        let most = self.most_holds(&sets)?;
+        if others.iter().filter(|own| own.offer.is_none()).count() >= most {
+            let sentence = format!("you hold {most} times already; release or confirm one of them first");
+            return no(Code::Quota, sentence);
         }
         self.those_who_wait_first(&sets)?;
         if let Some(mine) = self.offered_meanwhile(&holder, &sets) {
@@ -57,6 +60,15 @@ impl Work<'_> {
             }
         }
         self.first_conflict(actor, conflicts)
+    }
+
+    /// How many holds whoever wants these may have: as many as the strictest of their resources says.
+    fn most_holds(&self, sets: &[Vec<Granted>]) -> Result<usize, Stop> {
+        let mut most = usize::MAX;
+        for set in sets {
+            most = self.policies(set)?.iter().map(|policy| policy.holds).fold(most, usize::min);
+        }
+        Ok(most)
     }
 
     /// What was offered to the holder itself in this change, where it lies in the way of what it asks for.
@@ -174,7 +186,12 @@ impl Work<'_> {
         if *holder == Principal::Backend {
             return Ok(wanted);
         }
-        let resources: Vec<_> = claims.into_iter().map(|granted| &granted.claim.resource).collect();
+        let mut resources = Vec::new();
+        for granted in claims {
+            if self.resource(&granted.claim.resource)?.policy.back_off {
+                resources.push(&granted.claim.resource);
+            }
+        }
         self.slice.need(resources.iter().map(|id| Key::Strikes(holder.clone(), (*id).clone())))?;
         let counts = resources.into_iter().filter_map(|id| self.slice.strikes(holder, id));
         match counts.map(|strikes| strikes.count(self.now())).max().unwrap_or(0) {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::super::command::{Act, Actor, ResourceWish};
 use super::super::model::{
-    ALL_UNITS, BlockSet, By, Claim, Granted, Piece, Policy, Reservation, Resource, State, WaitState,
+    ALL_UNITS, BlockSet, By, Claim, Granted, Piece, Reservation, Resource, State, WaitState,
 };
 use super::super::outcome::{Change, Conflict, Reply, Stop, Told, What, no};
+use super::super::policy::{Policy, Waitlist};
 use super::super::slice::Key;
 use super::super::steps;
 use super::claims::{InTheWay, sensible_span};
@@ -225,6 +226,9 @@ fn sensible_resource(wish: &ResourceWish) -> Result<(), Stop> {
         offer_ttl_ms,
         reminders_ms,
         unlinked_after_ms,
+        waitlist,
+        holds,
+        past,
         ..
     } = &wish.policy;
     let within = |value: Millis, least: Millis, most: Millis| (least..=most).contains(&value);
@@ -256,6 +260,11 @@ fn sensible_resource(wish: &ResourceWish) -> Result<(), Stop> {
             reminders_ms.len() <= limits::REMINDERS
                 && reminders_ms.iter().all(|before| *before <= limits::REMINDER_BEFORE),
             "`reminders_ms` has 8 times at most, each at most 60 days before the start",
+        ),
+        ((1..=limits::HOLDS_PER_PRINCIPAL_MOST).contains(holds), "`holds` is 1 to 100"),
+        (
+            !past || *waitlist == Waitlist::Off,
+            "`past` needs a `waitlist` that is `off`: nobody waits for what is over",
         ),
     ];
     match checks.into_iter().find(|(fine, _)| !fine) {

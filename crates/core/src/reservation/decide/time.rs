@@ -43,11 +43,13 @@ impl Work<'_> {
     /// A hold's time is over. Whoever lets that happen often gets less of it.
     pub(super) fn expire(&mut self, old: &Arc<Reservation>) -> Result<Done, Stop> {
         if old.holder != Principal::Backend && self.was_wanted(old)? {
-            let resources = || old.claims.iter().map(|granted| &granted.claim.resource);
-            self.slice.need(resources().map(|id| Key::Strikes(old.holder.clone(), id.clone())))?;
-            let mut counted: Vec<_> = resources().cloned().collect();
+            let mut counted: Vec<_> =
+                old.claims.iter().map(|granted| granted.claim.resource.clone()).collect();
             counted.sort_unstable();
             counted.dedup();
+            self.slice.need(counted.iter().map(|id| Key::Resource(id.clone())))?;
+            counted.retain(|id| self.resource(id).is_ok_and(|found| found.policy.back_off));
+            self.slice.need(counted.iter().map(|id| Key::Strikes(old.holder.clone(), id.clone())))?;
             for resource in counted {
                 let before = self.slice.strikes(&old.holder, &resource).cloned().unwrap_or_default();
                 self.change.strikes.push((old.holder.clone(), resource, before.and(self.now())));

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::command::{Actor, Wish};
-use super::super::model::{Claim, Granted, Reservation, Resource, State, Wait, WaitState, Waitlist};
+use super::super::model::{Claim, Granted, Reservation, Resource, State, Wait, WaitState};
 use super::super::outcome::{Reply, Stop, Told, What, no};
+use super::super::policy::Waitlist;
 use super::super::slice::Key;
 use super::super::steps;
 use super::{Done, Work, principal};

@@ -14,7 +14,7 @@ use deskbell_core::ids::{AppId, ConversationId, EventId, Topic, UserId};
 use deskbell_core::limits::Millis;
 use deskbell_core::post::{
     Act, Command, Content, Conversation, Decision, Inbox, Key, Membership, Memberships, Reply, Slice,
-    Standing, Ways, announce, decide, fall_off,
+    Standing, Tone, Ways, announce, decide, fall_off,
 };
 use deskbell_core::refusal::Code;
 use deskbell_core::reservation::{Actor, Moment};
@@ -180,5 +180,6 @@ pub fn notify(names: &[&str], topic: &str, ways: Ways) -> Act {
         body: Some("Body".into()),
         data: Some(serde_json::from_str(r#"{"a": 1}"#).unwrap()),
     };
-    Act::Notify { users: names.iter().map(|name| user(name)).collect(), content: Arc::new(content), ways }
+    let users = names.iter().map(|name| user(name)).collect();
+    Act::Notify { users, content: Arc::new(content), ways, tone: Tone::Rings }
 }

@@ -62,6 +62,16 @@ fn in_quiet_hours_it_is_kept_without_ringing_and_the_webhook_waits_for_their_end
 }
 
 #[test]
+fn what_waits_is_kept_and_counted_and_rings_at_no_hour() {
+    let mut post = Post::default();
+    let Act::Notify { users, content, ways, .. } = notify(&["ann"], "t", BOTH) else { unreachable!() };
+    post.ask(&site(), Act::Notify { users, content, ways, tone: Tone::Silent }).unwrap();
+    assert_eq!(post.heard("user:ann")[0].0, "notification.kept");
+    assert_eq!(post.heard("webhook:1")[0].1.get("not_before"), None, "a letter goes out at once");
+    assert_eq!(post.slice.inbox(&user("ann")).unwrap().unread, 1);
+}
+
+#[test]
 fn quiet_hours_follow_the_wall_clock_where_it_changes() {
     let zone = TimeZone::parse("Europe/Oslo").unwrap();
     let night = Quiet::new("01:00", "04:00", zone).unwrap();

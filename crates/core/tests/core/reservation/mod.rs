@@ -9,5 +9,6 @@ mod naive;
 mod play;
 mod random;
 mod shown;
+mod slotted;
 mod table;
 mod waiting;

@@ -78,6 +78,7 @@ fn every_alias_sets_its_option_and_belongs_to_one_alone() {
         "REDIS_HOST",
         "REDIS_PORT",
         "REDIS_PASSWORD",
+        "REDIS_PREFIX",
     ] {
         assert!(seen.iter().any(|name| name == expected), "{expected} is honoured");
     }
@@ -117,6 +118,25 @@ fn a_default_rises_with_the_option_it_follows() {
     let settings = from_file("heartbeat = \"60s\"\nlimit.frame = \"2MiB\"").unwrap();
     assert_eq!(settings.limits.idle_ms, 120_000);
     assert_eq!(settings.limits.backlog, 2 << 20);
+}
+
+#[test]
+fn the_prefix_of_a_site_stands_for_its_channels_unless_they_are_listed() {
+    let patterns = |file: &str, environment: &[(&str, &str)]| -> Vec<String> {
+        let redis = load(file, environment, &[]).unwrap().redis;
+        redis.channels.into_iter().map(|channel| channel.pattern).collect()
+    };
+    let usual = ["laravel_database_*", "laravel-database-*"];
+    assert_eq!(patterns("", &[]), usual);
+    for nothing in ["", "null"] {
+        assert_eq!(patterns("", &[("REDIS_PREFIX", nothing)]), usual, "{nothing}");
+    }
+    let clinic = [("REDIS_PREFIX", "clinic_database_")];
+    assert_eq!(patterns("", &clinic), ["clinic_database_*"]);
+    assert_eq!(patterns("redis.prefix = \"gym-\"", &clinic), ["clinic_database_*"], "as with every variable");
+    assert_eq!(patterns("redis.prefix = \"gym-*\"", &[]), ["gym-*"]);
+    assert_eq!(patterns("redis.channels = [\"shop_*\"]", &clinic), ["shop_*"]);
+    assert!(load("", &[("REDIS_PREFIX", "a b")], &[]).is_err());
 }
 
 #[test]

@@ -121,8 +121,14 @@ fn check(app: &App, parts: &Parts, body: &[u8]) -> Result<(), Refusal> {
 /// The address of a route of this dialect behind a prefix, and the whole path as it was.
 pub fn without_prefix(uri: &Uri) -> Option<(Uri, Prefixed)> {
     let path = uri.path();
-    let at = path.find("/apps/").filter(|at| *at > 0)?;
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let short = format!("{}{query}", &path[at..]).parse().ok()?;
-    Some((short, Prefixed(path.to_owned())))
+    let short = if super::xhr::is_place(path) {
+        // Clients can be told any path in place of this one.
+        let at = path.rfind("/app/")?;
+        format!("/pusher{}{query}", &path[at..])
+    } else {
+        let at = ["/apps/", "/broadcasting/", "/pusher/"].iter().find_map(|place| path.find(place))?;
+        format!("{}{query}", &path[at..])
+    };
+    Some((short.parse().ok()?, Prefixed(path.to_owned())))
 }

@@ -6,9 +6,13 @@
 //! | `mod` | frames come in, refusals go out, signs of life |
 //! | [`subscribe`] | channels, their members and their last event |
 //! | [`person`] | signed-in users, and those who watch them |
+//! | [`carried`] | clients that carry a cursor, so that a cut loses nothing |
+//! | [`xhr`] | clients that come by requests instead of a WebSocket |
 
+mod carried;
 mod person;
 mod subscribe;
+mod xhr;
 
 use std::sync::Arc;
 
@@ -21,6 +25,8 @@ use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 use deskbell_wire::pusher::{self, Asked, Guard, Member, code, encode};
+
+pub use xhr::Receiving;
 
 use super::Shard;
 use super::depart::code as native;
@@ -61,7 +67,7 @@ impl Shard {
                 }
             }
             // The answer to a sign of life costs less than its refusal would.
-            Ok(Asked::Ping) => self.say(slot, &Notice::Pong, &none),
+            Ok(Asked::Ping) => self.write_standing(slot, &encode::pong()),
             Ok(Asked::Pong) => {}
             Ok(asked) => {
                 if self.may_send(slot, &none) {
@@ -153,12 +159,16 @@ impl Shard {
     /// A client that says nothing is asked first in its own words, and then given up: also one that is in
     /// no channel. True where it was given up.
     pub(super) fn is_silent_pusher(&mut self, slot: u32, silent: Millis) -> bool {
-        let tuning = self.tuning.clone();
-        if silent >= tuning.pusher_activity + tuning.pusher_pong {
+        let (asks, ends) =
+            (self.tuning.pusher_activity, self.tuning.pusher_activity + self.tuning.pusher_pong);
+        let Some(client) = self.clients.get_mut(slot) else { return false };
+        // However late this looks: nobody is given up who was not asked.
+        let was_asked = std::mem::replace(&mut client.asked, silent >= asks);
+        if silent >= ends && was_asked {
             self.close(slot, code::SILENT, "Pong reply not received");
             return true;
         }
-        if silent >= tuning.pusher_activity {
+        if silent >= asks {
             self.write(slot, &encode::ping());
         }
         false

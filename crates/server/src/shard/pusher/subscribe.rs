@@ -7,13 +7,16 @@ use deskbell_core::log::{Log, Members};
 use deskbell_core::news::News;
 use deskbell_core::position::Position;
 use deskbell_core::presence::{Change, Presence};
+use deskbell_core::projection::{Dialect, Source};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::pusher::proof::App as Signer;
 use deskbell_wire::pusher::{Guard, Member, Subscribe, encode, name};
 
 use super::super::Shard;
 use super::super::cohort::cohort_of;
+use super::super::lens::{Lens, PLAIN, Sight};
 use super::super::session::Entered;
+use super::carried::Started;
 
 impl Shard {
     /// A wish for a channel. Whoever is refused hears it twice: the channel's listeners by its name, the
@@ -28,13 +31,16 @@ impl Shard {
     fn try_pusher_subscribe(&mut self, slot: u32, wish: &Subscribe) -> Result<(), Refusal> {
         let channel = name::channel(&wish.channel)?;
         let member = self.admit_pusher(slot, &channel, wish)?;
+        if wish.since.is_some() {
+            self.carry(slot, wish.former);
+        }
         if !self.is_subscribed(slot, &channel) {
             self.has_room(slot)?;
             if let Some(member) = &member {
                 self.enter_as_member(slot, &channel, member)?;
             }
         }
-        self.begin_channel(slot, &channel, member.as_ref());
+        self.begin_channel(slot, &channel, member.as_ref(), wish.since.as_deref());
         Ok(())
     }
 
@@ -114,7 +120,8 @@ impl Shard {
 
     fn has_room(&self, slot: u32) -> Result<(), Refusal> {
         let Some(client) = self.clients.get(slot) else { return Ok(()) };
-        let own = client.session.subs.len() - client.speaker.as_ref().map_or(0, |speaker| speaker.watches);
+        let plain = client.session.subs.iter().filter(|sub| sub.lens == PLAIN).count();
+        let own = plain - client.speaker.as_ref().map_or(0, |speaker| speaker.watches);
         if own < self.tuning.subscriptions {
             return Ok(());
         }
@@ -158,7 +165,13 @@ impl Shard {
 
     /// Sets a channel going: first that it has succeeded, with who is there; then what was last said; and
     /// everything later behind it, without a gap.
-    fn begin_channel(&mut self, slot: u32, channel: &ChannelName, member: Option<&Member>) {
+    fn begin_channel(
+        &mut self,
+        slot: u32,
+        channel: &ChannelName,
+        member: Option<&Member>,
+        since: Option<&str>,
+    ) {
         // Its replies so far stand before what comes up now.
         self.flush(slot);
         let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
@@ -172,15 +185,19 @@ impl Shard {
             (roster, last, log.head())
         });
         let (roster, last, head) = seen;
+        let mut started = Started::Anew;
         if !self.is_subscribed(slot, channel) {
             self.list(slot, channel, member.is_some());
-            self.start_here(slot, channel, member.is_some().then_some(head));
+            self.see_through(slot, channel);
+            started = self.start_since(slot, channel, since, member.is_some().then_some(head));
         }
-        self.write(slot, &encode::succeeded(channel.as_str(), roster.as_deref().unwrap_or("{}")));
+        self.write_standing(slot, &encode::succeeded(channel.as_str(), roster.as_deref().unwrap_or("{}")));
+        self.tell_unreadable(slot, channel, started);
         let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { return };
-        match last {
+        // What comes from where it stands has the last event in it.
+        match last.filter(|_| started != Started::Onward) {
             Some(Some(entry)) => {
-                let frame = variant.event(&entry, &self.hub.apps[app].cursors);
+                let frame = variant.event_with(&entry, &self.cursor(slot));
                 self.out.extend_from_slice(&frame);
             }
             Some(None) => {
@@ -191,6 +208,36 @@ impl Shard {
         }
         // What others cause from here on stands behind this.
         self.flush(slot);
+    }
+
+    /// What the channel shows of log channels, and of itself under its name with another number of prefixes.
+    fn see_through(&mut self, slot: u32, channel: &ChannelName) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let app = &self.hub.apps[usize::from(client.app)];
+        let table = app.projections.load_full();
+        let single = name::single(channel.as_str());
+        let sources = table.resolve(Dialect::Pusher, single);
+        let guard = Guard::of(channel.as_str());
+        let visitor = Identity::visitor(0);
+        let mut lenses = Vec::new();
+        for Source { channel: source, rows } in sources {
+            // A signature is the backend's word. Without one a name shows no more than its sources would.
+            let open = || app.allows(&visitor, Action::Subscribe, &source, self.now).is_ok();
+            if guard == Guard::Private || (guard == Guard::Public && open()) {
+                let sight = Sight::Rows(table.clone(), rows);
+                lenses.push(Lens { shown: channel.clone(), source, sight });
+            }
+        }
+        if guard == Guard::Private && !lenses.is_empty() {
+            let other =
+                if single == channel.as_str() { format!("private-{single}") } else { single.to_owned() };
+            let same = ChannelName::parse(&other).ok();
+            let sight = Sight::Same;
+            lenses.extend(same.map(|source| Lens { shown: channel.clone(), source, sight }));
+        }
+        for lens in lenses {
+            self.look_through(slot, lens);
+        }
     }
 
     /// The subscription begins where its cohort stands; a client that is behind reads on to there first.

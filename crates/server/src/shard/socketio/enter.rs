@@ -61,6 +61,9 @@ impl Shard {
 
     /// Judges a wish to come in.
     pub(in super::super) fn enter_namespace(&mut self, slot: u32, mut entering: Entering, keys: Keys) {
+        if self.is_for_operators(&entering.namespace) {
+            return self.enter_as_operator(slot, &entering);
+        }
         let terms = self.socketio_terms(slot);
         if !terms.has(&entering.namespace) {
             self.turn_away(slot, &entering.namespace, "Invalid namespace", None);
@@ -158,7 +161,9 @@ impl Shard {
         };
         self.utter(slot, |out| encode::connected(&namespace, &sid, pid.as_deref(), out));
         self.flush(slot);
+        let since = back.as_ref().map(|back| back.cursor.at);
         self.fill_rooms(slot, &namespace, back);
+        self.look_for_missed(slot, &namespace, since);
         self.look_at_life(slot);
     }
 
@@ -286,7 +291,7 @@ impl Shard {
         self.turn_away(slot, namespace, &refusal.message, Some(&data));
     }
 
-    fn turn_away(&mut self, slot: u32, namespace: &str, message: &str, data: Option<&str>) {
+    pub(super) fn turn_away(&mut self, slot: u32, namespace: &str, message: &str, data: Option<&str>) {
         let now = self.now;
         let Some(talker) = self.talker(slot) else { return };
         talker.spaces.turn_away(namespace, now);

@@ -11,10 +11,14 @@
 //! | [`echo`] | channels of Laravel Echo's connector |
 //! | [`site`] | what waits for the ledger or for the site |
 //! | [`prove`] | who a client is |
+//! | [`missed`] | what was told while nobody of a user was there |
+//! | [`admin`] | the namespace of the admin UI |
 
+mod admin;
 mod echo;
 mod engine;
 mod enter;
+mod missed;
 mod outlet;
 mod prove;
 mod rooms;
@@ -39,6 +43,7 @@ use crate::socketio::Terms;
 
 pub use engine::{Opening, Request};
 pub use enter::Entering;
+pub use missed::Missed;
 pub use outlet::Outlet;
 pub use prove::Proving;
 pub use rooms::{Kind, Right, Room};
@@ -65,6 +70,8 @@ pub struct Talker {
     inside: Vec<Inside>,
     /// Rooms of an earlier connection in namespaces that the client has not asked for yet.
     owed: Vec<Room>,
+    /// It was looked whether something waits for its user.
+    has_looked: bool,
     /// The WebSocket that is tried beside polling.
     trial: Option<Handle>,
     /// It is such a WebSocket itself, of that client.
@@ -94,6 +101,7 @@ impl Talker {
             spaces: Namespaces::new(now),
             inside: Vec::new(),
             owed: Vec::new(),
+            has_looked: false,
             trial: None,
             tries: None,
             moves: false,
@@ -272,6 +280,21 @@ impl Shard {
     fn tell(&mut self, slot: u32, namespace: &str, name: &str, json: String) {
         let event = encode::Event { namespace, id: None, name, offset: None };
         self.utter(slot, |out| encode::event(&event, &Data::json(json), out));
+    }
+
+    /// Shows a client out of its namespaces, after which it does not come back by itself. Other clients are none of
+    /// this dialect's.
+    pub(super) fn show_out(&mut self, slot: u32) {
+        let now = self.now;
+        let Some(talker) = self.talker(slot) else { return };
+        let inside: Vec<Arc<str>> = talker.inside.iter().map(|inside| inside.namespace.clone()).collect();
+        for namespace in &inside {
+            if let Some(talker) = self.talker(slot) {
+                talker.spaces.show_out(namespace, now);
+            }
+            self.utter(slot, |out| encode::disconnected(namespace, out));
+        }
+        self.flush(slot);
     }
 
     /// Adds a packet to the replies of the client that is being served.

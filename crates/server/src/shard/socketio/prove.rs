@@ -118,6 +118,7 @@ impl Shard {
         }
         self.outcome(slot, &proving.namespace, proving.id, Ok(()));
         self.tell(slot, &proving.namespace, "authenticated", asked::authenticated(&user, role.as_deref()));
+        self.look_for_missed(slot, &proving.namespace.clone().into(), None);
     }
 
     /// Says that a proof did not hold, under all the names that clients listen to.

@@ -11,6 +11,7 @@ pub mod postgres;
 mod privacy;
 mod proxy;
 mod publisher;
+mod pusher;
 mod reader;
 mod receiver;
 mod redis;
@@ -20,6 +21,7 @@ mod swarm;
 mod tally;
 mod token;
 mod ws;
+mod xhr;
 
 pub use certificate::Certificate;
 pub use conn::Conn;
@@ -27,6 +29,7 @@ pub use http::{Answer, get, post, request, try_request};
 pub use privacy::{SERVES, Sees};
 pub use proxy::Proxy;
 pub use publisher::{Backend, Publisher, numbered};
+pub use pusher::{Pusher, pusher_signature};
 pub use reader::{Reader, Transport};
 pub use receiver::{Received, Receiver, Say};
 pub use redis::Redis;
@@ -36,6 +39,7 @@ pub use swarm::{Member, Swarm};
 pub use tally::percentile;
 pub use token::{in_seconds, token, token_signed, user};
 pub use ws::Ws;
+pub use xhr::{Xhr, preflight};
 
 use std::time::Duration;
 

@@ -16,6 +16,8 @@ use super::DEADLINE;
 pub enum Say {
     /// With this status line's end and further header lines.
     Status(u16, &'static str),
+    /// With this status and a body.
+    Body(u16, String),
     /// With this status and a body of JSON.
     Json(u16, Value),
     /// Not at all: the connection stays open.
@@ -169,6 +171,11 @@ fn serve(stream: TcpStream, script: &Mutex<Script>, sender: &Sender<Received>) -
     match said {
         Say::Status(status, more) => {
             stream.write_all(format!("HTTP/1.1 {status} x\r\n{more}Content-Length: 0\r\n\r\n").as_bytes())?;
+        }
+        Say::Body(status, body) => {
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} x\r\nContent-Length: {length}\r\n\r\n{body}");
+            stream.write_all(head.as_bytes())?;
         }
         Say::Json(status, body) => {
             let body = body.to_string();

@@ -52,7 +52,19 @@ impl Ws {
     }
 
     /// Opens a socket on a connection that may have been used before.
-    pub fn over(mut stream: Conn, host: &str, path: &str, headers: &[(&str, &str)]) -> Result<Self, String> {
+    pub fn over(stream: Conn, host: &str, path: &str, headers: &[(&str, &str)]) -> Result<Self, String> {
+        let mut ws = Self::upgraded(stream, host, path, headers)?;
+        ws.welcome = ws.expect("welcome");
+        Ok(ws)
+    }
+
+    /// Opens a socket of any dialect; nothing is taken from it yet.
+    pub fn upgraded(
+        mut stream: Conn,
+        host: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let mut request = Vec::new();
         handshake::write_request(&mut request, host, path, [7; 16], headers).unwrap();
         stream.write_all(&request).unwrap();
@@ -81,7 +93,6 @@ impl Ws {
         };
         let mut first = bytes[rest..].to_vec();
         ws.take(&mut first);
-        ws.welcome = ws.expect("welcome");
         Ok(ws)
     }
 

@@ -40,7 +40,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Booking, Self::Payment, Self::Payout, Self::Notification];
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Booking, Self::Payment, Self::Payout, Self::Notification];
 
     /// The word for it in the data.
     pub const fn as_str(self) -> &'static str {

@@ -9,7 +9,7 @@ use deskbell_core::access::{Identity, Rules};
 use deskbell_core::ids::{ConversationId, EventId, Topic, UserId};
 use deskbell_core::limits::{DAY, HOUR, Millis};
 use deskbell_core::log::{Once, Row};
-use deskbell_core::post::{Act, Beginning, Command, Content, Ways};
+use deskbell_core::post::{Act, Beginning, Command, Content, Tone, Ways};
 use deskbell_core::refusal::Code;
 use deskbell_core::reservation::Actor;
 
@@ -126,7 +126,12 @@ fn notify(names: &[&str]) -> Act {
         data: None,
     };
     let users = names.iter().map(|name| user(name)).collect();
-    Act::Notify { users, content: Arc::new(content), ways: Ways { in_app: true, webhook: false } }
+    Act::Notify {
+        users,
+        content: Arc::new(content),
+        ways: Ways { in_app: true, webhook: false },
+        tone: Tone::Rings,
+    }
 }
 
 fn create(name: &str, members: &[&str]) -> Act {

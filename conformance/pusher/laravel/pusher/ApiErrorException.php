@@ -1,0 +1,3 @@
+<?php
+namespace Pusher;
+class ApiErrorException extends PusherException {}

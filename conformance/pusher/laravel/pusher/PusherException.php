@@ -1,0 +1,3 @@
+<?php
+namespace Pusher;
+class PusherException extends \Exception {}

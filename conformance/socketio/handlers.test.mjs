@@ -1,0 +1,82 @@
+// Events that the application's backend handles: a POST for each, whose reply answers the client.
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { createServer } from "node:http";
+import { after, before } from "node:test";
+
+import { SECRET, test } from "../server.mjs";
+import { Site, connected, until } from "./people.mjs";
+
+let site, backend;
+const requests = [];
+before(async () => {
+  backend = createServer((request, answer) => {
+    let body = "";
+    request.on("data", (part) => (body += part));
+    request.on("end", () => {
+      const said = JSON.parse(body);
+      requests.push({ headers: request.headers, body, said });
+      if (said.event === "broken") return answer.writeHead(500).end();
+      if (said.event === "forbidden") return answer.writeHead(403).end();
+      if (said.event === "silent") return;
+      if (said.event === "page") return answer.end("<html>");
+      if (said.event === "empty") return answer.writeHead(204).end();
+      answer.end(JSON.stringify({ handled: said.event, n: said.args[0] }));
+    });
+  });
+  await new Promise((done) => backend.listen(0, "127.0.0.1", done));
+  site = await Site.start({ config: `
+[socketio]
+events_url = "http://127.0.0.1:${backend.address().port}/events?secret=path"
+backend_timeout = "500ms"
+` });
+});
+after(async () => {
+  await site?.close();
+  backend?.closeAllConnections();
+  backend?.close();
+});
+
+test("an event arrives as the client said it, with who it is, signed; and its reply is the answer", async () => {
+  const ann = await site.user("ann", "CLIENT");
+  const answer = await ann.emitWithAck("rate", { stars: 5, text: "\u00e4" }, "b-1");
+  assert.deepEqual(answer, { handled: "rate", n: { stars: 5, text: "\u00e4" } });
+  const { headers, body, said } = requests.at(-1);
+  assert.deepEqual(said, {
+    id: headers["webhook-id"], type: "client.event", at: said.at, app: 1001, namespace: "/", event: "rate",
+    args: [{ stars: 5, text: "\u00e4" }, "b-1"], socket: ann.id, user: "ann", roles: ["CLIENT"], attachments: [],
+  });
+  const key = createHmac("sha256", SECRET).update("deskbell webhook v1\0socketio").digest();
+  const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
+  assert.equal(headers["webhook-signature"], `v1,${createHmac("sha256", key).update(signed).digest("base64")}`);
+});
+
+test("who is not known is nobody, and who waits for no answer is handled all the same", async () => {
+  const nobody = await connected(site.client());
+  const before = requests.length;
+  nobody.emit("rate", 1);
+  await until("the request", () => requests.length > before);
+  const { user, roles } = requests.at(-1).said;
+  assert.deepEqual([user, roles], [null, []]);
+});
+
+test("fifty events at once are all handled, each with its own answer", async () => {
+  const ann = await site.user("order");
+  const order = Array.from({ length: 50 }, (_, n) => n);
+  const answers = await Promise.all(order.map((n) => ann.emitWithAck("n", n)));
+  assert.deepEqual(answers.map((answer) => answer.n), order);
+  const mine = requests.filter(({ said }) => said.user === "order").map(({ said }) => said.args[0]);
+  assert.deepEqual(mine.sort((a, b) => a - b), order);
+});
+
+test("a backend that fails, is silent, refuses or says nothing is an answer that says so", async () => {
+  const ann = await site.user("failing");
+  for (const event of ["broken", "silent"]) {
+    const answer = await ann.emitWithAck(event, 1);
+    assert.deepEqual([answer.success, answer.code], [false, "unavailable"], event);
+  }
+  for (const event of ["empty", "page"]) assert.equal(await ann.emitWithAck(event), undefined);
+  const refused = await ann.emitWithAck("forbidden", 1);
+  assert.deepEqual([refused.success, refused.code], [false, "denied"]);
+  assert.ok(ann.connected);
+});

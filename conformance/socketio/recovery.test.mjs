@@ -1,0 +1,135 @@
+// Who comes back gets exactly what it missed: socket.io-client's own recovery, against our log.
+import assert from "node:assert/strict";
+import { after, before } from "node:test";
+
+import { test } from "../server.mjs";
+import { Site, TRANSPORTS, connected, cut, heard, next, until } from "./people.mjs";
+
+const CUTS = process.env.DESKBELL_TEST_FULL ? 1_000 : 60;
+
+let site;
+before(async () => (site = await Site.start()));
+after(() => site.close());
+
+/** Cuts, publishes while nobody is there, and waits until the client is back. */
+async function away(client, publish) {
+  const back = next(client, "connect");
+  cut(client);
+  await publish();
+  await back;
+}
+
+for (const [name, transports] of Object.entries(TRANSPORTS)) {
+  test(`${name}: after a cut it is who it was, in its rooms, and has what it missed`, async () => {
+    const user = `cut-${name}`;
+    const ann = await site.user(user, "CLIENT", { transports });
+    await ann.emitWithAck("join_room", "lobby");
+    const { id } = ann;
+    await site.publish(`user_${user}`, "n", 0);
+    await until("the first", () => heard(ann, "n").length === 1);
+    await away(ann, async () => {
+      for (const [at, room] of [`user_${user}`, "lobby", `user_${user}`].entries()) await site.publish(room, "n", at + 1);
+    });
+    assert.equal(ann.recovered, true);
+    assert.equal(ann.id, id);
+    await site.publish("lobby", "n", 4);
+    await until("the last", () => heard(ann, "n").includes(4));
+    assert.deepEqual(heard(ann, "n"), [0, 1, 2, 3, 4]);
+  });
+}
+
+test("who had heard nothing yet comes back as who it was all the same", async () => {
+  const ann = await site.user("quiet");
+  await away(ann, () => site.publish("user_quiet", "n", 1));
+  assert.equal(ann.recovered, true);
+  await until("what was missed", () => heard(ann, "n").length === 1);
+});
+
+test("who comes back several times comes back each time", async () => {
+  const ann = await site.user("often");
+  for (let n = 0; n < 5; n++) {
+    await away(ann, () => site.publish("user_often", "n", n));
+    assert.equal(ann.recovered, true, `time ${n}`);
+  }
+  await until("all of it", () => heard(ann, "n").length === 5);
+  assert.deepEqual(heard(ann, "n"), [0, 1, 2, 3, 4]);
+});
+
+test("a text as the last argument of an event is no place in the log", async () => {
+  const ann = await site.user("texts");
+  await site.publish("user_texts", "said", "no offset at all");
+  await until("the text", () => ann.heard.length > 0);
+  await away(ann, () => site.publish("user_texts", "said", "again"));
+  assert.equal(ann.recovered, true);
+  await until("the other", () => heard(ann, "said").length === 2);
+});
+
+test("who leaves is a new one when it comes", async () => {
+  const ann = await site.user("leaver");
+  const { id } = ann;
+  ann.disconnect();
+  ann.connect();
+  await connected(ann);
+  assert.equal(ann.recovered, false);
+  assert.notEqual(ann.id, id);
+});
+
+test("after a crash it is a new one, and says so", async (t) => {
+  const own = await Site.start();
+  t.after(() => own.close());
+  const ann = await own.user("crashed");
+  await own.publish("user_crashed", "n", 1);
+  await until("the first", () => heard(ann, "n").length === 1);
+  const back = next(ann, "connect");
+  await own.server.kill();
+  await own.server.again();
+  await back;
+  assert.equal(ann.recovered, false, "a gap is never hidden");
+  await own.publish("user_crashed", "n", 2);
+  await until("what follows", () => heard(ann, "n").includes(2));
+});
+
+test("a deploy loses nothing", async (t) => {
+  const own = await Site.start();
+  t.after(() => own.close());
+  const ann = await own.user("deployed");
+  await own.publish("user_deployed", "n", 0);
+  await until("the first", () => heard(ann, "n").length === 1);
+  const back = next(ann, "connect");
+  await own.server.stop();
+  await own.server.again();
+  for (let n = 1; n < 4; n++) await own.publish("user_deployed", "n", n);
+  await back;
+  await own.publish("user_deployed", "n", 4);
+  await until("the last", () => heard(ann, "n").includes(4));
+  if (ann.recovered) assert.deepEqual(heard(ann, "n"), [0, 1, 2, 3, 4]);
+  else assert.fail("a clean restart keeps who was there");
+});
+
+for (const [name, transports] of Object.entries(TRANSPORTS)) {
+  test(`${name}: ${CUTS} cuts while somebody publishes without a pause: nothing lost, nothing twice`, { timeout: 600_000 }, async () => {
+    const user = `stress-${name}`;
+    const ann = await site.user(user, "CLIENT", { transports, reconnectionDelay: 1, reconnectionDelayMax: 5, randomizationFactor: 0 });
+    let [sent, going] = [0, true];
+    const publishing = (async () => {
+      while (going) {
+        await site.publish(`user_${user}`, "n", sent);
+        sent += 1;
+      }
+    })();
+    let again = 0;
+    for (let n = 0; n < CUTS; n++) {
+      const back = next(ann, "connect");
+      cut(ann);
+      await back;
+      again += ann.recovered ? 1 : 0;
+      // The next cut comes after some event, or before it: both happen.
+      if (n % 2) await next(ann, "n");
+    }
+    going = false;
+    await publishing;
+    await until("the last", () => heard(ann, "n").at(-1) === sent - 1);
+    assert.equal(again, CUTS, "each time it was who it had been");
+    assert.deepEqual(heard(ann, "n"), Array.from({ length: sent }, (_, n) => n));
+  });
+}

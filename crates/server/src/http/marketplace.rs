@@ -1,0 +1,153 @@
+//! `/api/socket`: how a marketplace's backend tells its Socket.IO clients something, and asks how many there are.
+//!
+//! What is for a room goes through the log as every event does. What is for users who are connected nowhere also waits
+//! in their inbox; what is a notification is one of the inbox for the others, too, so that preferences and quiet
+//! hours count.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::response::{IntoResponse as _, Response};
+use deskbell_core::access::Identity;
+use deskbell_core::event::Data;
+use deskbell_core::ids::{ChannelName, EventId, EventName, Principal, UserId};
+use deskbell_core::limits::{self, Millis};
+use deskbell_core::post::{Act, Content, Plea, Tone, Ways};
+use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::room;
+use deskbell_core::vocabulary::Publish;
+use deskbell_wire::socketio::marketplace::broadcast::{self as forms, Broadcast, Kind, To};
+use deskbell_wire::socketio::marketplace::waiting;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use tokio::sync::oneshot;
+
+use super::answer;
+use super::asked::Site;
+use super::ledger::stopped;
+use super::problem::Problem;
+use super::publish::{settled, start};
+use crate::app::App;
+use crate::clock;
+use crate::hub::Hub;
+use crate::post;
+
+/// How many are connected. Users are counted once, however many tabs they have.
+pub async fn status(State(hub): State<Arc<Hub>>, Site(asked): Site) -> Result<Response, Problem> {
+    asked.query.only(&[])?;
+    let present = hub.attendance.count(asked.app);
+    Ok(answer::json(forms::status(present.users, present.connections, clock::now_ms())))
+}
+
+/// Tells clients something. Where that fails, the answer has the form that this application's callers look at.
+pub async fn broadcast(State(hub): State<Arc<Hub>>, request: Request) -> Response {
+    match tell(&hub, request).await {
+        Ok(answer) => answer::json(answer),
+        Err(problem) => {
+            let body = Body::from(forms::failed(problem.refusal()));
+            let mut response = problem.into_response();
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *response.body_mut() = body;
+            response
+        }
+    }
+}
+
+async fn tell(hub: &Arc<Hub>, request: Request) -> Result<String, Problem> {
+    let Site(asked) = Site::from_request(request, hub).await?;
+    asked.query.only(&[])?;
+    let text = str::from_utf8(&asked.body)
+        .map_err(|_| Refusal::new(Code::BadMessage, "the body is no text; send JSON in UTF-8"))?;
+    let told = forms::read(text)?;
+    let app = &hub.apps[asked.app];
+    if let Some(kind) = told.kind {
+        let telling = Telling { hub, app, kind, now: clock::now_ms() };
+        telling.tell(&told).await?;
+        hub.metrics.published.inc();
+    }
+    Ok(told.answer(hub.attendance.count(app.index).users))
+}
+
+/// One thing that is told.
+struct Telling<'a> {
+    hub: &'a Arc<Hub>,
+    app: &'a App,
+    kind: Kind,
+    now: Millis,
+}
+
+impl Telling<'_> {
+    async fn tell(&self, told: &Broadcast) -> Result<(), Refusal> {
+        let data = told.data(self.now);
+        match &told.to {
+            To::Users(users) => self.users(users, &data).await,
+            To::Role(role) => self.rooms(&[room::of_role(role)], &data).await,
+            To::Everyone if self.hub.front.load().everyone => {
+                self.rooms(&[room::EVERYONE.to_owned()], &data).await
+            }
+            To::Everyone => Err(Refusal::new(
+                Code::Denied,
+                "name somebody in `targetUsers` or `targetRole`; to tell everybody, set marketplace.everyone",
+            )),
+        }
+    }
+
+    /// Whoever is connected nowhere finds it when it comes back.
+    async fn users(&self, users: &[UserId], data: &str) -> Result<(), Refusal> {
+        let mut users: Vec<UserId> = users.to_vec();
+        users.sort_unstable();
+        users.dedup();
+        // Nothing may be told to some of them only because the name of one is wrong.
+        let rooms: Vec<String> = users.iter().map(room::of_user).collect();
+        rooms.iter().try_for_each(|room| ChannelName::parse(room).map(drop))?;
+        let is_here =
+            |user: &UserId| self.hub.attendance.is_here(self.app.index, &Principal::User(user.clone()));
+        let (here, away): (Vec<UserId>, Vec<UserId>) = users.into_iter().partition(is_here);
+        // What waits is safe before anything is heard: a client that comes in meanwhile misses nothing.
+        self.notify(away, waiting::waiting(self.kind, data, id()), Tone::Silent).await?;
+        match (self.kind, waiting::notification(data, id())) {
+            (Kind::Notification, Some(content)) => self.notify(here, Some(content), Tone::Rings).await,
+            _ => self.rooms(&rooms, data).await,
+        }
+    }
+
+    async fn rooms(&self, rooms: &[String], data: &str) -> Result<(), Refusal> {
+        let name = EventName::parse(self.kind.event())?;
+        let who = Identity::backend();
+        let channels = rooms.iter().map(|room| ChannelName::parse(room)).collect::<Result<Vec<_>, _>>()?;
+        let mut started = Vec::with_capacity(channels.len());
+        for channel in channels {
+            let data = Data::json(data.to_owned());
+            let publish = Publish { channel, name: name.clone(), data, id: None, key: None, except: None };
+            started.push(start(self.hub, self.app, &who, publish, self.now));
+        }
+        let mut refused = None;
+        for one in started {
+            if let Err(refusal) = settled(one).await {
+                refused.get_or_insert(refusal);
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    async fn notify(&self, users: Vec<UserId>, content: Option<Content>, tone: Tone) -> Result<(), Refusal> {
+        let Some(content) = content.filter(|_| !users.is_empty()) else { return Ok(()) };
+        let content = Arc::new(content);
+        let most = (limits::NOTIFIED_BYTES / content.weight()).max(1);
+        for users in users.chunks(most) {
+            let ways = Ways { in_app: true, webhook: false };
+            let act = Act::Notify { users: users.to_vec(), content: content.clone(), ways, tone };
+            let (tell, told) = oneshot::channel();
+            let actor = post::actor(self.app, Arc::new(Identity::backend()));
+            let plea = Plea { act, key: None, body: 0 };
+            post::ask(self.hub, self.app, actor, plea, move |ran| drop(tell.send(ran)));
+            told.await.map_err(|_| stopped())??;
+        }
+        Ok(())
+    }
+}
+
+fn id() -> EventId {
+    EventId::from_random(clock::random_bytes())
+}

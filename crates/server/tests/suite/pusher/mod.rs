@@ -1,0 +1,32 @@
+//! The Pusher dialect from outside, as its clients and backends see it.
+//!
+//! | what must hold | where |
+//! |---|---|
+//! | the first frame, refusals at the door, signs of life, the stop | `connecting` |
+//! | private and presence channels, users, counts, cached events, what clients say | `channels` |
+//! | signed requests, their answers and their refusals, a socket that is left out | `backend` |
+//! | webhooks | `hooks` |
+//! | signatures made here | `authorize` |
+//! | the clinic's names | `clinic` |
+//! | clients without a WebSocket | `xhr` |
+//!
+//! Signatures that are printed in documents are held in `crates/wire/tests/pusher/signatures.rs`.
+
+mod authorize;
+mod backend;
+mod channels;
+mod clinic;
+mod connecting;
+mod hooks;
+mod xhr;
+
+use serde_json::Value;
+
+use super::harness::*;
+use crate::json;
+
+/// Triggers one event as a backend does.
+fn trigger(server: &Server, channel: &str, name: &str, data: &Value) -> Answer {
+    let body = json!({"name": name, "channels": [channel], "data": data.to_string()});
+    server.api("POST", "/apps/1001/events", Some(&body))
+}
