@@ -256,6 +256,8 @@ impl Shard {
         self.serve_pages();
         self.answer_polls();
         self.ring_alarms();
+        // An alarm may have had something to say to a client that polls.
+        self.answer_polls();
         self.bury();
     }
 

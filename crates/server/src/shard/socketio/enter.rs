@@ -299,6 +299,21 @@ impl Shard {
         self.look_at_life(slot);
     }
 
+    /// Shows a client out of all of its namespaces: its library does not come back by itself, as it would after
+    /// the mere end of its connection.
+    pub(in super::super) fn show_out(&mut self, slot: u32) {
+        let now = self.now;
+        let Some(talker) = self.talker(slot) else { return };
+        let inside: Vec<Arc<str>> = talker.inside.iter().map(|inside| inside.namespace.clone()).collect();
+        for namespace in &inside {
+            talker.spaces.show_out(namespace, now);
+        }
+        for namespace in &inside {
+            self.utter(slot, |out| encode::disconnected(namespace, out));
+        }
+        self.flush(slot);
+    }
+
     /// What was kept for a client is no longer whole: it comes back as somebody new.
     pub(in super::super) fn begin_anew(&mut self, slot: u32) {
         self.leave_session(slot);

@@ -133,3 +133,38 @@ fn a_client_that_asks_for_no_namespace_is_let_go() {
     client.text();
     assert!(matches!(client.next(), Got::Closed(..)));
 }
+
+#[test]
+fn whoever_is_shown_out_does_not_come_back_by_itself() {
+    let server = Server::dev();
+    let mut client = Client::connect(&server);
+    client.enter("/api/socket", &json!({}));
+    let pid = client.pid();
+    client.emit("authenticate", &json!({"token": "x", "userId": "u1"}));
+    assert_eq!(client.event().0, "authenticated");
+    let answer = server.api("POST", "/v1/users/u1/disconnect", None);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(client.text(), "41");
+    assert_eq!(client.text(), "41/api/socket,");
+    assert_eq!(client.until_closed().0, Some(4403));
+    assert_ne!(Client::back(&server, &pid, None).pid(), pid);
+}
+
+#[test]
+fn a_stop_closes_the_transport_and_shows_nobody_out() {
+    let server = Server::dev();
+    let mut client = Client::connect(&server);
+    let mut waiting = super::Poller::connect(&server).waiting(&server);
+    server.signal("TERM");
+    assert!(matches!(client.next(), Got::Closed(Some(1012), _)));
+    assert_eq!(waiting.answer().text(), "1");
+}
+
+#[test]
+fn whoever_says_too_much_is_refused_for_a_while_and_stays() {
+    let server = Server::start(Start::with("[limit]\nrate = 1\nburst = 5\n").flag("--dev"));
+    let mut client = Client::connect(&server);
+    let answers: Vec<_> = (0..20).map(|_| client.ask("join_room", &json!("lobby"))).collect();
+    assert!(answers.iter().any(|answer| answer["code"] == "rate_limited"), "{answers:?}");
+    assert_eq!(answers[0], json!({"success": true}));
+}

@@ -317,6 +317,16 @@ impl Poller {
         crate::harness::try_request(self.server, "GET", &self.path(), &[], None).expect("an answer")
     }
 
+    /// A request that waits: those that came behind it have been answered.
+    pub fn waiting(&self, server: &Server) -> Conn {
+        let mut waiting = Conn::open(server);
+        waiting.send(format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", self.path()));
+        for _ in 0..3 {
+            Client::connect(server);
+        }
+        waiting
+    }
+
     /// Brings packets.
     pub fn try_post(&self, body: &str) -> Answer {
         let kind = [("Content-Type", "text/plain;charset=UTF-8")];

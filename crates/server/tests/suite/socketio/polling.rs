@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Client, Got, Poller};
-use crate::harness::{Conn, Server, Start, request};
+use crate::harness::{Server, Start, request};
 
 const QUICK: &str =
     "[socketio]\nping_interval = \"300ms\"\nping_timeout = \"200ms\"\nupgrade_timeout = \"400ms\"\n";
@@ -79,10 +79,7 @@ fn every_error_has_the_body_that_clients_know() {
 fn two_requests_at_once_end_the_session() {
     let server = Server::dev();
     let poller = Poller::connect(&server);
-    let mut first = Conn::open(&server);
-    first.send(format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", poller.path()));
-    // The other must not come first; both go to one shard, in the order of its letters.
-    wait_for_request(&server);
+    let mut first = poller.waiting(&server);
     let second = poller.get();
     assert_eq!(second.status, 400, "{second:?}");
     let answer = first.answer();
@@ -90,21 +87,11 @@ fn two_requests_at_once_end_the_session() {
     assert_eq!(poller.get().status, 400);
 }
 
-/// Until the request that was sent last has reached its shard: one that came behind it was answered.
-fn wait_for_request(server: &Server) {
-    for _ in 0..3 {
-        Client::connect(server);
-    }
-}
-
 #[test]
 fn a_request_that_its_client_gives_up_ends_the_session() {
     let server = Server::dev();
     let poller = Poller::connect(&server);
-    let mut waiting = Conn::open(&server);
-    waiting.send(format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", poller.path()));
-    wait_for_request(&server);
-    drop(waiting);
+    drop(poller.waiting(&server));
     crate::harness::eventually("the session has ended", || poller.try_post("3").status == 400);
 }
 
@@ -112,12 +99,9 @@ fn a_request_that_its_client_gives_up_ends_the_session() {
 fn a_client_that_closes_is_told_nothing_more() {
     let server = Server::dev();
     let poller = Poller::connect(&server);
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| poller.get());
-        wait_for_request(&server);
-        poller.post("1");
-        assert_eq!(waiting.join().unwrap().text(), "6");
-    });
+    let mut waiting = poller.waiting(&server);
+    poller.post("1");
+    assert_eq!(waiting.answer().text(), "6");
     assert_eq!(poller.get().status, 400);
 }
 

@@ -80,6 +80,14 @@ fn attachments_are_bounded_by_their_bytes_together() {
 }
 
 #[test]
+fn attachments_that_never_come_end_the_connection() {
+    let server = Server::dev();
+    let mut client = Client::connect(&server);
+    client.send("451-[\"x\",{\"_placeholder\":true,\"num\":0}]");
+    assert_eq!(client.until_closed().0, Some(1002));
+}
+
+#[test]
 fn a_placeholder_that_names_no_attachment_ends_the_connection() {
     let server = Server::dev();
     for num in ["1", "-1", "\"splice\"", "null", "1e3"] {
