@@ -14,7 +14,7 @@ use super::settings::{
     HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings, Settings,
     TlsSettings, WebSocketSettings,
 };
-use super::socketio_backend::{AdminSettings, MarketplaceSettings};
+use super::socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
 use super::socketio_settings::SocketIoSettings;
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
@@ -149,6 +149,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         pusher: pusher(&values),
         socketio: socketio(&values),
         pusher_webhooks: values.rows("pusher_webhooks").iter().map(pusher_webhook).collect(),
+        handlers: values.rows("socketio_handlers").iter().map(handler).collect(),
         admin: admin(&values),
         marketplace: MarketplaceSettings { everyone: values.is("marketplace.everyone") },
         metrics: MetricsSettings {
@@ -363,8 +364,7 @@ fn socketio(values: &Values) -> SocketIoSettings {
         role_claims: values.texts("socketio.role_claims"),
         token_cookie: values.text("socketio.token_cookie"),
         auth_endpoint: values.text("socketio.auth_endpoint"),
-        events_url: values.text("socketio.events_url"),
-        backend_timeout_ms: values.number("socketio.backend_timeout"),
+        auth_timeout_ms: values.number("socketio.auth_timeout"),
         sticky_cookie: values.text("socketio.sticky_cookie"),
     }
 }
@@ -386,6 +386,20 @@ fn admin(values: &Values) -> Option<AdminSettings> {
     let (username, password) =
         (values.text("socketio_admin.username")?, values.secret("socketio_admin.password")?);
     Some(AdminSettings { username, password })
+}
+
+fn handler(row: &Row) -> HandlerSettings {
+    let cells = &row.cells;
+    HandlerSettings {
+        url: cells.word("url"),
+        app: cells.amount("app"),
+        namespaces: cells.texts("namespaces"),
+        events: cells.texts("events"),
+        secret: cells.secret("secret"),
+        timeout_ms: cells.number("timeout"),
+        concurrency: cells.count("concurrency"),
+        ca_file: cells.path("ca_file"),
+    }
 }
 
 fn own_pusher(row: &Row) -> OwnPusherSettings {

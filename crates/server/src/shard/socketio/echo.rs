@@ -43,25 +43,22 @@ impl Shard {
             }
             Err(refusal) => Err(refusal),
         };
-        self.outcome(slot, namespace, id, outcome.as_ref().map(|()| ()));
+        self.outcome(slot, namespace, id, outcome.as_ref().copied());
     }
 
     fn subscribe_echo(&mut self, slot: u32, channel: &str, namespace: &str, headers: Option<&str>) {
         let room = of_echo(namespace, channel, Right::Rules);
-        let refused = match self.may_have_echo(slot, &room) {
-            Ok(_) => {
-                let own = self.own_member(slot);
-                self.begin_echo(slot, &room, own);
-                return;
-            }
-            Err(refusal) => refusal,
+        let Err(refused) = self.may_have_echo(slot, &room) else {
+            let own = self.own_member(slot);
+            self.begin_echo(slot, &room, own);
+            return;
         };
         let guarded = matches!(
             ChannelName::parse(channel).map(|name| Guard::of(name.as_str()) == Guard::Public),
             Ok(false)
         );
         let backend = self.socketio_terms(slot).backend.clone();
-        let Some(backend) = backend.filter(|backend| guarded && backend.channels.is_some()) else {
+        let Some(backend) = backend.filter(|_| guarded) else {
             self.refuse_echo(slot, channel, code_of(&refused), &refused);
             return;
         };

@@ -9,8 +9,9 @@
 //! | [`enter`] | a client comes into a namespace, also as who it was |
 //! | [`rooms`] | rooms are channels, and show others in their own words |
 //! | [`echo`] | channels of Laravel Echo's connector |
-//! | [`site`] | what waits for the ledger or for the site's backend |
+//! | [`site`] | what waits for the ledger or for the site |
 //! | [`prove`] | who a client is |
+//! | [`handle`] | events that the application's backend handles |
 //! | [`missed`] | what was told while nobody of a user was there |
 //! | [`admin`] | the namespace of the admin UI |
 
@@ -18,15 +19,16 @@ mod admin;
 mod echo;
 mod engine;
 mod enter;
+mod handle;
 mod missed;
 mod outlet;
 mod prove;
 mod rooms;
 mod site;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use deskbell_core::event::Data;
 use deskbell_core::limits::Millis;
 use deskbell_core::refusal::{Code, Refusal};
@@ -44,6 +46,7 @@ use crate::socketio::Terms;
 
 pub use engine::{Opening, Request};
 pub use enter::Entering;
+pub use handle::Handled;
 pub use missed::Missed;
 pub use outlet::Outlet;
 pub use prove::Proving;
@@ -71,6 +74,8 @@ pub struct Talker {
     inside: Vec<Inside>,
     /// Rooms of an earlier connection in namespaces that the client has not asked for yet.
     owed: Vec<Room>,
+    /// Events that a backend handles, the one under way first. Each is a parked frame, so there are few.
+    handled: VecDeque<Handled>,
     /// It was looked whether something waits for its user.
     has_looked: bool,
     /// The WebSocket that is tried beside polling.
@@ -102,6 +107,7 @@ impl Talker {
             spaces: Namespaces::new(now),
             inside: Vec::new(),
             owed: Vec::new(),
+            handled: VecDeque::new(),
             has_looked: false,
             trial: None,
             tries: None,
@@ -180,7 +186,7 @@ impl Shard {
         let now = self.now;
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.text(text, now) {
-            Ok(Some(packet)) => self.take_packet(slot, packet, &[]),
+            Ok(Some(packet)) => self.take_packet(slot, packet, 0),
             Ok(None) => self.look_at_life(slot),
             Err(fault) => self.faulty(slot, fault),
         }
@@ -190,13 +196,13 @@ impl Shard {
         let (now, most) = (self.now, self.socketio_terms(slot).max_payload);
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.binary(bytes.to_vec().into(), most, now) {
-            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments()),
+            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments().len()),
             Ok(None) => {}
             Err(fault) => self.faulty(slot, fault),
         }
     }
 
-    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: &[Bytes]) {
+    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: usize) {
         let now = self.now;
         let namespace = packet.namespace;
         let Some(talker) = self.talker(slot) else { return };
@@ -227,13 +233,13 @@ impl Shard {
         id: Option<u64>,
         name: &str,
         args: Args<'_>,
-        attachments: &[Bytes],
+        attachments: usize,
     ) {
         if let Err(refusal) = self.charge(slot) {
             self.outcome(slot, namespace, id, Err(&refusal));
             return;
         }
-        let plain = attachments.is_empty();
+        let plain = attachments == 0;
         if let Some(asked) = plain.then(|| echo_frames::read(name, args)).flatten() {
             self.take_echo(slot, namespace, id, asked);
             return;
@@ -259,7 +265,7 @@ impl Shard {
                 self.fail_proof(slot, namespace, id, &refusal);
             }
             Some(Err(refusal)) => self.refuse_room(slot, namespace, id, None, &refusal),
-            None => self.pass_on(slot, namespace, id, name, args, attachments),
+            None => self.hand_over(slot, namespace, id, (name, args, attachments)),
         }
     }
 

@@ -35,9 +35,9 @@ fn a_public_channel_is_open_and_says_its_name_with_each_event() {
 #[test]
 fn a_private_channel_is_a_rule_s_or_the_site_s() {
     let receiver = Receiver::start();
-    receiver.answer(|asked| match asked.body.ends_with(b".8") {
-        true => Say::Json(403, json!({})),
-        false => Say::Json(200, json!(true)),
+    receiver.answer(|asked| {
+        let given = !asked.body.ends_with(b".8");
+        if given { Say::Json(200, json!(true)) } else { Say::Json(403, json!({})) }
     });
     let rule = "[[access]]\npattern = \"private-own.{user}\"\nallow = [\"subscribe\"]\nto = \"user\"\n";
     let config = format!("{rule}[socketio]\nauth_endpoint = \"{}\"\n", receiver.url());
