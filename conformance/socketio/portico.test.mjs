@@ -21,8 +21,9 @@ for (const [where, path] of Object.entries({ "behind its prefix": "/wss/socket.i
     // What it says is for its own server; nobody else is told.
     const other = await site.user(`listener-${path.length}`);
     client.emit("message", { type: "chat", message: "to all" });
+    const last = next(client, "message", (data) => data.type === "last");
     await site.publish("user_phpgw_accounts_7", "message", { type: "last" });
-    await next(client, "message", (data) => data.type === "last");
+    await last;
     assert.deepEqual(other.heard, []);
     assert.ok(client.connected);
   });

@@ -24,6 +24,7 @@ use crate::attendance::Attendance;
 use crate::calendars::Calendars;
 use crate::clock;
 use crate::door::Front;
+use crate::handlers::Handlers;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::pusher::Hooks;
@@ -58,6 +59,8 @@ pub struct Hub {
     pub webhooks: Webhooks,
     /// Backends that are told what happens in their channels.
     pub hooks: Hooks,
+    /// Backends that handle events of Socket.IO clients.
+    pub handlers: Handlers,
     /// Who may look at the server with the admin UI of Socket.IO.
     pub operator: Option<Operator>,
     /// Calendars that are fetched.

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod door;
+pub mod handlers;
 pub mod http;
 pub mod hub;
 pub mod identity;

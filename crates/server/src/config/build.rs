@@ -15,7 +15,7 @@ use super::settings::{
     HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings, Settings,
     TlsSettings, WebSocketSettings,
 };
-use super::socketio_backend::{AdminSettings, MarketplaceSettings};
+use super::socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
 use super::socketio_settings::SocketIoSettings;
 use super::sources::{Sources, Values};
 use super::value::{Held, Row, Value};
@@ -150,6 +150,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         pusher: pusher(&values),
         socketio: socketio(&values),
         pusher_webhooks: values.rows("pusher_webhooks").iter().map(pusher_webhook).collect(),
+        handlers: values.rows("socketio_handlers").iter().map(handler).collect(),
         admin: admin(&values),
         marketplace: MarketplaceSettings { everyone: values.is("marketplace.everyone") },
         metrics: MetricsSettings {
@@ -388,6 +389,20 @@ fn admin(values: &Values) -> Option<AdminSettings> {
     let (username, password) =
         (values.text("socketio_admin.username")?, values.secret("socketio_admin.password")?);
     Some(AdminSettings { username, password })
+}
+
+fn handler(row: &Row) -> HandlerSettings {
+    let cells = &row.cells;
+    HandlerSettings {
+        url: cells.word("url"),
+        app: cells.amount("app"),
+        namespaces: cells.texts("namespaces"),
+        events: cells.texts("events"),
+        secret: cells.secret("secret"),
+        timeout_ms: cells.number("timeout"),
+        concurrency: cells.count("concurrency"),
+        ca_file: cells.path("ca_file"),
+    }
 }
 
 fn own_pusher(row: &Row) -> OwnPusherSettings {

@@ -36,7 +36,7 @@ pub use settings::{
     DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings,
     Settings, TlsSettings, WebSocketSettings,
 };
-pub use socketio_backend::{AdminSettings, MarketplaceSettings};
+pub use socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
 pub use socketio_settings::SocketIoSettings;
 pub use sources::{SetFlag, Sources};
 pub use value::{MASK, parse_time};

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::error::{ConfigErrors, Secret};
 use super::outward_settings::{CalendarSettings, RedisSettings, WebhookSettings};
 use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
-use super::socketio_backend::{AdminSettings, MarketplaceSettings};
+use super::socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
 use super::socketio_settings::SocketIoSettings;
 use super::sources::{SetFlag, Sources, Values};
 use super::{build, rules};
@@ -80,6 +80,8 @@ pub struct Settings {
     pub socketio: SocketIoSettings,
     /// Servers that are told what happens in channels, as Pusher tells.
     pub pusher_webhooks: Vec<PusherWebhookSettings>,
+    /// Backends that handle events of Socket.IO clients.
+    pub handlers: Vec<HandlerSettings>,
     /// The admin UI of Socket.IO.
     pub admin: Option<AdminSettings>,
     /// The marketplace's route.

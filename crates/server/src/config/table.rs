@@ -6,7 +6,7 @@ use super::limit_table::{LIMITS, MEMORY};
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 use super::outward_table::{CALENDARS, REDIS, WEBHOOKS};
 use super::pusher_table::{OF_APP, PUSHER};
-use super::socketio_backend::{ADMIN, MARKETPLACE};
+use super::socketio_backend::{ADMIN, HANDLERS, MARKETPLACE};
 use super::socketio_table::SOCKETIO;
 
 pub(super) const SECOND: u64 = 1_000;
@@ -93,6 +93,7 @@ pub static SECTIONS: &[Section] = &[
         intro: "The dialect of socket.io-client 4, python-socketio, and applications built on them.",
         options: SOCKETIO,
     },
+    HANDLERS,
     ADMIN,
     MARKETPLACE,
     Section {

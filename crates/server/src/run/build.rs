@@ -97,6 +97,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let store = opened.start(world(&apps)).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
         hooks: outward::pusher_webhooks(settings, &apps)?,
+        handlers: outward::handlers(settings, &apps)?,
         apps,
         seals: Seals::derive(&stored),
         store,

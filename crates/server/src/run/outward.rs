@@ -1,6 +1,7 @@
 //! Makes from the settings what calls other people's servers: webhooks, calendars and Redis.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deskbell_core::ids::ResourceId;
@@ -9,11 +10,15 @@ use deskbell_core::pattern::Pattern;
 use deskbell_core::webhook::{Terms, Wants};
 use deskbell_wire::redis::{Kind, Row, Table, Topic};
 use deskbell_wire::webhook::Secret;
+use tokio::sync::Semaphore;
 
 use super::StartError;
 use crate::app::App;
 use crate::calendars::{self, Calendars, Feed};
-use crate::config::{CalendarSettings, PusherWebhookSettings, RedisChannel, Settings, WebhookSettings};
+use crate::config::{
+    CalendarSettings, HandlerSettings, PusherWebhookSettings, RedisChannel, Settings, WebhookSettings,
+};
+use crate::handlers::{Handler, Handlers};
 use crate::outbound::{Address, BadAddress};
 use crate::pusher::{Endpoint, Hooks};
 use crate::redis::{Password, Place, Plan, Secure};
@@ -69,6 +74,24 @@ pub fn pusher_webhooks(settings: &Settings, apps: &[App]) -> Result<Hooks, Start
         })
     };
     settings.pusher_webhooks.iter().map(endpoint).collect::<Result<_, _>>().map(Hooks::new)
+}
+
+/// Every backend that handles events of Socket.IO clients.
+pub fn handlers(settings: &Settings, apps: &[App]) -> Result<Handlers, StartError> {
+    let handler = |wish: &HandlerSettings| {
+        let wrong = |why: &str| StartError(format!("socketio_handlers: {} {why}", wish.url));
+        let secret = wish.secret.as_ref().map(|secret| Secret::parse(secret.expose())).transpose();
+        Ok(Handler {
+            app: app(wish.app, apps).map_err(|why| wrong(&why))?,
+            address: address(&wish.url, wish.ca_file.as_ref()).map_err(|why| wrong(&why))?,
+            namespaces: wish.namespaces.clone(),
+            events: wish.events.clone(),
+            secret: secret.map_err(|why| wrong(&format!("has a bad secret: {why}")))?,
+            timeout: Duration::from_millis(wish.timeout_ms),
+            seats: Arc::new(Semaphore::new(wish.concurrency)),
+        })
+    };
+    settings.handlers.iter().map(handler).collect::<Result<_, _>>().map(Handlers::new)
 }
 
 /// Every calendar of the configuration.

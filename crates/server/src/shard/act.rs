@@ -141,6 +141,10 @@ impl Shard {
                 self.unpark(slot);
                 self.say_looked(slot, found, &reference);
             }
+            Answer::Handled(result) => {
+                self.unpark(slot);
+                self.say_handled(slot, result);
+            }
             Answer::Missed(missed) => {
                 self.unpark(slot);
                 self.say_missed(slot, *missed);

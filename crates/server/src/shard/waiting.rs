@@ -80,6 +80,8 @@ pub enum Answer {
         /// What was found.
         found: Result<Box<post::Found>, Refusal>,
     },
+    /// A backend has handled a Socket.IO client's event, or has not.
+    Handled(Result<String, Refusal>),
     /// It was looked what waits for the user of a Socket.IO client.
     Missed(Box<Missed>),
     /// What a Socket.IO client's event waited for.

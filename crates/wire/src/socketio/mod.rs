@@ -5,6 +5,7 @@
 //! * [`Namespaces`] decides what a connection may say; [`Shown`] and [`Program`] read what a client shows.
 //! * [`marketplace`] is what one application says in its events and to its route of HTTP, [`echo`] what Laravel
 //!   Echo's connector says, [`admin`] what the admin UI asks and is told.
+//! * [`handler`] is what a backend is sent that handles the events of its clients itself.
 //! * [`encode`] writes packets; [`Prepared`] is one that is written once and sent to many.
 //!
 //! The data of an application is checked and passed on as it came, never written anew.
@@ -12,6 +13,7 @@
 pub mod admin;
 pub mod echo;
 pub mod encode;
+pub mod handler;
 pub mod marketplace;
 pub mod packet;
 

@@ -11,6 +11,7 @@
 //! | [`echo`] | channels of Laravel Echo's connector |
 //! | [`site`] | what waits for the ledger or for the site's backend |
 //! | [`prove`] | who a client is |
+//! | [`handle`] | events that the application's backend handles |
 //! | [`missed`] | what was told while nobody of a user was there |
 //! | [`admin`] | the namespace of the admin UI |
 
@@ -18,12 +19,14 @@ mod admin;
 mod echo;
 mod engine;
 mod enter;
+mod handle;
 mod missed;
 mod outlet;
 mod prove;
 mod rooms;
 mod site;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -44,6 +47,7 @@ use crate::socketio::Terms;
 
 pub use engine::{Opening, Request};
 pub use enter::Entering;
+pub use handle::Handled;
 pub use missed::Missed;
 pub use outlet::Outlet;
 pub use prove::Proving;
@@ -71,6 +75,8 @@ pub struct Talker {
     inside: Vec<Inside>,
     /// Rooms of an earlier connection in namespaces that the client has not asked for yet.
     owed: Vec<Room>,
+    /// Events that a backend handles, the one under way first. Each is a parked frame, so there are few.
+    handled: VecDeque<Handled>,
     /// It was looked whether something waits for its user.
     has_looked: bool,
     /// The WebSocket that is tried beside polling.
@@ -102,6 +108,7 @@ impl Talker {
             spaces: Namespaces::new(now),
             inside: Vec::new(),
             owed: Vec::new(),
+            handled: VecDeque::new(),
             has_looked: false,
             trial: None,
             tries: None,
@@ -259,7 +266,7 @@ impl Shard {
                 self.fail_proof(slot, namespace, id, &refusal);
             }
             Some(Err(refusal)) => self.refuse_room(slot, namespace, id, None, &refusal),
-            None => self.pass_on(slot, namespace, id, name, args, attachments),
+            None => self.hand_over(slot, namespace, id, (name, args, attachments)),
         }
     }
 
