@@ -92,18 +92,8 @@ pub const ATTACHMENTS_TIME: Millis = 10 * SECOND;
 pub const NAMESPACE: usize = CHANNEL_NAME;
 /// Namespaces that one Socket.IO connection is in; a page has one or two.
 pub const NAMESPACES_PER_CONNECTION: usize = 16;
-/// Questions to a site's backend that may be under way: each holds a connection of ours and one of its workers.
-pub const BACKEND_REQUESTS: usize = 256;
-/// Time for such an answer: Python's client waits a second for most things, and nobody much longer.
-pub const BACKEND_TIME: Millis = 5 * SECOND;
-/// Bytes of cookies that are kept of a connection, to be shown to its site's backend.
-pub const KEPT_COOKIES: usize = 4 * 1024;
 /// Bytes of one message of a Socket.IO client, or of one body: what its own servers take, and its clients split by.
 pub const SOCKETIO_PAYLOAD: usize = 1_000_000;
-/// Ways in which Socket.IO clients of one app are told of a channel: namespaces and rows of projections, in the
-/// combinations that occur. Each stands beside an entry's frames under a number of 16 bits, and there are some
-/// others; no installation comes near it.
-pub const MANNERS: usize = 60_000;
 /// Events of one batch publish.
 pub const BATCH: usize = 1_000;
 /// Channels named in one `hello`, poll or stream.

@@ -366,8 +366,7 @@ fn socketio(values: &Values) -> SocketIoSettings {
         role_claims: values.texts("socketio.role_claims"),
         token_cookie: values.text("socketio.token_cookie"),
         auth_endpoint: values.text("socketio.auth_endpoint"),
-        events_url: values.text("socketio.events_url"),
-        backend_timeout_ms: values.number("socketio.backend_timeout"),
+        auth_timeout_ms: values.number("socketio.auth_timeout"),
         sticky_cookie: values.text("socketio.sticky_cookie"),
     }
 }

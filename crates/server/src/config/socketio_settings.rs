@@ -33,10 +33,8 @@ pub struct SocketIoSettings {
     pub token_cookie: Option<String>,
     /// Where the site's backend is asked for channels.
     pub auth_endpoint: Option<String>,
-    /// Where it is told of events.
-    pub events_url: Option<String>,
-    /// Time for its answers.
-    pub backend_timeout_ms: u64,
+    /// Time for its answer.
+    pub auth_timeout_ms: u64,
     /// A cookie that names the session.
     pub sticky_cookie: Option<String>,
 }

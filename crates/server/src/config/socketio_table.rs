@@ -3,10 +3,13 @@
 use deskbell_core::limits;
 
 use super::options::{Form, Group, Opt, Preset, within};
-use super::table::{HOUR, MINUTE};
+use super::table::{HOUR, MINUTE, SECOND};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
+
+/// Time for such an answer: Python's client waits a second for most things, and nobody much longer.
+const BACKEND_TIME: u64 = 5 * SECOND;
 
 /// Whether clients are told where they stand.
 pub const RECOVERY: &[&str] = &["auto", "on", "off"];
@@ -110,19 +113,11 @@ pub const SOCKETIO: &[Opt] = &[
     )
     .live(Group::Rules)
     .like("\"http://127.0.0.1:8000/broadcasting/auth\""),
-    Opt::text(
-        "socketio.events_url",
-        Form::Url,
-        "Where your backend is told of events of clients that nobody here knows. What it answers, a JSON value or a \
-         list of them, is the client's acknowledgement.",
-    )
-    .live(Group::Rules)
-    .like("\"http://127.0.0.1:3000/api/events\""),
     Opt::time(
-        "socketio.backend_timeout",
-        limits::BACKEND_TIME,
+        "socketio.auth_timeout",
+        BACKEND_TIME,
         within(100, MINUTE),
-        "The time that your backend has for these answers.",
+        "The time that it has to answer.",
     )
     .live(Group::Times),
     Opt::text(

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use deskbell_core::access::Identity;
-use deskbell_core::limits;
 use deskbell_core::refusal::Code;
 use deskbell_wire::engineio::Sid;
 use deskbell_wire::engineio::asked::{Fault, Wish};
@@ -20,6 +19,9 @@ use crate::app::App;
 use crate::clock;
 use crate::hub::Hub;
 use crate::shard::Opening;
+
+/// Bytes of cookies that are kept of a connection, to be shown to its site's backend.
+const KEPT_COOKIES: usize = 4 * 1024;
 
 /// The parameter of the query by which a client says whether it takes an argument more.
 const RECOVERY: &str = "recovery";
@@ -61,8 +63,8 @@ pub async fn let_in(
     };
     let takes = takes(head, terms.recovery);
     // They are kept only where somebody may ask for them, and a browser's few fit.
-    let asks = terms.backend.as_ref().is_some_and(|backend| backend.channels.is_some());
-    let cookie = head.header("cookie").filter(|cookie| asks && cookie.len() <= limits::KEPT_COOKIES);
+    let asks = terms.backend.is_some();
+    let cookie = head.header("cookie").filter(|cookie| asks && cookie.len() <= KEPT_COOKIES);
     let opening = Opening { sid, takes, upgrades, cookie: cookie.map(Into::into) };
     let mut cookies: Vec<String> =
         new_visitor.map(|id| visitor_cookie(&hub.seals.visitor(id), peer.secure)).into_iter().collect();

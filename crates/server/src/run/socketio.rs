@@ -12,18 +12,14 @@ use crate::socketio::{Backend, Mount, Terms};
 /// The terms of every app.
 pub fn terms(settings: &Settings) -> Result<Terms, StartError> {
     let wish = &settings.socketio;
-    let address = |key: &str, url: &Option<String>| {
-        let read = |url: &String| {
-            outward::address(url, None).map_err(|why| StartError(format!("socketio.{key} {why}")))
-        };
-        url.as_ref().map(read).transpose()
+    let timeout = Duration::from_millis(wish.auth_timeout_ms);
+    let backend = |url: &String| {
+        let address = outward::address(url, None);
+        let address = address.map_err(|why| StartError(format!("socketio.auth_endpoint {why}")))?;
+        Ok(Backend::new(address, timeout))
     };
-    let channels = address("auth_endpoint", &wish.auth_endpoint)?;
-    let events = address("events_url", &wish.events_url)?;
-    let timeout = Duration::from_millis(wish.backend_timeout_ms);
-    let is_asked = channels.is_some() || events.is_some();
     Ok(Terms {
-        backend: is_asked.then(|| Backend::new(channels, events, timeout)),
+        backend: wish.auth_endpoint.as_ref().map(backend).transpose()?,
         enabled: wish.enabled,
         timing: Timing {
             ping_interval: wish.ping_interval_ms,

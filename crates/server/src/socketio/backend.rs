@@ -1,5 +1,4 @@
-//! What the site's own backend is asked: whether a client may have a channel of Laravel Echo's, and what it says to
-//! an event that nobody here knows.
+//! What the site's own backend is asked: whether a client may have a channel of Laravel Echo's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,27 +6,26 @@ use std::time::Duration;
 use bytes::Bytes;
 use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
-use deskbell_wire::webhook::{self, Secret};
 use http::{Method, StatusCode, header};
 use http_body_util::Full;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use crate::clock;
 use crate::outbound::Address;
 
 /// Headers of a client that are passed on to the question for a channel: what a Laravel site knows its users by.
 const PASSED_ON: [&str; 3] = ["authorization", "x-csrf-token", "x-xsrf-token"];
 
+/// Questions to a site's backend that may be under way: each holds a connection of ours and one of its workers.
+const BACKEND_REQUESTS: usize = 256;
+
 /// The backend of a site.
 #[derive(Clone)]
 pub struct Backend {
     /// Where it is asked for channels.
-    pub channels: Option<Address>,
-    /// Where it is told of events.
-    pub events: Option<Address>,
+    channels: Address,
     /// Time for an answer.
-    pub timeout: Duration,
+    timeout: Duration,
     /// How many requests may be under way.
     room: Arc<Semaphore>,
 }
@@ -48,9 +46,9 @@ pub struct NotApproved {
 }
 
 impl Backend {
-    /// A backend at these addresses.
-    pub fn new(channels: Option<Address>, events: Option<Address>, timeout: Duration) -> Self {
-        Self { channels, events, timeout, room: Arc::new(Semaphore::new(limits::BACKEND_REQUESTS)) }
+    /// A backend at this address.
+    pub fn new(channels: Address, timeout: Duration) -> Self {
+        Self { channels, timeout, room: Arc::new(Semaphore::new(BACKEND_REQUESTS)) }
     }
 
     /// Asks whether a client may have a channel. The answer of a presence channel says who it is there.
@@ -61,7 +59,7 @@ impl Backend {
         cookie: Option<&str>,
     ) -> Result<Option<String>, NotApproved> {
         let unavailable = |refusal| NotApproved { status: 503, refusal };
-        let Some(address) = &self.channels else { return Err(unavailable(no_answer())) };
+        let address = &self.channels;
         let form = form_urlencoded(channel);
         let mut request = address
             .request(Method::POST)
@@ -92,43 +90,13 @@ impl Backend {
         })
     }
 
-    /// Tells of an event, and gives what is to be answered: JSON values with commas between them.
-    pub async fn answers(&self, app_secret: &str, id: &str, body: Vec<u8>) -> Result<String, Refusal> {
-        let address = self.events.as_ref().ok_or_else(no_answer)?;
-        let timestamp = webhook::timestamp(clock::now_ms());
-        let secret = Secret::derived(app_secret, "socketio");
-        let signature = webhook::signatures(&[secret], id, timestamp, &body);
-        let request = address
-            .request(Method::POST)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(webhook::ID, id)
-            .header(webhook::TIMESTAMP, timestamp.to_string())
-            .header(webhook::SIGNATURE, signature)
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|_| no_answer())?;
-        let (status, body) = self.exchange(address, request).await?;
-        if status.is_client_error() {
-            return Err(Refusal::new(Code::Denied, "the site refused this event; it knows why"));
-        }
-        if !status.is_success() {
-            return Err(no_answer());
-        }
-        let text = str::from_utf8(&body).unwrap_or_default().trim();
-        match serde_json::from_str::<Value>(text) {
-            Ok(Value::Array(list)) => Ok(list.iter().map(Value::to_string).collect::<Vec<_>>().join(",")),
-            Ok(_) => Ok(text.to_owned()),
-            // A backend that has nothing to say has taken the event all the same.
-            Err(_) => Ok(String::new()),
-        }
-    }
-
     async fn exchange(
         &self,
         address: &Address,
         request: http::Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Bytes), Refusal> {
         let Ok(_place) = self.room.try_acquire() else { return Err(no_answer()) };
-        match tokio::time::timeout(self.timeout, address.whole(request, limits::EVENT_DATA)).await {
+        match tokio::time::timeout(self.timeout, address.whole(request, limits::PRESENCE_DATA * 2)).await {
             Ok(Ok((head, body))) => Ok((head.status, body)),
             Ok(Err(broken)) => {
                 tracing::warn!(at = address.name(), %broken, "the site's backend could not be asked");

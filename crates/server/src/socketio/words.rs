@@ -9,10 +9,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use deskbell_core::event::{Data, Entry, Kind};
-use deskbell_core::limits;
 use deskbell_core::projection::{Table, Told};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::socketio::{Prepared, echo};
+
+/// Ways in which Socket.IO clients of one app are told of a channel: namespaces and rows of projections, in the
+/// combinations that occur. Each stands beside an entry's frames under a number of 16 bits, and there are some
+/// others; no installation comes near it.
+const MANNERS: usize = 60_000;
 
 /// How a channel is shown in one namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -166,7 +170,7 @@ impl Words {
         if let Some(number) = known.numbers.get(&manner) {
             return Ok(*number);
         }
-        if known.list.len() >= limits::MANNERS {
+        if known.list.len() >= MANNERS {
             let sentence =
                 "there are too many different namespaces; use fewer, or restart after many reloads";
             return Err(Refusal::new(Code::LimitReached, sentence));

@@ -141,7 +141,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("app", &["identity", "log", "pusher", "socketio", "store"]),
     // What calls other people's servers.
     ("pusher", &["app", "clock", "hub", "outbound"]),
-    ("socketio", &["clock", "outbound"]),
+    ("socketio", &["outbound"]),
     ("webhooks", &["clock", "hub", "outbound", "store"]),
     ("handlers", &["clock", "outbound"]),
     ("admin", &["clock", "hub"]),

@@ -58,7 +58,7 @@ impl Shard {
             Ok(false)
         );
         let backend = self.socketio_terms(slot).backend.clone();
-        let Some(backend) = backend.filter(|backend| guarded && backend.channels.is_some()) else {
+        let Some(backend) = backend.filter(|_| guarded) else {
             self.refuse_echo(slot, channel, code_of(&refused), &refused);
             return;
         };

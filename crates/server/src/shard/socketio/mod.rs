@@ -9,7 +9,7 @@
 //! | [`enter`] | a client comes into a namespace, also as who it was |
 //! | [`rooms`] | rooms are channels, and show others in their own words |
 //! | [`echo`] | channels of Laravel Echo's connector |
-//! | [`site`] | what waits for the ledger or for the site's backend |
+//! | [`site`] | what waits for the ledger or for the site |
 //! | [`prove`] | who a client is |
 //! | [`handle`] | events that the application's backend handles |
 //! | [`missed`] | what was told while nobody of a user was there |
@@ -29,7 +29,6 @@ mod site;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use deskbell_core::event::Data;
 use deskbell_core::limits::Millis;
 use deskbell_core::refusal::{Code, Refusal};
@@ -187,7 +186,7 @@ impl Shard {
         let now = self.now;
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.text(text, now) {
-            Ok(Some(packet)) => self.take_packet(slot, packet, &[]),
+            Ok(Some(packet)) => self.take_packet(slot, packet, 0),
             Ok(None) => self.look_at_life(slot),
             Err(fault) => self.faulty(slot, fault),
         }
@@ -197,13 +196,13 @@ impl Shard {
         let (now, most) = (self.now, self.socketio_terms(slot).max_payload);
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.binary(bytes.to_vec().into(), most, now) {
-            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments()),
+            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments().len()),
             Ok(None) => {}
             Err(fault) => self.faulty(slot, fault),
         }
     }
 
-    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: &[Bytes]) {
+    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: usize) {
         let now = self.now;
         let namespace = packet.namespace;
         let Some(talker) = self.talker(slot) else { return };
@@ -234,13 +233,13 @@ impl Shard {
         id: Option<u64>,
         name: &str,
         args: Args<'_>,
-        attachments: &[Bytes],
+        attachments: usize,
     ) {
         if let Err(refusal) = self.charge(slot) {
             self.outcome(slot, namespace, id, Err(&refusal));
             return;
         }
-        let plain = attachments.is_empty();
+        let plain = attachments == 0;
         if let Some(asked) = plain.then(|| echo_frames::read(name, args)).flatten() {
             self.take_echo(slot, namespace, id, asked);
             return;
@@ -285,21 +284,6 @@ impl Shard {
     fn tell(&mut self, slot: u32, namespace: &str, name: &str, json: String) {
         let event = encode::Event { namespace, id: None, name, offset: None };
         self.utter(slot, |out| encode::event(&event, &Data::json(json), out));
-    }
-
-    /// Shows a client out of its namespaces, after which it does not come back by itself. Other clients are none of
-    /// this dialect's.
-    pub(super) fn show_out(&mut self, slot: u32) {
-        let now = self.now;
-        let Some(talker) = self.talker(slot) else { return };
-        let inside: Vec<Arc<str>> = talker.inside.iter().map(|inside| inside.namespace.clone()).collect();
-        for namespace in &inside {
-            if let Some(talker) = self.talker(slot) {
-                talker.spaces.show_out(namespace, now);
-            }
-            self.utter(slot, |out| encode::disconnected(namespace, out));
-        }
-        self.flush(slot);
     }
 
     /// Adds a packet to the replies of the client that is being served.

@@ -1,19 +1,12 @@
-//! What an event of a client waits for: whose a booking is, whether the site gives a channel, what its backend
-//! answers.
+//! What an event of a client waits for: whose a booking is, and whether the site gives a channel.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use deskbell_core::ids::{EventId, Principal, ReservationId};
-use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::ids::{Principal, ReservationId};
+use deskbell_core::refusal::Refusal;
 use deskbell_core::reservation::Reservation;
-use deskbell_wire::socketio::{Args, encode};
-use serde_json::value::RawValue;
 
 use super::super::Shard;
 use super::super::waiting::Answer;
 use super::rooms::{Right, Room};
-use crate::clock;
 use crate::socketio::NotApproved;
 use crate::store::{Look, Seen};
 
@@ -36,32 +29,6 @@ pub enum Told {
         /// Who the client is there, or why it does not get it.
         outcome: Result<Option<String>, NotApproved>,
     },
-    /// What the site's backend says to an event.
-    Replied {
-        /// Of which namespace.
-        namespace: Box<str>,
-        /// The number under which an answer is expected.
-        id: Option<u64>,
-        /// The arguments of the answer.
-        outcome: Result<String, Refusal>,
-    },
-}
-
-/// A client's event as the site's backend is told of it.
-#[derive(serde::Serialize)]
-struct Passed<'a> {
-    id: &'a str,
-    r#type: &'static str,
-    at: u64,
-    app: u64,
-    namespace: &'a str,
-    event: &'a str,
-    args: &'a RawValue,
-    socket: &'a str,
-    user: Option<&'a str>,
-    roles: &'a [String],
-    /// Bytes as base64; where one belongs, the arguments have a placeholder.
-    attachments: Vec<String>,
 }
 
 impl Shard {
@@ -101,62 +68,6 @@ impl Shard {
         hub.store.look(app, Look::Reservation(booking), Box::new(found));
     }
 
-    /// Tells the site's backend of an event that nobody here knows, if it wants to hear of such.
-    pub(super) fn pass_on(
-        &mut self,
-        slot: u32,
-        namespace: &str,
-        id: Option<u64>,
-        name: &str,
-        args: Args<'_>,
-        attachments: &[Bytes],
-    ) {
-        let backend = self.socketio_terms(slot).backend.clone().filter(|backend| backend.events.is_some());
-        let Some(backend) = backend else {
-            let sentence = "nobody here knows this event; publish over HTTP, or name your backend in \
-                            socketio.events_url";
-            self.outcome(slot, namespace, id, Err(&Refusal::new(Code::UnknownType, sentence)));
-            return;
-        };
-        let event = EventId::from_random(clock::random_bytes());
-        let Some(body) = self.passed(slot, &event, namespace, name, args, attachments) else { return };
-        let Some((app, _, answer)) = self.owe(slot) else { return };
-        let (hub, namespace) = (self.hub.clone(), namespace.into());
-        self.hub.runtime.spawn(async move {
-            let secret = hub.apps[app].secret.expose();
-            let outcome = backend.answers(&secret, event.as_str(), body).await;
-            answer(Answer::Told(Box::new(Told::Replied { namespace, id, outcome })));
-        });
-    }
-
-    fn passed(
-        &self,
-        slot: u32,
-        id: &EventId,
-        namespace: &str,
-        event: &str,
-        args: Args<'_>,
-        attachments: &[Bytes],
-    ) -> Option<Vec<u8>> {
-        let client = self.clients.get(slot)?;
-        // They were found to be JSON values with commas between them.
-        let args = RawValue::from_string(format!("[{}]", args.text())).ok()?;
-        let passed = Passed {
-            id: id.as_str(),
-            r#type: "client.event",
-            at: self.now,
-            app: self.hub.apps[usize::from(client.app)].id.0,
-            namespace,
-            event,
-            args: &args,
-            socket: &client.session.public_id().to_string(),
-            user: client.session.identity.user_id(),
-            roles: &client.session.identity.roles,
-            attachments: attachments.iter().map(|bytes| STANDARD.encode(bytes)).collect(),
-        };
-        serde_json::to_vec(&passed).ok()
-    }
-
     /// What an event waited for has come.
     pub(in super::super) fn hear_told(&mut self, slot: u32, told: Told) {
         match told {
@@ -170,11 +81,6 @@ impl Shard {
                 }
             }
             Told::Approved { room, outcome } => self.approved(slot, &room, outcome),
-            Told::Replied { namespace, id, outcome } => match (outcome, id) {
-                (Ok(args), Some(id)) => self.utter(slot, |out| encode::ack(&namespace, id, &args, 0, out)),
-                (Ok(_), None) => {}
-                (Err(refusal), id) => self.outcome(slot, &namespace, id, Err(&refusal)),
-            },
         }
     }
 }
