@@ -3,11 +3,13 @@
 //! `short` runs all of them for seconds, from the committed seeds; `run.sh` runs each for minutes, guided by
 //! coverage. See docs/decisions/0005-fuzzing.md.
 
+pub mod appointease;
 pub mod config;
 pub mod cursor;
 pub mod http_head;
 pub mod ics;
 pub mod native;
+pub mod portico;
 pub mod post;
 pub mod publish;
 pub mod pusher;
@@ -21,11 +23,13 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    ("appointease", appointease::check),
     ("config", config::check),
     ("cursor", cursor::check),
     ("http_head", http_head::check),
     ("ics", ics::check),
     ("native", native::check),
+    ("portico", portico::check),
     ("post", post::check),
     ("publish", publish::check),
     ("pusher", pusher::check),

@@ -10,18 +10,23 @@
 //! * [`route`] says whose it is;
 //! * [`websocket`] upgrades such a request and turns the bytes after it into messages, and messages into frames.
 //!
-//! Then the dialects, each a folder of its own: [`native`], [`pusher`], and [`socketio`] over [`engineio`].
+//! Then the dialects, each a folder of its own: [`native`], [`pusher`], [`appointease`], [`portico`], and
+//! [`socketio`] over [`engineio`].
 //! [`signature`] holds what backends sign, [`webhook`] what we sign for them. [`ics`] reads and writes calendars.
 //! [`redis`] reads what backends publish through Redis.
 //!
 //! Every parser has a bound that it checks before it keeps a byte, and every refusal has a stable code and a
 //! sentence that says what to do.
 
+pub mod appointease;
 pub mod engineio;
 pub mod http_head;
 pub mod ics;
 pub mod ledger;
+mod loose;
 pub mod native;
+mod object;
+pub mod portico;
 pub mod post;
 pub mod pusher;
 pub mod redis;

@@ -73,9 +73,6 @@ pub fn taken(refused: &Refused, now: Millis) -> Option<Locked> {
     let last =
         refused.conflicts.iter().max_by_key(|conflict| conflict.free_at_earliest.unwrap_or(Millis::MAX))?;
     let expires_in = last.free_at_earliest.map(|at| seconds_until(at, now));
-    if last.yours {
-        return Some(Locked::Overlaps { expires_in });
-    }
     Some(Locked::Taken { by: last.by, expires_in })
 }
 

@@ -1,0 +1,4 @@
+//! The target `portico` for coverage-guided runs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| deskbell_fuzz::portico::check(data));
