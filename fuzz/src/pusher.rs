@@ -64,7 +64,7 @@ fn requests(data: &[u8]) {
             for frame in &frames {
                 let mut line = Vec::new();
                 xhr::message(frame.as_bytes(), &mut line);
-                assert!(line.ends_with(b"]\n") && line.iter().filter(|byte| **byte == b'\n').count() == 1);
+                assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1));
             }
         }
         Err(refusal) => sound(&refusal),

@@ -69,7 +69,7 @@ proptest! {
     fn a_frame_is_one_line_and_comes_out_as_it_went_in(frame: String) {
         let mut out = Vec::new();
         xhr::message(frame.as_bytes(), &mut out);
-        prop_assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
+        prop_assert_eq!(out.iter().position(|byte| *byte == b'\n'), Some(out.len() - 1));
         let list = out.strip_prefix(b"a").and_then(|rest| rest.strip_suffix(b"\n")).unwrap();
         prop_assert_eq!(xhr::frames(list).unwrap(), vec![frame]);
     }
