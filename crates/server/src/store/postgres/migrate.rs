@@ -174,7 +174,12 @@ fn settle(file: &Database, target: &Database) -> Result<(), Failure> {
         "UPDATE claims SET alone = true FROM resources, apps
          WHERE resources.app = claims.app AND resources.id = claims.resource AND apps.app = claims.app
          AND resources.body::jsonb ->> 'capacity' = '1' AND forced = 0 AND by <> 3
-         AND (until IS NULL OR until > apps.at)",
+         AND (until IS NULL OR until > apps.at)
+         AND NOT EXISTS (
+             SELECT 1 FROM claims AS other
+             WHERE other.app = claims.app AND other.resource = claims.resource
+             AND (other.reservation, other.nth, other.start) <> (claims.reservation, claims.nth, claims.start)
+             AND other.start < claims.\"end\" AND claims.start < other.\"end\" AND other.forced = 0 AND other.by <> 3)",
         &[],
     )?;
     Ok(())

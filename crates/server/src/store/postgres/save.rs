@@ -116,6 +116,8 @@ impl Table<'_> {
         Ok(())
     }
 
+    /// A claim that stays where it is stays what it was: it may share its time with others since there were more
+    /// units.
     fn begin_claims(
         &self,
         unsaved: &Unsaved,
@@ -144,7 +146,7 @@ impl Table<'_> {
                  $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::boolean[])
              ON CONFLICT (app, resource, day, start, reservation, nth) DO UPDATE SET \"end\" = excluded.\"end\",
                  units = excluded.units, by = excluded.by, until = excluded.until, forced = excluded.forced,
-                 alone = excluded.alone",
+                 alone = excluded.alone AND (claims.alone OR claims.\"end\" <> excluded.\"end\")",
             &[
                 &self.app,
                 &texts(&new, |((resource, _, _), ..)| resource.as_str()),

@@ -1,6 +1,6 @@
 //! Two processes on one database, driven batch by batch.
 
-use deskbell_core::limits::{HOUR, MINUTE, SECOND};
+use deskbell_core::limits::{HOLD_TTL, HOUR, MINUTE, SECOND};
 use deskbell_core::log::Row;
 use deskbell_core::reservation::{Act, Policy};
 
@@ -21,10 +21,14 @@ impl Pair {
     }
 
     fn ledger(&self, nth: usize) -> Ledger {
+        self.ledger_at(nth, NOW)
+    }
+
+    fn ledger_at(&self, nth: usize, now: Millis) -> Ledger {
         let shared = Some(Shared(self.database.url()));
         let opened = Opened::open(&Options { shared, ..options(&self.scratches[nth].data()) }).unwrap();
-        self.is_now(NOW);
-        opened.ledger(NOW, seeds()).unwrap()
+        self.is_now(now);
+        opened.ledger(now, seeds()).unwrap()
     }
 
     fn is_now(&self, now: Millis) {
@@ -150,5 +154,24 @@ fn what_several_may_have_is_not_guarded() {
     let block = backend(Act::Block { source, as_of: NOW, spans });
     assert!(pair.batch(&mut ledger, NOW + 9, Some(block)).rulings[0].is_ok());
     pair.batch(&mut ledger, NOW + 9, Some(put_with(room(), 1, Policy::default())));
+    assert_eq!(pair.database.run("SELECT DISTINCT alone FROM deskbell.claims"), ["f"]);
+}
+
+#[test]
+fn what_was_shared_stays_whole_when_there_is_only_one_unit_left() {
+    let pair = Pair::new();
+    let mut ledger = pair.ledger(0);
+    pair.batch(&mut ledger, NOW, Some(put(room(), 2)));
+    for (nth, who) in ["ann", "bob"].into_iter().enumerate() {
+        let held = pair.batch(&mut ledger, NOW + nth as u64, Some(hold(TEN, who)));
+        assert!(held.rulings[0].is_ok());
+    }
+    pair.batch(&mut ledger, NOW + 2, Some(put(room(), 1)));
+    // Both are written anew: both get time after the start.
+    let soon = NOW + HOLD_TTL - SECOND;
+    let mut restarted = pair.ledger_at(1, soon);
+    let done = pair.batch(&mut restarted, soon, None);
+    let extended = |row: &Row| row.drafts.iter().any(|draft| draft.event.name.as_str() == "hold.extended");
+    assert_eq!(done.rows.iter().filter(|(_, row)| extended(row)).count(), 2, "{done:?}");
     assert_eq!(pair.database.run("SELECT DISTINCT alone FROM deskbell.claims"), ["f"]);
 }

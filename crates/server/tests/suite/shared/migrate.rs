@@ -50,6 +50,13 @@ fn live(server: &Server, receiver: &Receiver) {
     for nth in 1..4 {
         does(server, "POST", "/v1/holds", json!({"claims": [slot(nth)], "holder": "bob", "ttl_ms": 900_000}));
     }
+    // Two share a time, of which there is only one since.
+    does(server, "PUT", "/v1/resources/boat", json!({"capacity": 2}));
+    for who in ["ann", "bob"] {
+        let claim = json!({"resource": "boat", "start": FIRST, "end": FIRST + HALF_HOUR});
+        does(server, "POST", "/v1/bookings", json!({"claims": [claim], "holder": who}));
+    }
+    does(server, "PUT", "/v1/resources/boat", json!({"capacity": 1}));
     does(
         server,
         "POST",
