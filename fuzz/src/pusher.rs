@@ -3,13 +3,14 @@
 
 use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
-use deskbell_wire::pusher::{Asked, Member, User, decode, encode, trigger};
+use deskbell_wire::pusher::{Asked, Member, User, consent, decode, encode, trigger, xhr};
 
 /// The longest sentence that a refusal may need.
 const SENTENCE: usize = 1_000;
 
 /// Any bytes.
 pub fn check(data: &[u8]) {
+    requests(data);
     let Ok(text) = std::str::from_utf8(data) else { return };
     let read = decode(text);
     assert_eq!(read, decode(text), "one frame was understood in two ways");
@@ -44,6 +45,29 @@ pub fn check(data: &[u8]) {
     }
     if let Ok(member) = Member::read(text) {
         assert!(member.id.len() <= limits::PUSHER_USER_ID && member.info.len() <= limits::PUSHER_USER_INFO);
+    }
+}
+
+/// What comes by requests: to the authorisation endpoint, from an app's own one, and in place of a WebSocket.
+fn requests(data: &[u8]) {
+    match consent::Wanted::read(data) {
+        Ok(wanted) => assert!(trigger::socket(&wanted.socket_id).is_ok()),
+        Err(refusal) => sound(&refusal),
+    }
+    let _ = consent::Said::read(data);
+    if let Some(user) = consent::user_of(data) {
+        assert!(User::read(&user).is_ok());
+    }
+    match xhr::frames(data) {
+        Ok(frames) => {
+            assert!(frames.len() <= limits::XHR_FRAMES);
+            for frame in &frames {
+                let mut line = Vec::new();
+                xhr::message(frame.as_bytes(), &mut line);
+                assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1));
+            }
+        }
+        Err(refusal) => sound(&refusal),
     }
 }
 

@@ -6,7 +6,7 @@ use deskbell_core::event::{Data, Draft, Event, Form, Kind};
 use deskbell_core::ids::{ChannelName, EventId, EventName};
 use deskbell_core::log::Log;
 use deskbell_core::position::Epoch;
-use deskbell_wire::pusher::{decode, encode, trigger};
+use deskbell_wire::pusher::{consent, decode, encode, trigger, xhr};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -60,6 +60,33 @@ proptest! {
         let _ = decode(&text);
         let _ = trigger::one(text.as_bytes(), trigger::Bounds::default());
         let _ = deskbell_wire::pusher::User::read(&text);
+        let _ = consent::Wanted::read(text.as_bytes());
+        let _ = consent::Said::read(text.as_bytes());
+        let _ = xhr::frames(text.as_bytes());
+    }
+
+    #[test]
+    fn a_frame_is_one_line_and_comes_out_as_it_went_in(frame: String) {
+        let mut out = Vec::new();
+        xhr::message(frame.as_bytes(), &mut out);
+        prop_assert_eq!(out.iter().position(|byte| *byte == b'\n'), Some(out.len() - 1));
+        let list = out.strip_prefix(b"a").and_then(|rest| rest.strip_suffix(b"\n")).unwrap();
+        prop_assert_eq!(xhr::frames(list).unwrap(), vec![frame]);
+    }
+
+    #[test]
+    fn a_length_is_that_of_the_clients_own_texts(text: String) {
+        prop_assert_eq!(xhr::units(text.as_bytes()), text.encode_utf16().count());
+    }
+
+    #[test]
+    fn a_signature_by_the_endpoint_is_one_that_a_shard_takes(channel in "private-[a-z.]{1,20}", data: Option<String>) {
+        let app = deskbell_wire::pusher::proof::App { key: "key", secret: b"secret" };
+        let answer = consent::for_channel(app, "1.2", &channel, data.as_deref());
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        let auth = answer["auth"].as_str().unwrap();
+        prop_assert_eq!(answer["channel_data"].as_str(), data.as_deref());
+        prop_assert!(app.channel(auth, "1.2", &channel, data.as_deref()).is_ok());
     }
 
     #[test]
