@@ -120,37 +120,32 @@ impl Shard {
             return;
         }
         let slot = handle.slot;
+        if !matches!(answer, Answer::Keys) {
+            self.unpark(slot);
+        }
         match answer {
             Answer::Published { reference, result } => {
-                self.unpark(slot);
                 self.say_published(slot, result, &reference);
             }
             Answer::Ruled { reference, ruling } => {
-                self.unpark(slot);
                 self.say_ruling(slot, &ruling, &reference);
             }
             Answer::Free { reference, found } => {
-                self.unpark(slot);
                 self.say_free(slot, found, &reference);
             }
             Answer::Ran { reference, result } => {
-                self.unpark(slot);
                 self.say_ran(slot, result, &reference);
             }
             Answer::Looked { reference, found } => {
-                self.unpark(slot);
                 self.say_looked(slot, found, &reference);
             }
             Answer::Handled(result) => {
-                self.unpark(slot);
                 self.say_handled(slot, result);
             }
             Answer::Missed(missed) => {
-                self.unpark(slot);
                 self.say_missed(slot, *missed);
             }
             Answer::Told(told) => {
-                self.unpark(slot);
                 self.hear_told(slot, *told);
             }
             Answer::Keys => {
