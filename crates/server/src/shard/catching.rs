@@ -19,12 +19,10 @@ use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::Reference;
 
 use super::client::{Catching, Client, LateRead, Whose};
-use super::frames::Variant;
 use super::lens::{PLAIN, earlier};
 use super::mailbox::{Handle, Letter};
 use super::session::{Start, Sub};
 use super::subscribe::compare;
-use super::timers::What;
 use super::{PAGES_PER_TURN, Shard, flag};
 use crate::socketio::Heard;
 use crate::store::{LedgerPage, LedgerRead, LedgerWant};
@@ -220,28 +218,6 @@ impl Shard {
             (Turn::Late(_), Some(late)) => late.at = at,
             (Turn::Late(_), None) => {}
             (Turn::All, _) => catching.at = at,
-        }
-    }
-
-    /// Tells a client to load a channel's state anew, at its own moment within the next seconds.
-    pub(super) fn say_reset(&mut self, slot: u32, channel: &ChannelName, reason: ResetReason, cursor: &str) {
-        self.hub.metrics.reset(reason);
-        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
-            // Its client has no ear for it: it comes back by itself, as somebody new.
-            self.begin_anew(slot);
-            return;
-        }
-        let stock = |variant: Variant| variant.is_pusher() && !variant.carries_cursor();
-        if self.clients.get(slot).is_some_and(|client| stock(client.variant)) {
-            // Nor has this one: it comes back, and its page loads anew.
-            self.set_alarm(slot, crate::clock::random_below(limits::RELOAD_SPREAD), What::Drain);
-            return;
-        }
-        let reload_in_ms = Some(crate::clock::random_below(limits::RELOAD_SPREAD));
-        let shown = if self.has_lenses(slot) { self.names_of(slot, channel) } else { Vec::new() };
-        for channel in if shown.is_empty() { std::slice::from_ref(channel) } else { &shown[..] } {
-            let reset = Notice::Reset { channel: Some(channel), reason, reload_in_ms, cursor };
-            self.say(slot, &reset, &Reference::none());
         }
     }
 
