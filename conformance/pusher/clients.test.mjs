@@ -107,6 +107,7 @@ test("clients speak to each other, not to themselves, and not too often", async 
   await until("the bound", () => ann.errors.some((error) => error.data.code === 4301));
   assert.equal(ann.connection.state, "connected");
   assert.deepEqual(own, []);
+  await subscribed(bob, "news");
   bob.send_event("client-x", {}, "news");
   await until("no speaking in public", () => bob.errors.some((error) => error.data.code === 4009));
 });
