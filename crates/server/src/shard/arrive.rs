@@ -1,9 +1,7 @@
 //! A new connection takes its place on the shard.
 
 use bytes::Bytes;
-use deskbell_core::ids::{ChannelName, PublicId};
-use deskbell_core::limits;
-use deskbell_core::log::ResetReason;
+use deskbell_core::ids::PublicId;
 use deskbell_core::session::SessionId;
 use deskbell_core::vocabulary::{Hello, Notice};
 use deskbell_wire::engineio::asked::Transport;
@@ -183,28 +181,6 @@ impl Shard {
         let mut out = std::mem::take(&mut self.out);
         variant.notice(notice, reference, &mut out);
         self.out = out;
-    }
-
-    /// Tells a client to load a channel's state anew, at its own moment within the next seconds.
-    pub(super) fn say_reset(&mut self, slot: u32, channel: &ChannelName, reason: ResetReason, cursor: &str) {
-        self.hub.metrics.reset(reason);
-        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
-            // Its client has no ear for it: it comes back by itself, as somebody new.
-            self.begin_anew(slot);
-            return;
-        }
-        let stock = |variant: Variant| variant.is_pusher() && !variant.carries_cursor();
-        if self.clients.get(slot).is_some_and(|client| stock(client.variant)) {
-            // Nor has this one: it comes back, and its page loads anew.
-            self.set_alarm(slot, crate::clock::random_below(limits::RELOAD_SPREAD), What::Drain);
-            return;
-        }
-        let reload_in_ms = Some(crate::clock::random_below(limits::RELOAD_SPREAD));
-        let shown = if self.has_lenses(slot) { self.names_of(slot, channel) } else { Vec::new() };
-        for channel in if shown.is_empty() { std::slice::from_ref(channel) } else { &shown[..] } {
-            let reset = Notice::Reset { channel: Some(channel), reason, reload_in_ms, cursor };
-            self.say(slot, &reset, &Reference::none());
-        }
     }
 
     /// A poll's answer has events and resets; whatever else is said concerns only a session.
