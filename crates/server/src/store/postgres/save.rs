@@ -129,7 +129,9 @@ impl Table<'_> {
             let forced_anew = old.as_deref().is_some_and(|old| old.forced != reservation.forced);
             let placed = pieces(Some(reservation)).into_iter();
             for placed in placed.filter(|placed| forced_anew || !known.contains(placed)) {
-                let alone = alone(&placed.0) && !reservation.forced && reservation.block.is_none();
+                // Where the resource changes in this batch too, the claim may be older than its one unit.
+                let settled = !unsaved.resources.contains_key(&placed.0);
+                let alone = settled && alone(&placed.0) && !reservation.forced && reservation.block.is_none();
                 new.push((placed, reservation.forced, alone));
             }
         }

@@ -175,3 +175,16 @@ fn what_was_shared_stays_whole_when_there_is_only_one_unit_left() {
     assert_eq!(done.rows.iter().filter(|(_, row)| extended(row)).count(), 2, "{done:?}");
     assert_eq!(pair.database.run("SELECT DISTINCT alone FROM deskbell.claims"), ["f"]);
 }
+
+#[test]
+fn what_is_shared_and_loses_a_unit_in_one_batch_is_one_commit() {
+    let pair = Pair::new();
+    let mut ledger = pair.ledger(0);
+    pair.batch(&mut ledger, NOW, Some(put(room(), 2)));
+    let both = [hold(TEN, "ann"), hold(TEN, "bob"), put(room(), 1)];
+    pair.is_now(NOW + 1);
+    let done = ledger.batch(NOW + 1, &both, &[]);
+    assert!(done.rulings.iter().all(Result::is_ok), "{done:?}");
+    // What cannot be written together is tried again one by one.
+    assert_eq!(pair.database.run("SELECT count(DISTINCT xmin::text) FROM deskbell.claims"), ["1"]);
+}
