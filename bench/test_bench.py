@@ -83,7 +83,8 @@ class Judging(unittest.TestCase):
         names = [found.name for found in scenarios.all_scenarios(quick=False)]
         self.assertEqual(len(names), len(set(names)))
         for found in scenarios.all_scenarios(quick=False):
-            if found.name not in ("connect", "inbox", "instructions", "ledger", "ledger-past", "postgres", "socketio-polling", "watchers-1k"):
+            if found.name not in ("connect", "inbox", "instructions", "ledger", "ledger-past", "postgres",
+                                  "pusher-presence", "socketio-polling", "watchers-1k"):
                 scenarios.judge(found, [{label: report() for label in found.runs}])
 
     def test_a_slow_look_and_a_dear_notification_are_missed_and_their_opposites_are_not(self):

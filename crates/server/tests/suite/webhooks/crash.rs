@@ -74,7 +74,7 @@ fn after_any_number_of_kills_everything_was_told_at_least_once_and_in_order() {
             told.entry(got.about()).or_default().push(got.json()["type"].as_str().unwrap().to_owned());
         }
     }
-    assert!(made.len() > 10, "only {} bookings were made", made.len());
+    assert!(made.len() > 4, "only {} bookings were made", made.len());
     for id in &made {
         let expected = ["booking.confirmed", "booking.started", "booking.completed"];
         assert_eq!(told.get(id).map(Vec::as_slice), Some(expected.map(str::to_owned).as_slice()), "{id}");

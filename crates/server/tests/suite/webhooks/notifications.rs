@@ -95,7 +95,8 @@ fn in_quiet_hours_it_waits_for_their_end_over_a_crash_and_a_stop_and_holds_nobod
     // The end of the hours is near, and nothing has left before it.
     let hour = (in_seconds(0) as u64 / 60 + 120) * 60;
     world.server.stop();
-    pass(&world.server.data, hour * SECOND - 1_500);
+    // Time enough for the restart and for one who is told before.
+    pass(&world.server.data, hour * SECOND - 5_000);
     let early: Vec<_> = world.receiver.pending().iter().map(to).collect();
     assert!(early.iter().all(|told| *told == pair("bob", "awake")), "{early:?}");
     world.server = world.server.restarted();
