@@ -3,9 +3,9 @@
 //! | part | what |
 //! |---|---|
 //! | [`ROUTES`] | every route there is; `openapi.json` describes the same, and a test compares them |
-//! | `asked`, `auth`, `query` | who asks, and what |
+//! | `asked`, `auth`, `query`, `gather` | who asks, and what |
 //! | `problem`, `answer` | what goes out |
-//! | `publish` | events in |
+//! | `publish`, `ask` | events in, and questions to Socket.IO clients |
 //! | `channels`, `history`, `sessions`, `tokens` | what backends see and do |
 //! | `stream`, `poll` | events out, over a shard |
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
@@ -29,6 +29,7 @@ mod busy;
 mod calendars;
 mod channels;
 mod cors;
+mod gather;
 mod health;
 mod history;
 mod ledger;
