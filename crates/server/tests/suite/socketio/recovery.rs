@@ -130,11 +130,23 @@ fn a_client_with_positional_arguments_is_spared() {
         let mut asked = Client::open(&server, "&recovery=on", &headers);
         assert!(asked.enter("/", &json!({}))["pid"].is_string());
     }
+    // Its WebSocket says nothing of itself, but where it comes from; Node's says neither.
+    let origin = format!("http://{}", server.address);
+    let mut client = Client::open(&server, "", &[("Origin", &origin)]);
+    assert!(client.enter("/", &json!({}))["pid"].is_null());
+    let browser = [("Origin", origin.as_str()), ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64)")];
+    let mut client = Client::open(&server, "", &browser);
+    assert!(client.enter("/", &json!({}))["pid"].is_string());
     let mut client = Client::open(&server, "&recovery=off", &[]);
     assert!(client.enter("/", &json!({}))["pid"].is_null());
     let server = Server::start(Start::with("[socketio]\nrecovery = \"off\"\n").flag("--dev"));
     let mut client = Client::open(&server, "&recovery=on", &[]);
-    assert!(client.enter("/", &json!({}))["pid"].is_null());
+    assert!(client.enter("/", &json!({}))["pid"].is_null(), "what is switched off is not to be had");
+    let server = Server::start(Start::with("[socketio]\nrecovery = \"on\"\n").flag("--dev"));
+    let mut client = Client::open(&server, "", &[("User-Agent", "python-requests/2.31")]);
+    assert!(client.enter("/", &json!({}))["pid"].is_string(), "switched on for all");
+    let mut client = Client::open(&server, "&recovery=off", &[]);
+    assert!(client.enter("/", &json!({}))["pid"].is_null(), "a client may still do without");
 }
 
 #[test]
