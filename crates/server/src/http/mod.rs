@@ -23,6 +23,7 @@
 //! the [`Peer`](crate::door::Peer) on every request.
 
 mod answer;
+mod ask;
 mod asked;
 mod auth;
 mod busy;
@@ -83,7 +84,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 92] = [
+pub const ROUTES: [Route; 93] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
@@ -91,6 +92,7 @@ pub const ROUTES: [Route; 92] = [
     route("GET", "/openapi.json", || get(health::openapi)),
     route("GET", "/v1/stats", || get(health::stats)),
     route("POST", "/v1/publish", || post(publish::publish)),
+    route("POST", "/v1/ask", || post(ask::ask)),
     route("GET", "/v1/channels", || get(channels::list)),
     route("GET", "/v1/channels/{channel}", || get(channels::one)),
     route("GET", "/v1/channels/{channel}/presence", || get(channels::presence)),

@@ -157,6 +157,8 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             pusher: ArcSwap::from_pointee(pusher::terms(settings, wish)?),
             occupancy: Occupancy::default(),
             connected: AtomicUsize::new(0),
+            polling: Arc::default(),
+            questions: crate::socketio::Questions::default(),
         });
     }
     Ok(apps)

@@ -355,6 +355,7 @@ impl Shard {
         let now = self.now;
         self.answer_get(slot, &Packet::Close);
         let Some(talker) = self.talker(slot) else { return };
+        (talker.questions, talker.missed) = (Vec::new(), None);
         let (sid, trial, tries) = (talker.sid, talker.trial.take(), talker.tries.take());
         if self.engines.get(&sid) == Some(&slot) {
             self.engines.remove(&sid);

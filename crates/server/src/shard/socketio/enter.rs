@@ -196,6 +196,9 @@ impl Shard {
                 }
             }
         }
+        if let Some(cursor) = cursor {
+            self.enter_own_room_again(slot, namespace, cursor);
+        }
         self.join_own_rooms(slot, namespace);
         self.flush(slot);
     }

@@ -122,7 +122,8 @@ impl Shard {
         let most = self.tuning.subscriptions;
         let rooms: usize =
             self.talker(slot).map_or(0, |talker| talker.inside.iter().map(|inside| inside.rooms.len()).sum());
-        if rooms >= most {
+        // Its own room is entered for it, and it has one in each namespace at most.
+        if rooms >= most && room::of_connection(&room.name).is_none() {
             let sentence = format!("a connection is in at most {most} rooms; leave one first");
             return Err(Refusal::new(Code::LimitReached, sentence));
         }
@@ -165,6 +166,7 @@ impl Shard {
         }
         if let Some(talker) = self.talker(slot) {
             talker.inside.retain(|inside| &*inside.namespace != namespace);
+            talker.questions.retain(|place| &*place.namespace != namespace);
         }
         for (channel, _) in self.sub_list(slot) {
             self.hide(slot, &channel, |view| &*view.namespace == namespace);
@@ -197,8 +199,8 @@ impl Shard {
 
     /// Is this by its name a room of somebody else?
     pub(super) fn is_foreign(&self, slot: u32, name: &str) -> bool {
-        let identity = self.clients.get(slot).map(|client| &client.session.identity);
-        identity.is_some_and(|identity| room::belongs(name, identity) == Belongs::Foreign)
+        let session = self.clients.get(slot).map(|client| &client.session);
+        session.is_some_and(|one| room::belongs(name, &one.identity, &one.public) == Belongs::Foreign)
     }
 
     pub(super) fn is_in_room(&mut self, slot: u32, room: &Room) -> bool {
@@ -214,7 +216,8 @@ impl Shard {
             return self.may_have_echo(slot, room);
         }
         let channel = self.socketio_terms(slot).channel(&room.namespace, &room.name)?;
-        match room::belongs(&room.name, identity) {
+        match room::belongs(&room.name, identity, &client.session.public) {
+            Belongs::Own if room::of_connection(&room.name).is_some() => Ok(None),
             Belongs::Own if !identity.is_over(self.now) => Ok(None),
             Belongs::Foreign => Err(Refusal::new(
                 Code::Denied,
