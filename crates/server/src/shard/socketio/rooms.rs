@@ -14,10 +14,10 @@ use deskbell_core::room::{self, Belongs};
 use deskbell_wire::socketio::marketplace::asked;
 use serde::{Deserialize, Serialize};
 
-use super::super::Shard;
 use super::super::client::Whose;
 use super::super::frames::Variant;
 use super::super::subscribe::Begin;
+use super::super::{Shard, flag};
 use crate::socketio::{Manner, Shows, Telling, View};
 
 /// A room of a client.
@@ -182,8 +182,12 @@ impl Shard {
         }
     }
 
-    /// Rules or an identity have changed: rooms that the client may not have any more are taken from it.
+    /// Rules or an identity have changed: rooms that the client may not have any more are taken from it. Whoever is
+    /// away is judged when it comes back, because it would not hear of it now.
     pub(in super::super) fn recheck_rooms(&mut self, slot: u32) {
+        if self.flagged(slot, flag::GONE) {
+            return;
+        }
         let rooms = self.talker(slot).map(|talker| talker.rooms()).unwrap_or_default();
         for room in rooms.iter().filter(|room| room.kind != Kind::Namespace) {
             if !self.is_in_room(slot, room) {

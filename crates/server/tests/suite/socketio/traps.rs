@@ -156,6 +156,28 @@ fn sessions_that_ask_for_no_namespace_are_few_for_each_address() {
     });
 }
 
+/// A page in development is mounted twice: it connects, goes, and connects again within a moment.
+#[test]
+fn a_page_that_goes_while_it_connects_leaves_nothing_behind() {
+    let server = Server::start(Start::with("limit.connect_rate_per_address = 0\n").flag("--dev"));
+    let before = server.stats()["connections"].as_i64().unwrap();
+    let logged = server.logged().len();
+    for round in 0..2 * deskbell_core::limits::UNUSED_PER_ADDRESS {
+        let Ok(client) = Client::raw(&server, "/socket.io/?EIO=4&transport=websocket", &[]) else {
+            // The server has not seen yet that those before it went.
+            continue;
+        };
+        if round % 2 == 0 {
+            client.cut();
+        }
+    }
+    crate::harness::eventually("every place is free", || {
+        server.stats()["connections"].as_i64() == Some(before)
+    });
+    Client::connect(&server).expect_nothing();
+    assert_eq!(server.logged()[logged..], [] as [String; 0]);
+}
+
 #[test]
 fn a_change_to_a_websocket_does_not_make_a_session_one_that_was_asked_for() {
     let server = Server::start(Start::with("limit.connect_rate_per_address = 0\n").flag("--dev"));
