@@ -249,7 +249,8 @@ mod tests {
     #[test]
     fn so_many_wait_at_once_and_each_has_a_number_of_its_own() {
         let questions = Questions::default();
-        let mut waiting: Vec<_> = std::iter::from_fn(|| questions.begin()).collect();
+        let mut waiting: Vec<_> =
+            std::iter::from_fn(|| questions.begin()).take(2 * limits::QUESTIONS).collect();
         let numbers: Vec<u64> = waiting.iter().map(|(number, _)| *number).collect();
         assert_eq!(numbers, (0..limits::QUESTIONS as u64).collect::<Vec<_>>());
         waiting.pop();

@@ -112,19 +112,19 @@ fn each_namespace_answers_for_itself_and_whoever_is_excepted_is_not_asked() {
     other.join("lobby");
     let question = json!({"channel": "lobby", "name": "q", "data": null, "except": other.sid()});
     let outcome = asked(&server, "/v1/ask", &question, || {
-        for _ in 0..2 {
-            let text = both.text();
-            let start = if text.starts_with("42/api/socket,") { "/api/socket," } else { "" };
-            let number: String = text[2 + start.len()..].chars().take_while(char::is_ascii_digit).collect();
-            both.send(&format!("43{start}{number}[{start:?}]"));
-        }
+        let mut asked = [both.text(), both.text()];
+        asked.sort_unstable();
+        let [named, root] = asked.map(|text| text.split_once('[').unwrap().0.to_owned());
+        // The last that was asked answers first.
+        both.send(&format!("43{}[\"named\"]", &named[2..]));
+        both.send(&format!("43{}[\"root\"]", &root[2..]));
     });
-    let mut namespaces: Vec<&str> = Vec::new();
+    let mut answers: Vec<(&str, &str)> = Vec::new();
     for answer in outcome["answers"].as_array().unwrap() {
-        namespaces.push(answer["namespace"].as_str().unwrap());
+        answers.push((answer["namespace"].as_str().unwrap(), answer["args"][0].as_str().unwrap()));
     }
-    namespaces.sort_unstable();
-    assert_eq!(namespaces, ["/", "/api/socket"]);
+    answers.sort_unstable();
+    assert_eq!(answers, [("/", "root"), ("/api/socket", "named")]);
     other.expect_nothing();
 }
 
