@@ -348,7 +348,7 @@ def beside_sockudo(timed, seconds):
             [Target("deliveries per CPU second, deskbell / sockudo", ratio, least=10)], rounds=3),
         Scenario(
             "sockudo-connect", "10,000 connections opened and subscribed, 64 at a time, beside Sockudo",
-            pair("--connections", 10000, "--duration", 0, "--settle", 3),
+            pair("--connections", 10000, "--source-addresses", 64, "--duration", 0, "--settle", 3),
             [Target("connects and subscribes per CPU second, deskbell / sockudo",
                     lambda round: connects_per_cpu(round["deskbell"]) / connects_per_cpu(round["sockudo"]), least=3),
              *(Target(f"resident bytes per connection of {label}", bytes_per_connection(label))
