@@ -151,6 +151,7 @@ impl Shard {
         let Some(client) = self.clients.get_mut(slot) else { return };
         client.everything = true;
         let app = usize::from(client.app);
+        self.bell.listen_to_everything();
         self.cohort_mut(app, slot).everything.push(slot);
         let cursor = self.cursor(slot);
         self.welcome(slot, &cursor, false, &Reference::none());

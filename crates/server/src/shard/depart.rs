@@ -108,6 +108,7 @@ impl Shard {
         client.catching = None;
         if std::mem::take(&mut client.everything) {
             let app = usize::from(client.app);
+            self.bell.forget_everything();
             self.cohort_mut(app, slot).everything.retain(|other| *other != slot);
         }
     }

@@ -181,7 +181,10 @@ mod flag {
 impl Shard {
     /// A shard that is ready to run.
     pub fn new(number: u16, cradle: Cradle, hub: Arc<Hub>) -> Self {
-        let views = hub.apps.iter().map(|app| View::new(app.log.with(|log| log.ring_end()), &app.cursors));
+        let views = hub
+            .apps
+            .iter()
+            .map(|app| View::new(app.log.with(|log| log.ring_end()), &app.cursors, cradle.bell.clone()));
         Self {
             number,
             views: views.collect(),
