@@ -56,6 +56,10 @@ pub struct App {
     pub occupancy: Occupancy,
     /// Its connections of the Pusher dialect.
     pub connected: AtomicUsize,
+    /// Its connections of the Socket.IO dialect that poll.
+    pub polling: Arc<AtomicUsize>,
+    /// What its backends ask them.
+    pub questions: socketio::Questions,
 }
 
 impl App {

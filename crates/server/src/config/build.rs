@@ -235,6 +235,7 @@ fn apps(values: &Values) -> Vec<AppSettings> {
 fn auth(values: &Values) -> AuthSettings {
     AuthSettings {
         jwt_secret: values.secret("auth.jwt_secret"),
+        other_jwt_secret: values.secret("auth.other_jwt_secret"),
         jwt_algorithms: values.texts("auth.jwt_algorithms"),
         jwt_public_key: values.path("auth.jwt_public_key"),
         jwks_url: values.text("auth.jwks_url"),

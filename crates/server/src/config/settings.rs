@@ -171,6 +171,8 @@ pub struct AppSettings {
 pub struct AuthSettings {
     /// The secret of HS256 tokens, beside the apps' own.
     pub jwt_secret: Option<Secret>,
+    /// A second one.
+    pub other_jwt_secret: Option<Secret>,
     /// HS256, RS256, ES256, EdDSA: those taken.
     pub jwt_algorithms: Vec<String>,
     /// A PEM file with a public key.

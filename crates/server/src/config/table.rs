@@ -289,15 +289,14 @@ const LOG: &[Opt] = &[
 ];
 
 const AUTH: &[Opt] = &[
-    Opt::text(
-        "auth.jwt_secret",
-        Form::Secret,
-        "The secret of HS256 tokens. A marketplace app signs with `NEXTAUTH_SECRET`, so it goes before \
-         `JWT_SECRET`.",
-    )
-    .live(Group::Keys)
-    .also(&["NEXTAUTH_SECRET", "JWT_SECRET"])
-    .like("\"\""),
+    Opt::text("auth.jwt_secret", Form::Secret, "The secret of HS256 tokens.")
+        .live(Group::Keys)
+        .also(&["NEXTAUTH_SECRET"])
+        .like("\"\""),
+    Opt::text("auth.other_jwt_secret", Form::Secret, "A second one, or the one before the first.")
+        .live(Group::Keys)
+        .also(&["JWT_SECRET"])
+        .like("\"\""),
     Opt::texts(
         "auth.jwt_algorithms",
         Form::OneOf(JWT_ALGORITHMS),

@@ -157,6 +157,8 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             pusher: ArcSwap::from_pointee(pusher::terms(settings, wish)?),
             occupancy: Occupancy::default(),
             connected: AtomicUsize::new(0),
+            polling: Arc::default(),
+            questions: crate::socketio::Questions::default(),
         });
     }
     Ok(apps)
@@ -345,7 +347,8 @@ fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
 /// What proves users of an app.
 pub fn auth(settings: &Settings, app_secret: &str) -> Result<identity::Settings, StartError> {
     let auth = &settings.auth;
-    let secrets = auth.jwt_secret.iter().map(crate::config::Secret::expose).chain([app_secret]);
+    let own = auth.jwt_secret.iter().chain(&auth.other_jwt_secret);
+    let secrets = own.map(crate::config::Secret::expose).chain([app_secret]);
     let secrets = secrets
         .map(|s| identity::keys::Secret::new(s.as_bytes()))
         .collect::<Result<_, _>>()

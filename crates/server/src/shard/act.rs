@@ -143,7 +143,7 @@ impl Shard {
                 self.say_handled(slot, result);
             }
             Answer::Missed(missed) => {
-                self.say_missed(slot, *missed);
+                self.say_missed(slot, missed);
             }
             Answer::Told(told) => {
                 self.hear_told(slot, *told);

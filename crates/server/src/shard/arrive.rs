@@ -46,7 +46,7 @@ impl Shard {
                 self.arrive_websocket(slot, socket, read, opening.as_ref());
             }
             Way::Polling { answer, opening } => {
-                let mut outlet = Outlet::default();
+                let mut outlet = Outlet::new(self.hub.apps[arrival.app].polling.clone());
                 outlet.wait(0, answer);
                 self.sinks[slot as usize] = Sink::Packets(Box::new(outlet));
                 self.flags[slot as usize] |= flag::PACKETS;

@@ -18,6 +18,7 @@ use super::sink::Socket;
 use super::socketio::{Opening, Request};
 use super::waiting::Answer;
 use crate::bell::Bell;
+use crate::socketio::Question;
 use crate::store::LedgerPage;
 
 /// A connected client of the front door or of an HTTP handler.
@@ -178,6 +179,13 @@ pub enum Letter {
         whom: Whom,
         /// How many there were.
         done: oneshot::Sender<usize>,
+    },
+    /// Put a question to the sockets here that are in its room.
+    Question {
+        /// The question.
+        question: Arc<Question>,
+        /// They were asked.
+        done: oneshot::Sender<()>,
     },
     /// Tell about the sessions here.
     Sessions {

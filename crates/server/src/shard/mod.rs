@@ -298,6 +298,7 @@ impl Shard {
             Letter::Pipe { client } => self.pipe_event(client),
             Letter::Engine { session, request } => self.engine_request(&session, request),
             Letter::Disconnect { whom, done } => self.disconnect(&whom, done),
+            Letter::Question { question, done } => self.put_question(&question, done),
             Letter::Sessions { app, limit, done } => self.tell_sessions(app, limit, done),
             Letter::Occupancy { app, done } => self.tell_occupancy(app, done),
             Letter::Recheck => self.recheck_all(),

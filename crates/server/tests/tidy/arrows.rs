@@ -90,6 +90,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "post",
             "pusher",
             "shard",
+            "socketio",
             "store",
             "webhooks",
         ],

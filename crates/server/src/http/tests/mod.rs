@@ -63,6 +63,8 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         pusher: ArcSwap::default(),
         occupancy: crate::pusher::Occupancy::default(),
         connected: std::sync::atomic::AtomicUsize::new(0),
+        polling: Arc::default(),
+        questions: crate::socketio::Questions::default(),
     }
 }
 
