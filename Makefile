@@ -17,7 +17,7 @@ WORK    := .work
 export BINARY_UNDER_TEST = $(abspath $(BIN))
 
 .PHONY: help run build release fmt lint setup deps test check unit sim sim-full bench-test tally-test conformance autobahn clients pusher \
-	portico cuts sdk pages pages-test socketio api browser fuzz-short docs-test deny mutants fuzz soak bench
+	portico cuts sdk pages pages-test socketio api browser all-tests fuzz-short docs-test deny mutants fuzz soak bench
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -98,6 +98,9 @@ api: build ## Schemathesis: every answer is one that openapi.json describes; as 
 
 browser: build ## The start page, /websocket-test and the browser's own transports, in Chromium.
 	node --test --test-reporter=tap --test-concurrency=1 conformance/browser/*.test.mjs
+
+all-tests: build ## Only /websocket-test's own tests, in two browsers at once.
+	node --test --test-reporter=tap conformance/browser/all-tests.test.mjs
 
 portico: build ## What a PorticoEstate site takes over: its PHP helper, its client, its commands.
 	cd integrations/portico && $(PYTHON) -m unittest 2>&1
