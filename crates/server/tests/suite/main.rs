@@ -9,6 +9,7 @@ mod bad_http;
 mod bad_input;
 mod calendars;
 mod crash;
+mod deploy;
 mod drain;
 mod durable;
 mod first_steps;
