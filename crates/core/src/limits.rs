@@ -154,6 +154,11 @@ pub const STALLED: Millis = 60 * SECOND;
 pub const RING_EVENTS: usize = 65_536;
 /// Bytes of the ring's events.
 pub const RING_BYTES: usize = 64 * 1024 * 1024;
+/// Weight of entries that a shard may sleep through because nobody on it listens: a quarter of the ring's entries at
+/// least, each of which weighs 256 bytes or more, so that no shard falls behind in its sleep.
+pub const UNHEARD_BYTES: usize = RING_EVENTS / 4 * 256;
+/// Counters by which a publisher sees whether anybody on a shard listens to a channel: 64 KiB a shard.
+pub const EARS: usize = 16_384;
 /// Events that a memory stream channel keeps.
 pub const HISTORY_EVENTS: usize = 1_000;
 /// Bytes that a memory stream channel keeps.

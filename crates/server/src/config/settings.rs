@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+use super::appointease::AppointEaseSettings;
 use super::error::{ConfigErrors, Secret};
 use super::outward_settings::{CalendarSettings, RedisSettings, WebhookSettings};
 use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
@@ -86,6 +87,8 @@ pub struct Settings {
     pub admin: Option<AdminSettings>,
     /// The marketplace's route.
     pub marketplace: MarketplaceSettings,
+    /// The AppointEase dialect.
+    pub appointease: AppointEaseSettings,
     /// The metrics page.
     pub metrics: MetricsSettings,
     /// What is doubtful but stops nothing; to be logged at the start.

@@ -2,6 +2,7 @@
 
 use deskbell_core::limits;
 
+use super::appointease::APPOINTEASE;
 use super::limit_table::{LIMITS, MEMORY};
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 use super::outward_table::{CALENDARS, REDIS, WEBHOOKS};
@@ -96,6 +97,7 @@ pub static SECTIONS: &[Section] = &[
     HANDLERS,
     ADMIN,
     MARKETPLACE,
+    APPOINTEASE,
     Section {
         title: "Webhooks",
         intro: "Servers of yours that are told what happened, one `[[webhooks]]` table for each. A change counts \

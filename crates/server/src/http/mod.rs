@@ -16,6 +16,7 @@
 //! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
 //! | `webhooks` | how webhooks are, and what could not be delivered |
 //! | `health`, `start_page` | how the server is, for machines and for people |
+//! | `websocket_test` | a page that tries every way in from a browser |
 //! | `cors` | which web pages may call all this |
 //!
 //! It runs on tokio and never fans out: whatever concerns connected clients is a letter to their
@@ -49,6 +50,7 @@ mod stream;
 mod tests;
 mod tokens;
 mod webhooks;
+mod websocket_test;
 
 use std::sync::Arc;
 
@@ -84,8 +86,9 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 93] = [
+pub const ROUTES: [Route; 94] = [
     route("GET", "/", || get(start_page::page)),
+    route("GET", "/websocket-test", || get(websocket_test::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
     route("GET", "/metrics", || get(health::metrics)),

@@ -120,7 +120,7 @@ impl Shard {
             return;
         }
         let slot = handle.slot;
-        if !matches!(answer, Answer::Keys) {
+        if answer.was_owed() {
             self.unpark(slot);
         }
         match answer {
@@ -147,6 +147,9 @@ impl Shard {
             }
             Answer::Told(told) => {
                 self.hear_told(slot, *told);
+            }
+            Answer::Page(answered) => {
+                self.hear_for_page(slot, *answered);
             }
             Answer::Keys => {
                 let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());

@@ -7,6 +7,7 @@ use deskbell_core::access::Identity;
 use deskbell_core::ids::{ChannelName, PublicId};
 use deskbell_core::refusal::Refusal;
 use deskbell_core::session::SessionId;
+use deskbell_wire::appointease::hail::Who;
 use deskbell_wire::engineio::Sid;
 use deskbell_wire::engineio::answer::Answer as Answered;
 use deskbell_wire::route::Dialect;
@@ -55,6 +56,8 @@ pub enum Way {
         echo: bool,
         /// How a session of Engine.IO begins on it, or which one goes on.
         opening: Option<Opening>,
+        /// Who a page of the AppointEase dialect is.
+        who: Option<Who>,
     },
     /// A session of Engine.IO that polls; its first request.
     Polling {

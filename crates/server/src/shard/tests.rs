@@ -2,6 +2,7 @@
 
 mod members;
 mod question;
+mod wake;
 mod walk;
 
 use std::net::{IpAddr, Ipv4Addr};
