@@ -90,7 +90,7 @@ def beside(what, value, oxide, node):
 def all_scenarios(timed, quick):
     per_cpu, seconds = scenarios.per_cpu, 3 if quick else 20
     hot = ["--connections", 1000, "--rate", 1000, "--outstanding", 16, *timed]
-    idle = ["--connections", 10000, "--duration", 0, "--settle", 3]
+    idle = ["--connections", 10000, "--source-addresses", 64, "--duration", 0, "--settle", 3]
     memory = {label: scenarios.bytes_per_connection(label) for label in ("deskbell", *PEER_NAMES)}
     return [
         scenarios.Scenario(

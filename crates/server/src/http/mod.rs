@@ -3,9 +3,9 @@
 //! | part | what |
 //! |---|---|
 //! | [`ROUTES`] | every route there is; `openapi.json` describes the same, and a test compares them |
-//! | `asked`, `auth`, `query` | who asks, and what |
+//! | `asked`, `auth`, `query`, `gather` | who asks, and what |
 //! | `problem`, `answer` | what goes out |
-//! | `publish` | events in |
+//! | `publish`, `ask` | events in, and questions to Socket.IO clients |
 //! | `channels`, `history`, `sessions`, `tokens` | what backends see and do |
 //! | `stream`, `poll` | events out, over a shard |
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
@@ -24,12 +24,14 @@
 //! the [`Peer`](crate::door::Peer) on every request.
 
 mod answer;
+mod ask;
 mod asked;
 mod auth;
 mod busy;
 mod calendars;
 mod channels;
 mod cors;
+mod gather;
 mod health;
 mod history;
 mod ledger;
@@ -93,6 +95,7 @@ pub const ROUTES: [Route; 93] = [
     route("GET", "/openapi.json", || get(health::openapi)),
     route("GET", "/v1/stats", || get(health::stats)),
     route("POST", "/v1/publish", || post(publish::publish)),
+    route("POST", "/v1/ask", || post(ask::ask)),
     route("GET", "/v1/channels", || get(channels::list)),
     route("GET", "/v1/channels/{channel}", || get(channels::one)),
     route("GET", "/v1/channels/{channel}/presence", || get(channels::presence)),

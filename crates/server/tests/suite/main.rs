@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod appointease;
 mod bad_http;
 mod bad_input;
 mod calendars;
