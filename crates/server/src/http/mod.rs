@@ -86,7 +86,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 93] = [
+pub const ROUTES: [Route; 94] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/websocket-test", || get(websocket_test::page)),
     route("GET", "/healthz", || get(health::live)),
