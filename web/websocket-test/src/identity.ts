@@ -32,12 +32,13 @@ function proven(line: string, index: number): Identity {
 
 /** Is this the label that a server shows of a client to those who may not see addresses? */
 export function isShownAs(clientId: string, shown: unknown): boolean {
-  return shown === clientId || (clientId.includes("@") && shown === masked(clientId));
+  return shown === clientId || shown === masked(clientId);
 }
 
-/** An address as a server shows it to others: `a***@e***.org`. */
+/** An address or a name as a server shows it to others: `a***@e***.org`, `a***`. */
 export function masked(email: string): string {
-  const [name = "", host = ""] = email.split("@");
+  const [name = "", host] = email.split("@");
+  if (host === undefined) return `${name.slice(0, 1)}***`;
   const dot = host.lastIndexOf(".");
   const top = dot < 0 ? "" : host.slice(dot);
   return `${name.slice(0, 1)}***@${host.slice(0, 1)}***${top}`;

@@ -22,6 +22,7 @@ test("a client is recognised by its label, also where the label is masked", () =
   assert.equal(masked("ann@example.org"), "a***@e***.org");
   assert.ok(isShownAs("ann@example.org", "ann@example.org"));
   assert.ok(isShownAs("ann@example.org", "a***@e***.org"));
+  assert.ok(isShownAs("ann", "a***") && !isShownAs("ann", "b***"));
   assert.ok(!isShownAs("ann@example.org", "b***@e***.org"));
   assert.ok(!isShownAs("anonymous_1_a", "anonymous_1_b"));
   assert.ok(!isShownAs("ann@example.org", null));

@@ -70,12 +70,14 @@ impl Shard {
         let greeting = said::connection(&who, now);
         let page = Page { who, member, watching: None, step: None, follows: Vec::new() };
         client.page = Some(Box::new(page));
-        self.answer_page(slot, &greeting);
+        // It is greeted when it hears: whoever has been greeted and sees somebody do something counts on hearing of it.
+        self.come_to_now(slot);
         for channel in [news::PAGES, news::EVENTS] {
             if let Ok(channel) = ChannelName::parse(channel) {
-                self.show_page(slot, channel);
+                self.look_through(slot, Lens { shown: channel.clone(), source: channel, sight: Sight::Page });
             }
         }
+        self.answer_page(slot, &greeting);
         if let Principal::User(user) = principal {
             self.follow_person(slot, user.as_str());
         }

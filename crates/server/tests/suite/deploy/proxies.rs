@@ -28,6 +28,16 @@ fn upgraded(proxy: &Proxy, path: &str) -> Ws {
     ws.unwrap_or_else(|answer| panic!("{path}: {answer}"))
 }
 
+/// A page's connection, with the address that it says in its query.
+fn appointease(proxy: &Proxy) {
+    for path in
+        ["/appointease?email=ann%40example.org", "/appointease/v1/realtime/ws?email=ann%40example.org"]
+    {
+        let greeting = upgraded(proxy, path).next();
+        assert_eq!(greeting["clientId"], "ann@example.org", "{path}: {greeting}");
+    }
+}
+
 /// The connection becomes a WebSocket, whatever is said on it.
 fn switches(proxy: &Proxy, path: &str) {
     let mut conn = Conn::to(proxy.address);
@@ -48,6 +58,7 @@ fn got(proxy: &Proxy, path: &str) -> Answer {
 fn every_way_in(proxy: &Proxy) {
     native(proxy);
     pusher_and_socketio(proxy);
+    appointease(proxy);
     assert!(got(proxy, "/websocket-test").text().contains("<title>WebSocket test"));
     for path in
         ["/", "/wp-json/wp/v2/posts", "/appointeasement", "/wssx", "/metrics", "/v2/x", "/websocket-test/x"]
@@ -109,6 +120,7 @@ fn the_containers_apache_leads_everything_in() {
     let proxy = shipped::apache_of_container(&server);
     native(&proxy);
     pusher_and_socketio(&proxy);
+    appointease(&proxy);
     assert!(got(&proxy, "/").text().contains("<title>Deskbell"));
 }
 
