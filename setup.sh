@@ -18,10 +18,14 @@ libbcpkix-java     /usr/share/java/bcpkix.jar
 pebble             /usr/bin/pebble
 postgresql         /usr/lib/postgresql/*/bin/postgres
 libfaketime        /usr/lib/*/faketime/libfaketime.so.1
+mariadb-server-core /usr/sbin/mariadbd
 redis-server       /usr/bin/redis-server
 php-cli            /usr/bin/php
 php-predis         /usr/share/php/Predis/autoload.php
 php-laravel-framework /usr/share/php/Illuminate/autoload.php
+systemd            /usr/bin/systemd-analyze
+supervisor         /usr/bin/supervisord
+docker-compose     /usr/bin/docker-compose
 LIST
 }
 

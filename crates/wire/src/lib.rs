@@ -13,7 +13,7 @@
 //! Then the dialects, each a folder of its own: [`native`], [`pusher`], [`appointease`], [`portico`], and
 //! [`socketio`] over [`engineio`].
 //! [`signature`] holds what backends sign, [`webhook`] what we sign for them. [`ics`] reads and writes calendars.
-//! [`redis`] reads what backends publish through Redis.
+//! [`redis`] reads what backends publish through Redis, [`mysql`] a table of a site's MariaDB.
 //!
 //! Every parser has a bound that it checks before it keeps a byte, and every refusal has a stable code and a
 //! sentence that says what to do.
@@ -24,6 +24,7 @@ pub mod http_head;
 pub mod ics;
 pub mod ledger;
 mod loose;
+pub mod mysql;
 pub mod native;
 mod object;
 pub mod plain;

@@ -8,6 +8,7 @@ mod doctor;
 mod flags;
 mod holds;
 mod http_client;
+mod import;
 mod inspect;
 mod migrate;
 mod remote;
@@ -65,6 +66,8 @@ enum Command {
     Bench(Box<crate::bench::Options>),
     /// Look for what would stop Deskbell from working here, and say what to do
     Doctor(doctor::DoctorArgs),
+    /// Make bookings of the appointments in a site's own table, from a file or its database
+    Import(import::ImportArgs),
     /// Move the data file into the empty PostgreSQL database that `ledger` names
     Migrate(ConfigFlags),
     /// What an application's PostgreSQL database needs to publish from its own transactions
@@ -157,6 +160,7 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Cl
         Command::Health(args) => inspect::health(args, out),
         Command::Bench(options) => bench(*options, out),
         Command::Doctor(args) => doctor::run(args, crate::clock::now_ms(), out),
+        Command::Import(args) => import::run(args, out, err),
         Command::Migrate(flags) => migrate::run(flags, out),
         Command::Outbox { action: OutboxAction::Sql } => Ok(out.write_all(crate::outbox::SQL.as_bytes())?),
         Command::Completions { shell } => completions(shell, out),

@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use super::{StartError, failing, outward, pusher, socketio};
 use crate::app::{App, Secret};
+use crate::appointease;
 use crate::attendance::Attendance;
 use crate::bell::Bells;
 use crate::clock;
@@ -137,6 +138,7 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
         let key = wish.key.clone().unwrap_or_else(|| made.key.clone());
         let secret = wish.secret.as_ref().map_or(made.secret.as_str(), |secret| secret.expose());
         let log = Arc::new(AppLog::new(open_log(settings, opened, id)?, bells.clone()));
+        let end = log.end();
         let verifier = identity::Verifier::new(auth(settings, secret)?).map_err(StartError::new)?;
         verifier.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         apps.push(App {
@@ -155,8 +157,11 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             socketio: ArcSwap::from_pointee(socketio::terms(settings)?),
             words: crate::socketio::Words::default(),
             pusher: ArcSwap::from_pointee(pusher::terms(settings, wish)?),
+            appointease: appointease::Site::new(super::appointease::terms(settings)?, end),
             occupancy: Occupancy::default(),
             connected: AtomicUsize::new(0),
+            polling: Arc::default(),
+            questions: crate::socketio::Questions::default(),
         });
     }
     Ok(apps)
@@ -213,8 +218,9 @@ fn feed(apps: &[App]) -> Feed {
         let mut positions: Vec<Position> = Vec::with_capacity(rows.len());
         for row in rows {
             let number = row.row;
-            newest.send_replace(number);
             let taken = log.with(|log| log.append_if(vec![row], clock::now_ms()).map(|()| log.head()));
+            // Whoever hears of it finds it in the log.
+            newest.send_replace(number);
             match taken {
                 Ok(at) => positions.push(at),
                 // This store is the log's only feed, so nobody else can have taken the row in.
@@ -345,7 +351,8 @@ fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
 /// What proves users of an app.
 pub fn auth(settings: &Settings, app_secret: &str) -> Result<identity::Settings, StartError> {
     let auth = &settings.auth;
-    let secrets = auth.jwt_secret.iter().map(crate::config::Secret::expose).chain([app_secret]);
+    let own = auth.jwt_secret.iter().chain(&auth.other_jwt_secret);
+    let secrets = own.map(crate::config::Secret::expose).chain([app_secret]);
     let secrets = secrets
         .map(|s| identity::keys::Secret::new(s.as_bytes()))
         .collect::<Result<_, _>>()
@@ -436,6 +443,7 @@ pub fn front(settings: &Settings) -> Front {
         connections_per_address: limits.connections_per_address,
         connect_rate: limits.connect_rate_per_address as u32,
         socketio: socketio::mount(settings),
+        appointease: super::appointease::is_open(settings),
     }
 }
 

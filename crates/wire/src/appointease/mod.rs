@@ -12,6 +12,7 @@
 //! | [`rest`] | the other routes of HTTP |
 //! | [`broadcast`] | what the backend says of its appointments, in every form that it has had |
 //! | [`rows`] | appointments in the shape of the plugin's table |
+//! | [`table`] | that table itself, read from a file or a database |
 //!
 //! The first server answered every message with exactly one other, and its pages count on that. So here each message
 //! gets one direct answer, also one that makes no sense; only what is no JSON gets none, and `watch_slot`. Unlike
@@ -26,6 +27,7 @@ pub mod rest;
 pub mod rows;
 pub mod said;
 pub mod slot;
+pub mod table;
 
 pub use asked::{Asked, decode};
 pub use slot::{Day, Employee, Slot};

@@ -4,4 +4,5 @@
 mod properties;
 mod samples;
 mod suite;
+mod table;
 mod transcripts;

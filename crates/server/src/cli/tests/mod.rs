@@ -5,6 +5,8 @@ pub mod certificates;
 mod commands;
 mod doctor;
 mod http;
+mod import;
+mod mariadb;
 
 use std::ffi::OsString;
 use std::io::{Read as _, Write as _};

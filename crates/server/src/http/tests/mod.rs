@@ -61,8 +61,11 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         socketio: ArcSwap::default(),
         words: crate::socketio::Words::default(),
         pusher: ArcSwap::default(),
+        appointease: crate::appointease::Site::default(),
         occupancy: crate::pusher::Occupancy::default(),
         connected: std::sync::atomic::AtomicUsize::new(0),
+        polling: Arc::default(),
+        questions: crate::socketio::Questions::default(),
     }
 }
 
