@@ -1,12 +1,11 @@
 """Socket.IO: Deskbell beside npm's `socket.io` and the crate `socketioxide`, under the same clients and publishes.
 
-Both peers are built on first use, outside of the tree: `bench/socketio` is a server of a few lines for each.
+Both peers are servers of a few lines each (`bench/socketio`), which `bench/setup.sh` builds outside of the tree.
 """
 
 import asyncio
 import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -17,7 +16,6 @@ import servers
 import watchers
 
 SOURCES = servers.ROOT / "bench" / "socketio"
-PEERS = pathlib.Path(os.environ.get("DESKBELL_PEERS") or pathlib.Path.home() / ".cache" / "deskbell-peers")
 # A polling client that is not answered within this time is broken.
 PATIENCE_S = 30
 ROOM = "public-bench-0"
@@ -30,6 +28,14 @@ class Deskbell(servers.Deskbell):
     def start(self):
         super().start()
         self.target = self.target.replace("native://", "socketio://")
+
+
+class Limit(servers.Limit):
+    """The yardstick, as far as clients of Socket.IO can connect to it and join a room."""
+
+    def start(self):
+        super().start()
+        self.target = self.target.replace("limit://", "socketio://")
 
 
 class Peer(servers.Server):
@@ -47,10 +53,8 @@ class Node(Peer):
     """npm's `socket.io`."""
 
     def command(self):
-        folder = PEERS / "socket.io"
-        if not (folder / "node_modules").exists():
-            shutil.copytree(SOURCES / "node", folder, dirs_exist_ok=True)
-            built(["npm", "ci", "--silent", "--no-audit", "--no-fund"], folder)
+        folder = servers.PEERS / "socket.io"
+        installed(folder / "node_modules")
         # The program as it stands in the tree, among the packages that were installed.
         shutil.copy(SOURCES / "node" / "server.mjs", folder)
         return ["node", folder / "server.mjs"]
@@ -60,17 +64,16 @@ class Oxide(Peer):
     """The crate `socketioxide`."""
 
     def command(self):
-        target = PEERS / "socketioxide"
-        built(["cargo", "build", "--release", "--locked", "--quiet", "--target-dir", target], SOURCES / "oxide")
-        return [target / "release" / "bench-socketioxide"]
+        return [installed(servers.PEERS / "socketioxide" / "release" / "bench-socketioxide")]
 
 
-def built(command, folder):
-    if subprocess.run(command, cwd=folder, check=False).returncode != 0:
-        raise servers.Failed(f"{' '.join(map(str, command))} failed in {folder}")
+def installed(path):
+    if not path.exists():
+        raise servers.Failed(f"{path} is missing: bench/setup.sh builds it")
+    return path
 
 
-KINDS = {"deskbell-socketio": Deskbell, "socket.io": Node, "socketioxide": Oxide}
+KINDS = {"deskbell-socketio": Deskbell, "limit-socketio": Limit, "socket.io": Node, "socketioxide": Oxide}
 
 
 def runs(*options):
@@ -88,7 +91,7 @@ def beside(what, value, oxide, node):
 
 
 def all_scenarios(timed, quick):
-    per_cpu, seconds = scenarios.per_cpu, 3 if quick else 20
+    per_cpu, connects, seconds = scenarios.per_cpu, scenarios.connects_per_cpu, 3 if quick else 20
     hot = ["--connections", 1000, "--rate", 1000, "--outstanding", 16, *timed]
     idle = ["--connections", 10000, "--source-addresses", 64, "--duration", 0, "--settle", 3]
     memory = {label: scenarios.bytes_per_connection(label) for label in ("deskbell", *PEER_NAMES)}
@@ -105,8 +108,15 @@ def all_scenarios(timed, quick):
             {"deskbell": scenarios.Run("deskbell-socketio", hot)},
             [scenarios.Target("p99 in ms", scenarios.latency("deskbell", "p99_ms"), most=10)], rounds=3),
         scenarios.Scenario(
-            "socketio-connect", "10,000 clients of Socket.IO connect, join a room and stay silent", runs(*idle),
-            [*beside("connects per CPU second", scenarios.connects_per_cpu, 2.5, 6),
+            "socketio-connect", "10,000 clients of Socket.IO connect, join a room and stay silent",
+            {"limit": scenarios.Run("limit-socketio", idle), **runs(*idle)},
+            [*beside("connects per CPU second", connects, 2.5, 6),
+             scenarios.Target("connects per CPU second, deskbell / limit",
+                              lambda round: connects(round["deskbell"]) / connects(round["limit"]), least=0.6),
+             # What a server could reach that does nothing but accept, read and send.
+             *(scenarios.Target(f"connects per CPU second, limit / {peer}",
+                                lambda round, peer=peer: connects(round["limit"]) / connects(round[peer]))
+               for peer in PEER_NAMES),
              scenarios.Target("resident bytes per connection", memory["deskbell"], most=2048),
              *(scenarios.Target(f"resident bytes per connection of {peer}", memory[peer]) for peer in PEER_NAMES)],
             rounds=3),

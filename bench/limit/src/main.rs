@@ -6,9 +6,12 @@
 //! Mini protocol, in WebSocket text frames: `S:` subscribes and is answered `OK`; `P:<channel>:<body>` sends
 //! `<body>` to all subscribers, whatever the channel. Environment: `PORT` (0 takes a free one; the port is
 //! printed), `LIFE` seconds after which it exits by itself, `COALESCE=1` joins the publishes of one wake-up.
+//!
+//! Clients of Socket.IO can connect and join a room as well; see [`socketio`].
 
 mod frames;
 mod kernel;
+mod socketio;
 
 use std::io::Write;
 use std::os::fd::AsRawFd;
@@ -109,7 +112,9 @@ impl Yardstick {
             };
             connection.upgraded = true;
             used = end;
-            kernel::send(descriptor, UPGRADE);
+            let mut answer = UPGRADE.to_vec();
+            socketio::opening(&unread[..end], &mut answer);
+            kernel::send(descriptor, &answer);
         }
         while let Some((payload, length)) = frames::unmask_first(&mut unread[used..]) {
             self.act(descriptor, payload);
@@ -123,17 +128,26 @@ impl Yardstick {
 
     fn act(&mut self, descriptor: i32, payload: &[u8]) {
         if payload.starts_with(b"S:") {
-            let connection = &mut self.connections[descriptor as usize];
-            if !connection.subscribed {
-                connection.subscribed = true;
-                self.subscribers.push(descriptor);
-            }
+            self.subscribe(descriptor);
             kernel::send(descriptor, b"\x81\x02OK");
+        } else if let Some((answer, joins)) = socketio::answer(payload) {
+            if joins {
+                self.subscribe(descriptor);
+            }
+            kernel::send(descriptor, &answer);
         } else if let Some(body) = frames::published(payload) {
             frames::append_text(&mut self.joined, body);
             if !self.coalesce {
                 self.fan_out();
             }
+        }
+    }
+
+    fn subscribe(&mut self, descriptor: i32) {
+        let connection = &mut self.connections[descriptor as usize];
+        if !connection.subscribed {
+            connection.subscribed = true;
+            self.subscribers.push(descriptor);
         }
     }
 
