@@ -96,7 +96,7 @@ fn in_quiet_hours_it_waits_for_their_end_over_a_crash_and_a_stop_and_holds_nobod
     let hour = (in_seconds(0) as u64 / 60 + 120) * 60;
     world.server.stop();
     // Time enough for the restart and for one who is told before.
-    pass(&world.server.data, hour * SECOND - 5_000);
+    pass(&world.server.data, hour * SECOND - 15_000);
     let early: Vec<_> = world.receiver.pending().iter().map(to).collect();
     assert!(early.iter().all(|told| *told == pair("bob", "awake")), "{early:?}");
     world.server = world.server.restarted();
