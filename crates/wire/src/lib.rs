@@ -23,7 +23,7 @@ pub mod engineio;
 pub mod http_head;
 pub mod ics;
 pub mod ledger;
-mod loose;
+pub mod loose;
 pub mod mysql;
 pub mod native;
 mod object;

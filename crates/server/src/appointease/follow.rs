@@ -13,6 +13,8 @@ use deskbell_core::limits::{self, Millis, SECOND};
 use deskbell_core::log::Pull;
 use deskbell_core::reservation::{Claim, Span};
 use deskbell_core::slotted::{Grid, employee_of};
+use deskbell_wire::appointease::Slot;
+use deskbell_wire::appointease::poll::What;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
@@ -174,9 +176,26 @@ impl Follower {
                     let by = self.hub.seals.member_id(&told.reservation.holder);
                     let news = News::taken(grid.wall(claim.start), by);
                     news::tell(&self.hub, self.app(), &claim.resource, &news, at);
+                    self.update(
+                        claim,
+                        grid,
+                        at,
+                        if name == "hold.granted" { What::Processing } else { What::Taken },
+                    );
+                }
+                "hold.released" | "hold.expired" | "hold.evicted" | "booking.declined"
+                | "booking.cancelled" => {
+                    self.update(claim, grid, at, What::Available);
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// What became of a slot, for those who poll.
+    fn update(&self, claim: &Claim, grid: &Grid, at: Millis, what: fn(Slot) -> What) {
+        if let Some(slot) = acts::slot_of(grid, claim) {
+            self.app().appointease.update(what(slot), None, at);
         }
     }
 

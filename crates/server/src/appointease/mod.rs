@@ -5,6 +5,8 @@
 //! | [`Site`] | the terms, and what its pages do at the moment: whom they watch, what they look at |
 //! | [`acts`] | locks, and what is free: questions to the ledger |
 //! | [`follow`] | what happens in the ledger becomes news for those who watch a slot, and updates for those who poll |
+//! | [`notices`] | what the site's backend says of its appointments |
+//! | [`updates`] | what those are told who poll |
 //! | [`news`] | the channels of that news |
 //!
 //! Nothing here waits: what it is given to call hears the answer on a thread of the store.
@@ -12,7 +14,10 @@
 pub mod acts;
 mod follow;
 pub mod news;
+pub mod notices;
 mod site;
+mod updates;
 
 pub use follow::start;
-pub use site::{Guest, Key, Site, Terms};
+pub use site::{Guest, Key, Site, Terms, locked};
+pub use updates::Updates;

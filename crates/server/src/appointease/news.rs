@@ -9,6 +9,7 @@ use deskbell_core::ids::{ChannelName, EventName, PublicId, ResourceId};
 use deskbell_core::limits::Millis;
 use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::Publish;
+use deskbell_wire::appointease::broadcast::Broadcast;
 use deskbell_wire::appointease::said;
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +74,12 @@ pub fn tell_looks(hub: &Hub, app: &App, (day, times): &Changed, except: Option<P
     let Ok(channel) = ChannelName::parse(PAGES) else { return };
     let frame = said::active_selections(day, times, now);
     publish(hub, app, channel, "active_selections", frame.into(), except, now);
+}
+
+/// Tells every page something that the site has published for them.
+pub fn tell_event(hub: &Hub, app: &App, told: &Broadcast, now: Millis) {
+    let Ok(channel) = ChannelName::parse(EVENTS) else { return };
+    publish(hub, app, channel, told.event.as_str(), told.data.get().to_owned().into(), None, now);
 }
 
 fn publish(

@@ -5,11 +5,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use deskbell_core::calendar::Date;
-use deskbell_core::ids::ResourceId;
+use deskbell_core::ids::{EventId, ResourceId};
 use deskbell_core::limits::{self, Millis};
+use deskbell_core::pollers::Begun;
 use deskbell_core::slotted::Grid;
 use deskbell_wire::appointease::debug::{Client, LISTED, Panel, Selection};
+use deskbell_wire::appointease::poll::What;
 use deskbell_wire::appointease::{Day, Slot};
+use tokio::sync::{oneshot, watch};
+
+use super::updates::Updates;
+use crate::clock;
 
 /// What one app allows. A reload may change it.
 #[derive(Debug, Clone)]
@@ -32,8 +38,11 @@ pub struct Guest {
     pub member: String,
 }
 
+/// Reservations that may bear one name: those that were called off as well.
+pub(super) const NAMESAKES: usize = 100;
+
 /// One app's pages.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Site {
     /// The terms; nothing, where the dialect is off.
     pub terms: ArcSwapOption<Terms>,
@@ -43,6 +52,14 @@ pub struct Site {
     watched: Mutex<BTreeMap<(ResourceId, Date), usize>>,
     /// Employees that are known to be resources.
     pub(super) known: Mutex<HashSet<ResourceId>>,
+    /// Whose turn it is to be decided by what the ledger has.
+    pub(super) notices: tokio::sync::Mutex<()>,
+    /// What those are told who poll.
+    pub updates: Mutex<Updates>,
+    /// The stamp of the newest update, for those who wait for the next one.
+    pub newest: watch::Sender<Millis>,
+    /// Polls that wait, each with its turn: a newer one of the same poller takes the place of an older.
+    polls: Mutex<HashMap<String, (u64, oneshot::Sender<()>)>>,
     guests: Mutex<HashMap<Key, Guest>>,
     looks: Mutex<HashMap<Slot, Look>>,
 }
@@ -54,13 +71,60 @@ struct Look {
     shown: Selection,
 }
 
+/// A poll that waits.
+#[derive(Debug)]
+pub struct Polling<'a> {
+    site: &'a Site,
+    /// Who polls.
+    pub who: String,
+    /// From where it is told.
+    pub begun: Begun,
+    /// Ends when a newer one has taken its place.
+    pub over: oneshot::Receiver<()>,
+}
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        let mut polls = locked(&self.site.polls);
+        if polls.get(&self.who).is_some_and(|(turn, _)| *turn == self.begun.turn) {
+            polls.remove(&self.who);
+        }
+    }
+}
+
 /// A date of an employee whose looks have changed, and the times that are looked at now.
 pub type Changed = (Day, Vec<String>);
 
 impl Site {
     /// A site whose pages are told what happens from this place of the log on.
-    pub fn new(terms: Option<Terms>, from: u64) -> Self {
-        Self { terms: ArcSwapOption::from_pointee(terms), from, ..Self::default() }
+    pub fn new(terms: Option<Terms>, from: u64, now: Millis) -> Self {
+        Self {
+            terms: ArcSwapOption::from_pointee(terms),
+            from,
+            watched: Mutex::default(),
+            known: Mutex::default(),
+            notices: tokio::sync::Mutex::default(),
+            updates: Mutex::new(Updates::new(now)),
+            newest: watch::Sender::new(now),
+            polls: Mutex::default(),
+            guests: Mutex::default(),
+            looks: Mutex::default(),
+        }
+    }
+
+    /// Something is told to those who poll; where it is about a person's appointment, to that person alone.
+    pub fn update(&self, what: What, person: Option<String>, now: Millis) {
+        let id = EventId::from_random(clock::random_bytes()).to_string();
+        let at = locked(&self.updates).add(id, what, person, now);
+        self.newest.send_replace(at);
+    }
+
+    /// Somebody polls. What it polled for before is over.
+    pub fn poll(&self, who: &str, asked: Option<Millis>, now: Millis) -> Polling<'_> {
+        let begun = locked(&self.updates).begin(who, asked, now);
+        let (end, over) = oneshot::channel();
+        locked(&self.polls).insert(who.to_owned(), (begun.turn, end));
+        Polling { site: self, who: who.to_owned(), begun, over }
     }
 
     /// Somebody watches a day.
@@ -162,6 +226,6 @@ fn changed(looks: &HashMap<Slot, Look>, day: Day) -> Changed {
 }
 
 /// Each table is whole between two steps, and what a panic elsewhere leaves is at worst shown for too long.
-pub(super) fn locked<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn locked<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }

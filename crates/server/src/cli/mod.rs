@@ -13,6 +13,7 @@ mod inspect;
 mod migrate;
 mod remote;
 mod send;
+mod sign_email;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,8 @@ enum Command {
     Config(configuration::ConfigArgs),
     /// Make a token for a user
     Token(token::TokenArgs),
+    /// Prove an e-mail address to pages of the AppointEase dialect
+    SignEmail(sign_email::SignArgs),
     /// Publish one event
     Send(send::SendArgs),
     /// Print events as they happen, one a line
@@ -151,6 +154,7 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Cl
         Command::Check(flags) => configuration::check(flags, out),
         Command::Config(args) => configuration::print(args, out),
         Command::Token(args) => token::run(args, crate::clock::now_ms(), out),
+        Command::SignEmail(args) => sign_email::run(args, crate::clock::now_ms(), out),
         Command::Send(args) => send::run(args, out),
         Command::Tail(args) => tail::run(args, out, err),
         Command::Status(args) => inspect::status(args, out),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use deskbell_core::calendar::TimeZone;
 use deskbell_core::limits;
 use deskbell_core::projection::Table;
 use deskbell_wire::redis::{Kind, Topic};
@@ -29,6 +30,7 @@ pub fn check(values: &Values, errors: &mut Vec<ConfigError>) {
     redis(values, errors);
     amounts(values, errors);
     files(values, errors);
+    slots(values, errors);
 }
 
 fn refuse(errors: &mut Vec<ConfigError>, held: &Held, key: &str, sentence: impl Into<String>) {
@@ -59,6 +61,17 @@ fn is_empty(held: &Held) -> bool {
         Value::Texts(texts) => texts.is_empty(),
         Value::Rows(rows) => rows.is_empty(),
         _ => false,
+    }
+}
+
+fn slots(values: &Values, errors: &mut Vec<ConfigError>) {
+    let held = values.held("appointease.time_zone");
+    if let Some(Err(why)) = text_of(&held.value).map(TimeZone::parse) {
+        refuse(errors, held, "appointease.time_zone", why.message.into_owned());
+    }
+    let held = values.held("appointease.slot");
+    if amount(held).is_some_and(|slot| !slot.is_multiple_of(limits::MINUTE)) {
+        refuse(errors, held, "appointease.slot", "a slot has whole minutes; write one like 30m");
     }
 }
 

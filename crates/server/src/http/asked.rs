@@ -47,7 +47,12 @@ impl Asked {
         self.identity.principal == Principal::Backend
     }
 
-    fn without_body(guest: (usize, Identity), secure: bool, query: Query, headers: HeaderMap) -> Self {
+    pub(super) fn without_body(
+        guest: (usize, Identity),
+        secure: bool,
+        query: Query,
+        headers: HeaderMap,
+    ) -> Self {
         let (app, identity) = guest;
         Self { app, identity, secure, query, headers, body: Bytes::new() }
     }

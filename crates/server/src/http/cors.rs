@@ -13,8 +13,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
+use super::appointease;
 use super::problem::Problem;
-use super::pusher::xhr::is_place as is_open;
+use super::pusher::xhr;
 use crate::hub::Hub;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, DELETE");
@@ -52,10 +53,14 @@ fn allowed(origins: &[String], origin: &str) -> Allowed {
 pub async fn around(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(ORIGIN).cloned();
     let verdict = origin.as_ref().map(|origin| {
-        if is_open(request.uri().path()) {
+        let path = request.uri().path();
+        if xhr::is_place(path) {
             return Allowed::Anybody;
         }
-        allowed(&hub.front.load().cors_origins, origin.to_str().unwrap_or_default())
+        match allowed(&hub.front.load().cors_origins, origin.to_str().unwrap_or_default()) {
+            Allowed::No if appointease::is_open(path) => Allowed::Anybody,
+            verdict => verdict,
+        }
     });
     let is_preflight = request.method() == Method::OPTIONS
         && origin.is_some()

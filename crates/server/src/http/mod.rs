@@ -12,6 +12,7 @@
 //! | `post` | inboxes and conversations |
 //! | `pusher` | the Pusher dialect's own API |
 //! | `marketplace` | the route by which a marketplace's backend tells its Socket.IO clients something |
+//! | `appointease` | the routes of the AppointEase plugin, for its pages and for its backend |
 //! | `socketio` | the requests of polling Socket.IO clients |
 //! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
 //! | `webhooks` | how webhooks are, and what could not be delivered |
@@ -24,6 +25,7 @@
 //! the [`Peer`](crate::door::Peer) on every request.
 
 mod answer;
+mod appointease;
 mod ask;
 mod asked;
 mod auth;
@@ -62,6 +64,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use deskbell_core::refusal::Code;
 use tower_service::Service as _;
 
+use self::appointease::{backend, pages, poll};
 use self::post::{conversations, inbox};
 use crate::hub::Hub;
 use ledger::{commands, free, lists, read};
@@ -86,7 +89,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 94] = [
+pub const ROUTES: [Route; 109] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/websocket-test", || get(websocket_test::page)),
     route("GET", "/healthz", || get(health::live)),
@@ -181,6 +184,21 @@ pub const ROUTES: [Route; 94] = [
     route("POST", "/pusher/app/{key}/{server}/{session}/xhr_send", || post(xhr::send)),
     route("GET", "/api/socket", || get(marketplace::status)),
     route("POST", "/api/socket", || post(marketplace::broadcast)),
+    route("GET", "/wp-json/appointease/v1/realtime/poll", || get(poll::poll)),
+    route("POST", "/wp-json/appointease/v1/realtime/subscribe", || post(pages::subscribe)),
+    route("POST", "/wp-json/appointease/v1/realtime/broadcast", || post(backend::broadcast)),
+    route("POST", "/wp-json/appointease/v1/realtime/lock-slot", || post(pages::lock)),
+    route("POST", "/wp-json/appointease/v1/lock-slot", || post(pages::lock)),
+    route("POST", "/wp-json/appointease/v1/realtime/unlock-slot", || post(pages::unlock)),
+    route("POST", "/wp-json/appointease/v1/unlock-slot", || post(pages::unlock)),
+    route("POST", "/wp-json/appointease/v1/realtime/check-slot", || post(pages::check)),
+    route("POST", "/wp-json/appointease/v1/check-slot", || post(pages::check)),
+    route("POST", "/wp-json/appointease/v1/realtime/availability", || post(pages::availability)),
+    route("POST", "/wp-json/appointease/v1/availability", || post(pages::availability)),
+    route("POST", "/wp-json/appointease/v1/realtime/reschedule-availability", || post(pages::availability)),
+    route("POST", "/wp-json/appointease/v1/reschedule-availability", || post(pages::availability)),
+    route("POST", "/broadcast", || post(backend::broadcast)),
+    route("GET", "/debug", || get(backend::debug)),
 ];
 
 /// All routes over a running server.

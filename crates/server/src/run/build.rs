@@ -157,7 +157,7 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             socketio: ArcSwap::from_pointee(socketio::terms(settings)?),
             words: crate::socketio::Words::default(),
             pusher: ArcSwap::from_pointee(pusher::terms(settings, wish)?),
-            appointease: appointease::Site::new(super::appointease::terms(settings)?, end),
+            appointease: appointease::Site::new(super::appointease::terms(settings)?, end, clock::now_ms()),
             occupancy: Occupancy::default(),
             connected: AtomicUsize::new(0),
             polling: Arc::default(),

@@ -23,6 +23,8 @@ pub async fn stop(running: Running) -> Result<(), StartError> {
     hub.draining.store(true, Ordering::Relaxed);
     // Nobody new comes in; HTTP connections end with the request that is under way.
     stop.send_replace(true);
+    // Whoever polls for appointments is answered now.
+    hub.apps.iter().for_each(|app| app.appointease.newest.send_modify(|_| {}));
     let sessions = drain_shards(&hub, settings.drain_ms).await;
     for door in doors {
         // A door that was still opening has nothing to keep.

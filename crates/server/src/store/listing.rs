@@ -83,6 +83,9 @@ fn source(filter: &Filter) -> Source {
         // What was no more than a hold is listed nowhere.
         return Source::Everything;
     }
+    if let Some(name) = &filter.external_ref {
+        return Source::Lookup(Lookup::Reference, name.as_str().to_owned());
+    }
     if let Some(email) = &filter.email {
         return Source::Lookup(Lookup::Email, email.to_lowercase());
     }
@@ -162,6 +165,7 @@ fn fits(filter: &Filter, reservation: &Reservation) -> bool {
     });
     state
         && reservation.block.is_none()
+        && filter.external_ref.as_ref().is_none_or(|name| Some(name) == reservation.external_ref.as_ref())
         && filter.holder.as_ref().is_none_or(|holder| *holder == reservation.holder)
         && filter.email.as_ref().is_none_or(email)
         && (claimed || filter.resource.is_none() && filter.span.is_none())

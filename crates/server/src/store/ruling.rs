@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deskbell_core::ids::{AppId, Principal, ReservationId, ResourceId, WaitId};
+use deskbell_core::ids::{AppId, ExternalRef, Principal, ReservationId, ResourceId, WaitId};
 use deskbell_core::limits::Millis;
 use deskbell_core::log::Once;
 use deskbell_core::position::Position;
@@ -157,6 +157,8 @@ pub struct Filter {
     pub holder: Option<Principal>,
     /// With this e-mail address, in any case.
     pub email: Option<Arc<str>>,
+    /// Which the host's database calls so.
+    pub external_ref: Option<ExternalRef>,
     /// With a claim of this resource.
     pub resource: Option<ResourceId>,
     /// With a claim that overlaps this.

@@ -80,6 +80,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "http",
         &[
+            "appointease",
             "calendars",
             "app",
             "clock",

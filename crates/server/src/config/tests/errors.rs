@@ -313,6 +313,15 @@ fn a_value_that_cannot_be_read_causes_no_second_error() {
 }
 
 #[test]
+fn a_zone_that_there_is_not_and_half_a_minute_are_no_sites() {
+    assert!(errors_of("appointease.time_zone = \"Europe/Osl\"").contains("appointease.time_zone"));
+    refused(
+        "appointease.slot = \"330s\"",
+        "deskbell.toml:1: appointease.slot: a slot has whole minutes; write one like 30m",
+    );
+}
+
+#[test]
 fn a_wrong_projection_is_named_with_its_line() {
     let row = |channel: &str, from: &str, data: &str| {
         format!(

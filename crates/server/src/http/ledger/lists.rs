@@ -170,6 +170,7 @@ fn filter(query: &Query, states: Vec<Stand>) -> Result<Filter, Refusal> {
         states,
         holder: parsed(query, "user", UserId::parse)?.map(Principal::User),
         email: query.get("email").map(Into::into),
+        external_ref: None,
         resource: parsed(query, "resource", ResourceId::parse)?,
         span,
     })

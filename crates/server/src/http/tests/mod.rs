@@ -61,7 +61,7 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         socketio: ArcSwap::default(),
         words: crate::socketio::Words::default(),
         pusher: ArcSwap::default(),
-        appointease: crate::appointease::Site::default(),
+        appointease: crate::appointease::Site::new(None, 0, 0),
         occupancy: crate::pusher::Occupancy::default(),
         connected: std::sync::atomic::AtomicUsize::new(0),
         polling: Arc::default(),

@@ -101,6 +101,7 @@ pub(in crate::store) enum Lookup {
     Email,
     Resource,
     Day,
+    Reference,
 }
 
 /// The rows of `lookups` of a reservation: kind, value and day.
@@ -110,6 +111,8 @@ pub(in crate::store) fn lookups(reservation: &Reservation) -> Vec<(Lookup, Strin
     }
     let mut rows = vec![(Lookup::Holder, reservation.holder.to_string(), 0)];
     rows.extend(reservation.email.iter().map(|email| (Lookup::Email, email.to_lowercase(), 0)));
+    let reference = reservation.external_ref.as_ref();
+    rows.extend(reference.map(|name| (Lookup::Reference, name.as_str().to_owned(), 0)));
     for granted in &reservation.claims {
         let resource = granted.claim.resource.as_str();
         rows.push((Lookup::Resource, resource.to_owned(), 0));

@@ -129,3 +129,31 @@ fn others_see_what_is_looked_at_until_its_page_has_gone() {
     ann.ws.close();
     assert_eq!(bob.news("active_selections")["slots"], json!([]));
 }
+
+#[test]
+fn a_page_may_send_a_thousand_messages_at_once_and_a_hundred_a_second() {
+    let server = site("");
+    let mut page = Page::open(&server, "/");
+    for nth in 0..1_000 {
+        page.ws.send(&json!({"type": "ping", "sequence": nth}));
+    }
+    let answers = (0..1_000).filter(|_| page.ws.next()["type"] == "pong").count();
+    assert_eq!(answers, 1_000);
+}
+
+#[test]
+fn whoever_looks_whether_the_port_is_open_makes_no_error() {
+    let server = site("");
+    for _ in 0..20 {
+        drop(std::net::TcpStream::connect(server.address).unwrap());
+    }
+    assert_eq!(Page::open(&server, "/").ask(json!({"type": "ping"}))["type"], "pong");
+    let logged = server.logged();
+    assert!(!logged.iter().any(|line| line.contains("ERROR") || line.contains("WARN")), "{logged:?}");
+    let metrics = server.api("GET", "/metrics", None).text();
+    let line = metrics
+        .lines()
+        .find(|line| line.starts_with("deskbell_bad_requests"))
+        .unwrap_or("deskbell_bad_requests_total 0");
+    assert!(line.ends_with(" 0"), "{line}");
+}

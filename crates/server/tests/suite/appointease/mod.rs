@@ -1,7 +1,9 @@
 //! Pages of the AppointEase plugin, from outside: their messages, their locks, and their requests.
 
+mod backend;
 mod locks;
 mod messages;
+mod requests;
 
 use serde_json::Value;
 
@@ -61,17 +63,27 @@ impl Page {
 
     /// Waits until the times of a watched date are told to be so. Gives what was told of taken slots until then.
     fn until_times(&mut self, are_so: impl Fn(&Vec<Value>) -> bool) -> Vec<Value> {
-        let mut taken = Vec::new();
-        loop {
+        self.until(0, are_so)
+    }
+
+    /// The same where a slot is told to be taken: before that, or a moment later.
+    fn until_taken(&mut self, are_so: impl Fn(&Vec<Value>) -> bool) -> Value {
+        let mut taken = self.until(1, are_so);
+        assert_eq!(taken.len(), 1, "{taken:?}");
+        taken.remove(0)
+    }
+
+    fn until(&mut self, least: usize, are_so: impl Fn(&Vec<Value>) -> bool) -> Vec<Value> {
+        let (mut taken, mut holds) = (Vec::new(), false);
+        while !holds || taken.len() < least {
             let frame = self.ws.next();
             match frame["type"].as_str() {
                 Some("slot_taken") => taken.push(frame),
-                Some("availability_update") if are_so(frame["unavailable"].as_array().unwrap()) => {
-                    return taken;
-                }
+                Some("availability_update") => holds |= are_so(frame["unavailable"].as_array().unwrap()),
                 _ => {}
             }
         }
+        taken
     }
 
     /// The next news of a kind.

@@ -1,0 +1,165 @@
+//! What WordPress says of its appointments.
+
+use super::*;
+
+/// An appointment as the plugin tells of it.
+fn told(event: &str, at: &str) -> Value {
+    json!({"event": event, "data": {
+        "event": event, "appointment_id": "APT-2025-000123",
+        "customer": {"name": "Ann", "email": "ann@example.org", "phone": "1"},
+        "appointment": {"date": at, "service": "Haircut", "employee_id": 1}, "timestamp": 1,
+    }})
+}
+
+fn broadcast(server: &Server, body: &Value) {
+    let answer = server.api("POST", "/broadcast", Some(body));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["recipients"], "all");
+}
+
+fn bookings(server: &Server) -> Vec<Value> {
+    server.api("GET", "/v1/bookings", None).json()["reservations"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_appointment_is_made_moved_and_ended_by_what_the_site_says() {
+    let server = site("");
+    let sig = deskbell_wire::signature::sign_email(
+        SECRET.as_bytes(),
+        "ann@example.org",
+        in_seconds(60).unsigned_abs(),
+    );
+    let mut ann = Page::open(&server, &format!("/?email=ann%40example.org&sig={sig}"));
+    let mut bob = Page::open(&server, "/");
+    bob.watch("10:00");
+    broadcast(&server, &told("appointment.created", "2025-11-03 10:00:00"));
+    bob.until_taken(|times| *times == [json!("10:00")]);
+    let rows = ann.news("update")["data"]["appointments"].clone();
+    assert_eq!(
+        (&rows[0]["strong_id"], &rows[0]["status"]),
+        (&json!("APT-2025-000123"), &json!("confirmed")),
+        "{rows}"
+    );
+    assert_eq!(rows[0]["appointment_date"], "2025-11-03T09:00:00.000Z");
+    assert_eq!(ann.ask(json!({"type": "subscribe"}))["data"]["appointments"], rows);
+    // The same again changes nothing; another time moves it.
+    broadcast(&server, &told("appointment.created", "2025-11-03 10:00:00"));
+    assert_eq!(bookings(&server).len(), 1);
+    broadcast(&server, &told("appointment.updated", "2025-11-03 11:00:00"));
+    bob.until_times(|times| *times == [json!("11:00")]);
+    assert_eq!(bookings(&server).len(), 1);
+    let poll =
+        get(&server, &format!("/wp-json/appointease/v1/realtime/poll?email=ann%40example.org&sig={sig}"))
+            .json();
+    assert_eq!(poll["appointments"][0]["appointment_date"], "2025-11-03T10:00:00.000Z", "{poll}");
+    assert!(
+        get(&server, "/wp-json/appointease/v1/realtime/poll?email=ann%40example.org")
+            .json()
+            .get("appointments")
+            .is_none()
+    );
+    broadcast(&server, &told("appointment.cancelled", "2025-11-03 11:00:00"));
+    bob.until_times(Vec::is_empty);
+    let mut now = ann.ask(json!({"type": "subscribe"}));
+    while now["data"]["appointments"] != json!([]) {
+        now = ann.news("update");
+    }
+    assert_eq!(server.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn the_lock_of_whoever_has_booked_becomes_its_booking() {
+    let server = site("");
+    let mut ann = Page::open(&server, "/");
+    assert_eq!(ann.lock("10:00")["type"], "slot_locked");
+    let mut done = of_slot("unlock_slot", "10:00");
+    done["completed"] = json!(true);
+    assert_eq!(ann.ask(done)["type"], "slot_unlocked");
+    let held = server.api("GET", "/v1/holds", None).json()["reservations"][0]["id"].clone();
+    broadcast(&server, &told("appointment.created", "2025-11-03 10:00:00"));
+    let booked = bookings(&server);
+    assert_eq!(
+        (booked.len(), &booked[0]["id"], &booked[0]["state"]),
+        (1, &held, &json!("booked")),
+        "{booked:?}"
+    );
+    assert_eq!(booked[0]["email"], "ann@example.org");
+    assert_eq!(server.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn a_booking_of_the_site_is_made_over_whatever_is_in_the_way() {
+    let server = Server::dev();
+    let mut bob = Page::open(&server, "/?email=bob%40example.org");
+    bob.lock("10:00");
+    broadcast(&server, &told("appointment.created", "2025-11-03 10:00:00"));
+    assert_eq!(bookings(&server).len(), 1);
+    assert_eq!(
+        server.api("GET", "/v1/holds", None).json()["reservations"],
+        json!([]),
+        "another's lock gives way"
+    );
+    let mut second = told("appointment.created", "2025-11-03 10:00:00");
+    second["data"]["appointment_id"] = json!("APT-2025-000124");
+    broadcast(&server, &second);
+    assert_eq!(bookings(&server).len(), 2, "the site has booked both");
+}
+
+#[test]
+fn appointments_from_before_are_imported_once() {
+    let server = site("");
+    let row = |id: u32, strong: Value, at: &str, status: &str| {
+        json!({"id": id.to_string(), "name": "Ann", "email": "ann@example.org", "phone": null, "status": status,
+            "appointment_date": at, "employee_id": "1", "strong_id": strong, "notes": "a \"b\""})
+    };
+    let rows = json!([
+        row(1, json!("APT-2025-000001"), "2025-11-03 10:00:00", "confirmed"),
+        row(2, Value::Null, "2025-11-03 11:00:00", "confirmed"),
+        row(3, json!("APT-2025-000003"), "2025-11-03 12:00:00", "cancelled"),
+    ]);
+    let file = server.data.join("rows.json");
+    std::fs::write(&file, rows.to_string()).unwrap();
+    for _ in 0..2 {
+        let url = format!("http://{}", server.address);
+        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_deskbell"))
+            .args(["import", "--url", &url, "--secret", SECRET])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+        assert!(ran.status.success() && said.contains("3 appointments were taken in, 0 were not"), "{said}");
+        let mut names: Vec<String> =
+            bookings(&server).iter().map(|one| one["external_ref"].to_string()).collect();
+        names.sort();
+        assert_eq!(names, ["\"2\"", "\"APT-2025-000001\""]);
+    }
+}
+
+#[test]
+fn every_form_of_the_body_is_understood_and_strangers_are_not() {
+    let server = site("");
+    let mut page = Page::open(&server, "/");
+    let bearer = format!("Bearer {SECRET}");
+    let form = "application/x-www-form-urlencoded";
+    let bodies = [
+        (form, r#"{"type":"news","data":{"n":1},"timestamp":1}"#),
+        ("application/json", r#"{"event":"news","data":{"n":1}}"#),
+        (form, "event=news&data[n]=1"),
+    ];
+    for (kind, body) in bodies {
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", kind)];
+        let path = "/wp-json/appointease/v1/realtime/broadcast";
+        let answer = request(&server, "POST", path, &headers, Some(body));
+        assert_eq!(answer.status, 200, "{body}: {answer:?}");
+        let heard = page.news("news");
+        assert_eq!(heard["data"]["n"].to_string().trim_matches('"'), "1", "{heard}");
+        let no = request(&server, "POST", "/broadcast", &[("Content-Type", kind)], Some(body));
+        assert_eq!((no.status, &no.json()["data"]["status"]), (401, &json!(401)));
+    }
+    let wrong = told("appointment.created", "some day");
+    assert_eq!(server.api("POST", "/broadcast", Some(&wrong)).status, 400);
+    broadcast(
+        &server,
+        &json!({"event": "slot_conflict", "data": {"type": "slot_taken", "date": "2025-11-03", "time": "10:00", "employee_id": 1}}),
+    );
+}

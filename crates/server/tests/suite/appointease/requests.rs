@@ -1,0 +1,162 @@
+//! Pages without a WebSocket: locks, free times, and the poll.
+
+use super::*;
+
+const API: &str = "/wp-json/appointease/v1";
+
+fn body(time: &str) -> Value {
+    json!({"date": "2025-11-03", "time": time, "employee_id": 1})
+}
+
+fn ask(server: &Server, route: &str, body: &Value) -> Answer {
+    request(server, "POST", &format!("{API}/{route}"), &[], Some(&body.to_string()))
+}
+
+fn lock(server: &Server, time: &str) -> String {
+    let locked = ask(server, "lock-slot", &body(time)).json();
+    assert_eq!((&locked["success"], &locked["expires_in"]), (&json!(true), &json!(600)), "{locked}");
+    locked["client_id"].as_str().unwrap().to_owned()
+}
+
+fn poll(server: &Server, query: &str) -> Value {
+    get(server, &format!("{API}/realtime/poll?{query}")).json()
+}
+
+/// What an answer of the poll tells, in short.
+fn told(answer: &Value) -> Vec<String> {
+    let short = |one: &Value| {
+        let status = one["status"].as_str().unwrap_or_default();
+        format!("{} {} {status}", one["type"].as_str().unwrap(), one["time"].as_str().unwrap_or_default())
+    };
+    answer["data"].as_array().map(|all| all.iter().map(short).collect()).unwrap_or_default()
+}
+
+#[test]
+fn a_slot_is_locked_and_unlocked_by_requests() {
+    let server = site("");
+    let mut watcher = Page::open(&server, "/");
+    watcher.watch("10:00");
+    let handle = lock(&server, "10:00");
+    watcher.until_taken(|times| times.contains(&json!("10:00")));
+    // Somebody else wants it, by the other of the two paths.
+    let refused = ask(&server, "realtime/lock-slot", &body("10:00"));
+    assert_eq!((refused.status, &refused.json()["code"]), (409, &json!("slot_taken")));
+    assert_eq!(refused.json()["data"]["status"], 409);
+    let checked = ask(&server, "check-slot", &body("10:00")).json();
+    assert_eq!(
+        (&checked["is_booked"], &checked["conflict_detected"]),
+        (&json!(true), &json!(true)),
+        "{checked}"
+    );
+    let day = ask(&server, "availability", &body("")).json();
+    assert_eq!(day["unavailable"], json!(["10:00"]), "{day}");
+    let detail = &day["booking_details"]["10:00"];
+    assert_eq!(
+        (&detail["customer_name"], &detail["is_locked"]),
+        (&json!("Processing"), &json!(true)),
+        "{day}"
+    );
+    assert!(!day.to_string().contains(&handle["CLIENT_".len()..]), "nobody learns what unlocks it: {day}");
+    // A page that is left sends a beacon, which is plain text.
+    let beacon = json!({"client_id": handle}).to_string();
+    let headers = [("Content-Type", "text/plain;charset=UTF-8"), ("Origin", "https://elsewhere.example.org")];
+    let done = request(&server, "POST", &format!("{API}/unlock-slot"), &headers, Some(&beacon));
+    assert_eq!((done.status, done.header("access-control-allow-origin")), (200, Some("*")), "{done:?}");
+    assert_eq!(watcher.until_times(Vec::is_empty), Vec::<Value>::new());
+    assert_eq!(ask(&server, "check-slot", &body("10:00")).json()["available"], true);
+    for (route, wrong) in [
+        ("lock-slot", json!({"date": "2025-11-03", "time": "9:300", "employee_id": 1})),
+        ("lock-slot", json!([])),
+        ("unlock-slot", json!({"client_id": "x"})),
+        ("availability", json!({"date": "yesterday", "employee_id": 1})),
+    ] {
+        let no = ask(&server, route, &wrong);
+        assert_eq!((no.status, &no.json()["data"]["status"]), (400, &json!(400)), "{route} {wrong}: {no:?}");
+    }
+}
+
+#[test]
+fn whoever_gives_the_answers_time_back_is_told_everything_once() {
+    let server = site("");
+    let first = poll(&server, "client_id=a");
+    let mut at = first["timestamp"].to_string();
+    let mut heard = Vec::new();
+    let mut expected = Vec::new();
+    for nth in 0..10 {
+        let time = format!("{:02}:00", 8 + nth);
+        let handle = lock(&server, &time);
+        expected.push(format!("slot_update {time} processing"));
+        if nth % 3 == 0 {
+            assert_eq!(ask(&server, "unlock-slot", &json!({"client_id": handle})).status, 200);
+            expected.push(format!("slot_update {time} available"));
+        }
+        while heard.len() < expected.len() {
+            let answer = poll(&server, &format!("client_id=a&last_update={at}"));
+            assert_eq!(answer["type"], "update", "{answer}");
+            heard.extend(told(&answer));
+            at = answer["timestamp"].to_string();
+        }
+    }
+    assert_eq!(heard, expected);
+    // Somebody who comes with an old time of its own, in seconds, is told what is kept.
+    assert_eq!(told(&poll(&server, "client_id=b&last_update=1")), expected);
+}
+
+#[test]
+fn a_poll_waits_and_one_that_is_asked_anew_ends_the_one_before() {
+    let server = site("");
+    let at = poll(&server, "client_id=a")["timestamp"].to_string();
+    let (sender, answers) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            let (server, at, sender) = (&server, &at, sender.clone());
+            scope.spawn(move || sender.send(poll(server, &format!("client_id=a&last_update={at}"))).unwrap());
+        }
+        // Whichever came first is answered with nothing as soon as the other one is there.
+        let first = answers.recv_timeout(DEADLINE).unwrap();
+        assert_eq!(first["type"], "no_update", "{first}");
+        lock(&server, "10:00");
+        assert_eq!(told(&answers.recv_timeout(DEADLINE).unwrap()), ["slot_update 10:00 processing"]);
+    });
+}
+
+#[test]
+fn a_server_that_was_away_tells_the_next_change_to_whoever_polls() {
+    let server = site("");
+    let at = poll(&server, "client_id=a")["timestamp"].to_string();
+    let mut page = Page::open(&server, "/");
+    let mut server = server;
+    server.stop();
+    page.ws.until_closed();
+    let no = try_request(server.address, "GET", &format!("{API}/realtime/poll?last_update={at}"), &[], None);
+    assert!(no.is_none(), "nobody is there");
+    let server = server.restarted();
+    lock(&server, "10:00");
+    let answer = poll(&server, &format!("client_id=a&last_update={at}"));
+    assert_eq!(told(&answer), ["slot_update 10:00 processing"], "{answer}");
+}
+
+#[test]
+fn the_debug_page_shows_addresses_to_whoever_may_see_them() {
+    let server = site("");
+    let sig = deskbell_wire::signature::sign_email(
+        SECRET.as_bytes(),
+        "ann@example.org",
+        in_seconds(60).unsigned_abs(),
+    );
+    let mut page = Page::open(&server, &format!("/?email=ann%40example.org&sig={sig}"));
+    page.watch("10:00");
+    page.ask(of_slot("selecting_slot", "10:00"));
+    let shown = get(&server, "/debug");
+    assert_eq!(shown.header("content-type"), Some("application/json"));
+    let text = shown.text();
+    assert!(text.contains("\n  \"connectedClients\": 1,") && !text.contains("ann@example.org"), "{text}");
+    let shown = server.api("GET", "/debug", None).json();
+    assert_eq!(shown["clients"][0]["email"], "ann@example.org");
+    assert_eq!(
+        shown["clients"][0]["watchingSlot"],
+        json!({"date": "2025-11-03", "time": "10:00", "employeeId": 1})
+    );
+    assert_eq!(shown["selections"][0]["employeeId"], "1");
+    assert_eq!(get(&Server::start(Start::default()), "/debug").status, 404);
+}
