@@ -151,6 +151,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         socketio: socketio(&values),
         pusher_webhooks: values.rows("pusher_webhooks").iter().map(pusher_webhook).collect(),
         handlers: values.rows("socketio_handlers").iter().map(handler).collect(),
+        operator_secret: values.secret("operator.secret"),
         admin: admin(&values),
         marketplace: MarketplaceSettings { everyone: values.is("marketplace.everyone") },
         metrics: MetricsSettings {

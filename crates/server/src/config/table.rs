@@ -217,7 +217,12 @@ const APPS: &[Opt] = &[
          SIGHUP; apps that come, go or change their key need a restart.",
     )
     .live(Group::Keys),
+    Opt::text("operator.secret", Form::Secret, OPERATOR_SECRET).like("\"\""),
 ];
+
+const OPERATOR_SECRET: &str = "What whoever adds apps while the server runs, changes them or takes them away \
+                               shows as `Authorization: Bearer` on `/v1/apps`; none of the apps' own secrets \
+                               opens it. Without it nobody can. A long random text; a change counts after a restart.";
 
 const APP_FIELDS: &[Opt] = &[
     Opt::number("id", 0, within(1, u32::MAX as u64), APP_ID).or(Preset::Required).like("1002"),
