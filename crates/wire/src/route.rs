@@ -12,6 +12,8 @@ pub enum Dialect {
     Pusher,
     /// Socket.IO's, at the paths that the operator names.
     SocketIo,
+    /// The AppointEase plugin's, at `/`, `/appointease…`, or wherever an e-mail address stands in the query.
+    AppointEase,
 }
 
 impl Dialect {
@@ -21,6 +23,7 @@ impl Dialect {
             Self::Native => "native",
             Self::Pusher => "pusher",
             Self::SocketIo => "socketio",
+            Self::AppointEase => "appointease",
         }
     }
 }

@@ -17,6 +17,7 @@ use deskbell_core::selection::Selections;
 
 use tokio::sync::{Notify, watch};
 
+use crate::appointease;
 use crate::identity::{Verdict, Verifier};
 use crate::log::AppLog;
 use crate::pusher::{Occupancy, Terms};
@@ -58,6 +59,8 @@ pub struct App {
     pub words: socketio::Words,
     /// What it agrees to with clients and backends of the Pusher dialect.
     pub pusher: ArcSwap<Terms>,
+    /// What it agrees to with pages of the AppointEase dialect, and what those do.
+    pub appointease: appointease::Site,
     /// How many subscriptions its channels have.
     pub occupancy: Occupancy,
     /// Its connections of the Pusher dialect.
@@ -70,6 +73,10 @@ pub struct App {
     pub gone: AtomicBool,
     /// Told when that happens.
     pub left: Notify,
+    /// Its connections of the Socket.IO dialect that poll.
+    pub polling: Arc<AtomicUsize>,
+    /// What its backends ask them.
+    pub questions: socketio::Questions,
 }
 
 impl App {

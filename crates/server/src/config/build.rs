@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use deskbell_core::projection;
 
+use super::appointease::AppointEaseSettings;
 use super::error::Secret;
 use super::error::Source;
 use super::forms;
@@ -116,11 +117,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         dev_force: values.is("dev_force"),
         drain_ms: values.number("drain"),
         heartbeat_ms: values.number("heartbeat"),
-        trusted_proxies: values
-            .texts("trusted_proxies")
-            .iter()
-            .filter_map(|net| forms::network(net).ok())
-            .collect(),
+        trusted_proxies: networks(&values.texts("trusted_proxies")),
         log: log(&values),
         tls,
         apps: apps(&values),
@@ -154,6 +151,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         operator_secret: values.secret("operator.secret"),
         admin: admin(&values),
         marketplace: MarketplaceSettings { everyone: values.is("marketplace.everyone") },
+        appointease: appointease(&values),
         metrics: MetricsSettings {
             enabled: values.is("metrics.enabled"),
             public: values.is("metrics.public"),
@@ -205,6 +203,10 @@ fn tls(values: &Values) -> TlsSettings {
     })
 }
 
+fn networks(texts: &[String]) -> Vec<ipnet::IpNet> {
+    texts.iter().filter_map(|net| forms::network(net).ok()).collect()
+}
+
 fn apps(values: &Values) -> Vec<AppSettings> {
     let first = AppSettings {
         id: values.amount("app.id"),
@@ -236,6 +238,7 @@ fn apps(values: &Values) -> Vec<AppSettings> {
 fn auth(values: &Values) -> AuthSettings {
     AuthSettings {
         jwt_secret: values.secret("auth.jwt_secret"),
+        other_jwt_secret: values.secret("auth.other_jwt_secret"),
         jwt_algorithms: values.texts("auth.jwt_algorithms"),
         jwt_public_key: values.path("auth.jwt_public_key"),
         jwks_url: values.text("auth.jwks_url"),
@@ -369,6 +372,13 @@ fn socketio(values: &Values) -> SocketIoSettings {
         auth_endpoint: values.text("socketio.auth_endpoint"),
         auth_timeout_ms: values.number("socketio.auth_timeout"),
         sticky_cookie: values.text("socketio.sticky_cookie"),
+    }
+}
+
+fn appointease(values: &Values) -> AppointEaseSettings {
+    AppointEaseSettings {
+        time_zone: values.text("appointease.time_zone"),
+        slot_ms: values.number("appointease.slot"),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use deskbell_core::limits;
 
+use super::appointease::APPOINTEASE;
 use super::limit_table::{LIMITS, MEMORY};
+use super::operator_table::OPERATOR;
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 use super::outward_table::{CALENDARS, REDIS, WEBHOOKS};
 use super::pusher_table::{OF_APP, PUSHER};
@@ -96,6 +98,7 @@ pub static SECTIONS: &[Section] = &[
     HANDLERS,
     ADMIN,
     MARKETPLACE,
+    APPOINTEASE,
     Section {
         title: "Webhooks",
         intro: "Servers of yours that are told what happened, one `[[webhooks]]` table for each. A change counts \
@@ -217,12 +220,8 @@ const APPS: &[Opt] = &[
          SIGHUP; apps that come, go or change their key need a restart.",
     )
     .live(Group::Keys),
-    Opt::text("operator.secret", Form::Secret, OPERATOR_SECRET).like("\"\""),
+    OPERATOR,
 ];
-
-const OPERATOR_SECRET: &str = "What whoever adds apps while the server runs, changes them or takes them away \
-                               shows as `Authorization: Bearer` on `/v1/apps`; none of the apps' own secrets \
-                               opens it. Without it nobody can. A long random text; a change counts after a restart.";
 
 const APP_FIELDS: &[Opt] = &[
     Opt::number("id", 0, within(1, u32::MAX as u64), APP_ID).or(Preset::Required).like("1002"),
@@ -294,15 +293,14 @@ const LOG: &[Opt] = &[
 ];
 
 const AUTH: &[Opt] = &[
-    Opt::text(
-        "auth.jwt_secret",
-        Form::Secret,
-        "The secret of HS256 tokens. A marketplace app signs with `NEXTAUTH_SECRET`, so it goes before \
-         `JWT_SECRET`.",
-    )
-    .live(Group::Keys)
-    .also(&["NEXTAUTH_SECRET", "JWT_SECRET"])
-    .like("\"\""),
+    Opt::text("auth.jwt_secret", Form::Secret, "The secret of HS256 tokens.")
+        .live(Group::Keys)
+        .also(&["NEXTAUTH_SECRET"])
+        .like("\"\""),
+    Opt::text("auth.other_jwt_secret", Form::Secret, "A second one, or the one before the first.")
+        .live(Group::Keys)
+        .also(&["JWT_SECRET"])
+        .like("\"\""),
     Opt::texts(
         "auth.jwt_algorithms",
         Form::OneOf(JWT_ALGORITHMS),

@@ -6,10 +6,12 @@
 //! | [`admit`] | may this request become a WebSocket: app, identity, origin, limits |
 //! | [`peer`] | who is at the other end, also behind proxies |
 //! | [`stream`] | plain and TLS sockets, and how they are handed over |
+//! | [`appointease`] | the same for pages of the AppointEase dialect |
 //! | [`socketio`] | the same for sessions of Engine.IO, which may poll |
 //! | [`seat`] | counts a connection for as long as it lives |
 
 mod admit;
+mod appointease;
 mod peer;
 mod seat;
 mod socketio;
@@ -26,6 +28,7 @@ use axum::body::Body;
 use deskbell_core::limits;
 use deskbell_core::refusal::Code;
 use deskbell_wire::http_head::{self, Head};
+use deskbell_wire::plain::{Plain, plain};
 use deskbell_wire::route::{Asked, Dialect, Route, route};
 use http::{HeaderValue, Request, Response};
 use hyper::service::service_fn;
@@ -221,6 +224,8 @@ impl Door {
             Route::Http
         } else if front.socketio.takes(head.path(), head.query()) {
             Route::Socket(Dialect::SocketIo)
+        } else if front.appointease && plain(&asked, Plain::AppointEase) == Some(Plain::AppointEase) {
+            Route::Socket(Dialect::AppointEase)
         } else {
             route(&asked, front.echo)
         }
@@ -346,10 +351,10 @@ fn hand_over<S: Handover>(hub: &Arc<Hub>, admitted: Admitted, stream: S, greetin
             return;
         }
     };
-    let Admitted { dialect, deflate, echo, opening, .. } = admitted;
+    let Admitted { dialect, deflate, echo, opening, who, .. } = admitted;
     // A WebSocket that goes on with a session goes to where that is.
     let home = opening.as_ref().filter(|opening| opening.upgrades).map(|opening| opening.sid.lot() as usize);
-    let way = Way::WebSocket { socket, greeting, read, dialect, deflate, echo, opening };
+    let way = Way::WebSocket { socket, greeting, read, dialect, deflate, echo, opening, who };
     let arrival = Arrival {
         app: admitted.app,
         identity: admitted.identity,

@@ -48,6 +48,8 @@ pub struct Front {
     pub connect_rate: u32,
     /// Where clients of the Socket.IO dialect connect.
     pub socketio: Mount,
+    /// Are pages of the AppointEase dialect served?
+    pub appointease: bool,
 }
 
 /// The app of the listener that a request came in by, where it has one.

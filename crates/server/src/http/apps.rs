@@ -43,9 +43,14 @@ impl FromRequest<Arc<Hub>> for Operator {
         Query::parse(parts.uri.query())?.only(&[])?;
         let shown = auth::bearer(&parts.headers);
         let refused = match &hub.tenants.operator {
+            _ if shown.is_none() => {
+                Some((Code::Unauthorized, "send `Authorization: Bearer` with operator.secret"))
+            }
             None => Some((Code::Denied, "nobody may do this here; set operator.secret and restart")),
             Some(secret) if shown.is_some_and(|shown| secret.is(shown)) => None,
-            Some(_) => Some((Code::Unauthorized, "send `Authorization: Bearer` with operator.secret")),
+            Some(_) => {
+                Some((Code::Unauthorized, "this is not operator.secret; compare it with the configuration"))
+            }
         };
         if let Some((code, sentence)) = refused {
             auth::count(hub, &auth::peer(&parts))?;

@@ -86,15 +86,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     }
     clock::not_before(last_at);
     let stored = opened.installation().secret;
-    let tenants = Tenants {
-        recipe: ArcSwap::from_pointee(recipe(settings)?),
-        logs: Arc::default(),
-        bells,
-        stored,
-        members: opened.members(),
-        operator: settings.operator_secret.as_ref().map(|secret| Secret::new(secret.expose())),
-        turn: tokio::sync::Mutex::new(()),
-    };
+    let tenants = tenants(settings, &opened, bells)?;
     let apps = apps(settings, &mut opened, &tenants)?;
     let sessions = carried_sessions(&mut opened, &apps)?;
     let webhooks = outward::webhooks(settings, &apps)?;
@@ -132,6 +124,18 @@ fn operator(settings: &Settings) -> Result<Option<Operator>, StartError> {
     let operator = Operator::new(&wish.username, wish.password.expose());
     let short = "socketio_admin.password has fewer than 16 characters; take a longer one";
     operator.map(Some).ok_or_else(|| StartError(short.to_owned()))
+}
+
+fn tenants(settings: &Settings, opened: &Opened, bells: Bells) -> Result<Tenants, StartError> {
+    Ok(Tenants {
+        recipe: ArcSwap::from_pointee(recipe(settings)?),
+        logs: Arc::default(),
+        bells,
+        stored: opened.installation().secret,
+        members: opened.members(),
+        operator: settings.operator_secret.as_ref().map(|secret| Secret::new(secret.expose())),
+        turn: tokio::sync::Mutex::new(()),
+    })
 }
 
 /// The apps of the configuration, and those that are stored.
@@ -193,6 +197,7 @@ pub fn recipe(settings: &Settings) -> Result<Recipe, StartError> {
         site: socketio::auth(settings)?,
         socketio: Arc::new(socketio::terms(settings)?),
         pusher: pusher::terms(settings)?,
+        appointease: super::appointease::terms(settings)?.map(Arc::new),
     })
 }
 
@@ -359,6 +364,7 @@ pub fn auth(settings: &Settings) -> Result<identity::Settings, StartError> {
     let secrets = auth
         .jwt_secret
         .iter()
+        .chain(&auth.other_jwt_secret)
         .map(|secret| identity::keys::Secret::new(secret.expose().as_bytes()))
         .collect::<Result<_, _>>()
         .map_err(StartError::new)?;
@@ -448,6 +454,7 @@ pub fn front(settings: &Settings) -> Front {
         connections_per_address: limits.connections_per_address,
         connect_rate: limits.connect_rate_per_address as u32,
         socketio: socketio::mount(settings),
+        appointease: super::appointease::is_open(settings),
     }
 }
 

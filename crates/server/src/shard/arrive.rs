@@ -4,6 +4,7 @@ use bytes::Bytes;
 use deskbell_core::ids::PublicId;
 use deskbell_core::session::SessionId;
 use deskbell_core::vocabulary::{Hello, Notice};
+use deskbell_wire::appointease::hail::Who;
 use deskbell_wire::engineio::asked::Transport;
 use deskbell_wire::native::Reference;
 use deskbell_wire::route::Dialect;
@@ -42,12 +43,12 @@ impl Shard {
             self.set_alarm(slot, 0, What::Drain);
         }
         match arrival.way {
-            Way::WebSocket { socket, greeting, read, opening, .. } => {
+            Way::WebSocket { socket, greeting, read, opening, who, .. } => {
                 self.out = greeting;
-                self.arrive_websocket(slot, socket, read, opening.as_ref());
+                self.arrive_websocket(slot, socket, read, opening.as_ref(), who);
             }
             Way::Polling { answer, opening } => {
-                let mut outlet = Outlet::default();
+                let mut outlet = Outlet::new(self.hub.apps[arrival.app].polling.clone());
                 outlet.wait(0, answer);
                 self.sinks[slot as usize] = Sink::Packets(Box::new(outlet));
                 self.flags[slot as usize] |= flag::PACKETS;
@@ -93,7 +94,14 @@ impl Shard {
         }
     }
 
-    fn arrive_websocket(&mut self, slot: u32, socket: Socket, read: Vec<u8>, opening: Option<&Opening>) {
+    fn arrive_websocket(
+        &mut self,
+        slot: u32,
+        socket: Socket,
+        read: Vec<u8>,
+        opening: Option<&Opening>,
+        who: Option<Who>,
+    ) {
         let mut sink = match socket {
             Socket::Plain(stream) => Sink::Tcp(stream),
             Socket::Tls(tls) => Sink::Tls(tls),
@@ -112,6 +120,8 @@ impl Shard {
             self.clients.get(slot).is_some_and(|c| matches!(c.variant, Variant::Echo | Variant::EchoDeflate));
         if let Some(opening) = opening {
             self.open_engine(slot, opening, Transport::WebSocket);
+        } else if let Some(who) = who {
+            self.open_page(slot, who);
         } else if !echo {
             let cursor = self.cursor(slot);
             self.welcome(slot, &cursor, false, &Reference::none());
@@ -156,6 +166,7 @@ impl Shard {
         let Some(client) = self.clients.get_mut(slot) else { return };
         client.everything = true;
         let app = usize::from(client.app);
+        self.bell.listen_to_everything();
         self.cohort_mut(app, slot).everything.push(slot);
         let cursor = self.cursor(slot);
         self.welcome(slot, &cursor, false, &Reference::none());
@@ -178,6 +189,10 @@ impl Shard {
         let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { return };
         if variant == Variant::NativePoll {
             self.say_to_poll(slot, notice);
+            return;
+        }
+        if let (Variant::AppointEase, Notice::Error(refusal)) = (variant, notice) {
+            self.refuse_page(slot, refusal);
             return;
         }
         if let Notice::Error(refusal) = notice {
@@ -256,6 +271,7 @@ fn variant(way: &Way) -> Variant {
         Way::WebSocket { echo: true, deflate: true, .. } => Variant::EchoDeflate,
         Way::WebSocket { echo: true, .. } => Variant::Echo,
         Way::Polling { .. } | Way::WebSocket { dialect: Dialect::SocketIo, .. } => Variant::SocketIo(0),
+        Way::WebSocket { dialect: Dialect::AppointEase, .. } => Variant::AppointEase,
         Way::WebSocket { dialect: Dialect::Pusher, deflate: true, .. } => Variant::PusherWsDeflate,
         Way::WebSocket { dialect: Dialect::Pusher, .. } => Variant::PusherWs,
         Way::WebSocket { deflate: true, .. } => Variant::NativeWsDeflate,

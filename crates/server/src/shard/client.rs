@@ -10,6 +10,7 @@ use deskbell_core::position::Position;
 use deskbell_core::rate::Bucket;
 use deskbell_wire::websocket::{Decoder, Role};
 
+use super::appointease::Page;
 use super::body::Pipe;
 use super::frames::Variant;
 use super::pusher::Speaker;
@@ -69,6 +70,8 @@ pub struct Client {
     pub seat: Option<Box<Seat>>,
     /// What only few clients of the Pusher dialect have.
     pub speaker: Option<Box<Speaker>>,
+    /// What pages of the AppointEase dialect have.
+    pub page: Option<Box<Page>>,
     /// What clients of the Socket.IO dialect have.
     pub socketio: Option<Box<Talker>>,
 }
@@ -151,6 +154,7 @@ impl Client {
             pipe: None,
             seat: None,
             speaker: None,
+            page: None,
             socketio: None,
         }
     }

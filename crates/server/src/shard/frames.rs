@@ -37,6 +37,8 @@ pub enum Variant {
     PusherXhrCursor,
     /// The Socket.IO dialect, in the words of a number.
     SocketIo(u16),
+    /// The AppointEase dialect on a WebSocket.
+    AppointEase,
     /// Every message sent back: for conformance suites.
     Echo,
     /// The same, with compression.
@@ -71,6 +73,7 @@ impl Variant {
             Self::PusherWsCursorDeflate => 9,
             Self::PusherXhr => 10,
             Self::PusherXhrCursor => 11,
+            Self::AppointEase => 12,
             Self::SocketIo(words) => WORDS + words,
         }
     }
@@ -89,6 +92,11 @@ impl Variant {
             Self::SocketIo(_) => Self::SocketIo(words),
             other => other,
         }
+    }
+
+    /// Frames that are the same for everybody who gets them: made once.
+    pub fn once(self, entry: &Entry, make: impl FnOnce() -> Bytes) -> Bytes {
+        entry.frames.get(self.number(), make)
     }
 
     /// The frames of an entry in a manner of the Socket.IO dialect, for everybody who stands right behind it.
@@ -174,7 +182,7 @@ impl Variant {
 
     /// Appends a notice.
     pub fn notice(self, notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
-        if self.is_socketio() {
+        if self.is_socketio() || self == Self::AppointEase {
             // What this dialect has no word for, its clients learn from what happens.
             return;
         }
@@ -191,9 +199,12 @@ impl Variant {
     /// Puts a JSON text into the transport's frame.
     fn wrap(self, json: &[u8], cursor: Option<&str>) -> Bytes {
         match self {
-            Self::NativeWs | Self::PusherWs | Self::PusherWsCursor | Self::SocketIo(_) | Self::Echo => {
-                websocket::text_frame(json)
-            }
+            Self::NativeWs
+            | Self::PusherWs
+            | Self::PusherWsCursor
+            | Self::SocketIo(_)
+            | Self::AppointEase
+            | Self::Echo => websocket::text_frame(json),
             Self::NativeWsDeflate
             | Self::PusherWsDeflate
             | Self::PusherWsCursorDeflate
@@ -225,6 +236,7 @@ impl Variant {
             | Self::PusherWsDeflate
             | Self::PusherWsCursor
             | Self::PusherWsCursorDeflate
+            | Self::AppointEase
             | Self::Echo
             | Self::EchoDeflate => websocket::frame_into(out, Opcode::Ping, b""),
             Self::NativeSse => native::sse::heartbeat(cursor, out),

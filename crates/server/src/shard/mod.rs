@@ -14,6 +14,7 @@
 //! | [`ledger`], [`post`] | what clients ask of the ledger |
 //! | [`pusher`] | what clients of the Pusher dialect ask |
 //! | [`socketio`] | what clients of the Socket.IO dialect ask |
+//! | [`appointease`] | what pages of the AppointEase dialect ask |
 //! | [`hello`] | who, which session, from where |
 //! | [`lens`] | log channels as a dialect's clients see them |
 //! | [`cohort`] | clients that stand at one place of the log |
@@ -25,6 +26,7 @@
 
 mod act;
 mod alarm;
+mod appointease;
 mod arrive;
 mod body;
 mod catching;
@@ -221,7 +223,7 @@ impl Shard {
     /// Begins to follow the apps that were added since.
     fn look_at_apps(&mut self) {
         for app in self.hub.apps.ever().skip(self.views.len()) {
-            let mut view = View::new(app.log.with(|log| log.ring_end()), &app.cursors);
+            let mut view = View::new(app.log.with(|log| log.ring_end()), &app.cursors, self.bell.clone());
             view.grow(self.clients.slots(), &app.cursors);
             self.views.push(view);
         }
@@ -308,6 +310,7 @@ impl Shard {
             Letter::Engine { session, request } => self.engine_request(&session, request),
             Letter::Leave { app } => self.leave_app(app),
             Letter::Disconnect { whom, done } => self.disconnect(&whom, done),
+            Letter::Question { question, done } => self.put_question(&question, done),
             Letter::Sessions { app, limit, done } => self.tell_sessions(app, limit, done),
             Letter::Occupancy { app, done } => self.tell_occupancy(app, done),
             Letter::Recheck => self.recheck_all(),

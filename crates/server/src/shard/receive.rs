@@ -175,6 +175,10 @@ impl Shard {
             self.take_socketio(slot, text);
             return;
         }
+        if self.is_page(slot) {
+            self.take_page(slot, text);
+            return;
+        }
         match native::decode_within(text, self.tuning.frame) {
             Err(rejected) => {
                 if self.may_send(slot, &rejected.reference) {

@@ -9,6 +9,7 @@ use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::{Command, Hello};
 use deskbell_wire::native::Reference;
 
+use super::appointease::Answered;
 use super::socketio::{Entering, Missed, Proving, Told};
 use crate::ledger::Found;
 use crate::post;
@@ -86,6 +87,19 @@ pub enum Answer {
     Missed(Box<Missed>),
     /// What a Socket.IO client's event waited for.
     Told(Box<Told>),
+    /// What a message of a page of the AppointEase dialect waited for.
+    Page(Box<Answered>),
     /// The keys were fetched, or could not be.
     Keys,
+}
+
+impl Answer {
+    /// Did one of the client's frames wait for it?
+    pub fn was_owed(&self) -> bool {
+        match self {
+            Self::Keys => false,
+            Self::Page(answered) => answered.was_owed(),
+            _ => true,
+        }
+    }
 }

@@ -77,15 +77,14 @@ impl Logs {
 
 fn take_one(Fed { log, rows }: &Fed, row: Row) -> Position {
     let number = row.row;
+    let taken = log.with(|log| log.append_if(vec![row], clock::now_ms()).map(|()| log.head()));
+    // Whoever hears of it finds it in the log.
     rows.send_if_modified(|newest| number > std::mem::replace(newest, number.max(*newest)));
-    match log.with(|log| log.append_if(vec![row], clock::now_ms()).map(|()| log.head())) {
-        Ok(at) => at,
-        Err(elsewhere) => {
-            // A log that began while rows were on their way has some of them already. Nobody else takes rows in.
-            if elsewhere.taken < number {
-                tracing::error!(row = number, taken = elsewhere.taken, "a ledger row came out of order");
-            }
-            log.with(|log| log.head())
+    taken.unwrap_or_else(|elsewhere| {
+        // A log that began while rows were on their way has some of them already. Nobody else takes rows in.
+        if elsewhere.taken < number {
+            tracing::error!(row = number, taken = elsewhere.taken, "a ledger row came out of order");
         }
-    }
+        log.with(|log| log.head())
+    })
 }

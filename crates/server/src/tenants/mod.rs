@@ -29,6 +29,7 @@ pub use recipe::{Facts, Portion, Recipe};
 pub use record::Record;
 
 use crate::app::{App, Secret};
+use crate::appointease;
 use crate::bell::Bells;
 use crate::clock;
 use crate::hub::Hub;
@@ -122,6 +123,7 @@ async fn add(hub: &Arc<Hub>, tenant: Tenant) -> Result<Result<(), String>, Refus
     Ok(added.and_then(|app| {
         let app = app.ok_or_else(full)?;
         tracing::info!("app {} with the key {} was added", app.id, app.key);
+        appointease::start_one(hub, app.index);
         hub.runtime.spawn(fetch_keys(hub.clone(), app.index));
         Ok(())
     }))

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use super::{Fed, Tenants};
 use crate::app::{App, Secret};
+use crate::appointease;
 use crate::identity::{self, Verifier};
 use crate::pusher::{Occupancy, Own, Terms};
 use crate::socketio;
@@ -35,6 +36,8 @@ pub struct Recipe {
     pub socketio: Arc<socketio::Terms>,
     /// The same for the Pusher dialect.
     pub pusher: Terms,
+    /// The same for the AppointEase dialect, if it is served.
+    pub appointease: Option<Arc<appointease::Terms>>,
 }
 
 /// What is known of one app.
@@ -88,6 +91,7 @@ impl Recipe {
         app.site.replace(portion.site).map_err(|bad| bad.to_string())?;
         app.secret.replace(&portion.secret);
         app.pusher.store(Arc::new(portion.pusher));
+        app.appointease.terms.store(self.appointease.clone());
         app.socketio.store(self.socketio.clone());
         app.projections.store(self.projections.clone());
         app.rules.store(Arc::new(self.rules.clone()));
@@ -101,6 +105,7 @@ impl Tenants {
     pub fn make(&self, index: usize, facts: &Facts<'_>, fed: Fed) -> Result<App, String> {
         let recipe = self.recipe.load_full();
         let Portion { secret, auth, site, pusher } = recipe.portion(facts.secret, facts.own)?;
+        let end = fed.log.end();
         let verifier = Verifier::new(auth).map_err(|bad| bad.to_string())?;
         Ok(App {
             index,
@@ -120,6 +125,9 @@ impl Tenants {
             pusher: ArcSwap::from_pointee(pusher),
             occupancy: Occupancy::default(),
             connected: AtomicUsize::new(0),
+            polling: Arc::default(),
+            questions: socketio::Questions::default(),
+            appointease: appointease::Site::new(recipe.appointease.as_deref().cloned(), end),
             selections: Mutex::default(),
             tenant: ArcSwapOption::new(facts.tenant.clone()),
             gone: AtomicBool::new(false),

@@ -45,6 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "run",
         &[
             "admin",
+            "appointease",
             "calendars",
             "app",
             "attendance",
@@ -91,6 +92,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "post",
             "pusher",
             "shard",
+            "socketio",
             "store",
             "tenants",
             "webhooks",
@@ -101,6 +103,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "shard",
         &[
             "app",
+            "appointease",
             "bell",
             "clock",
             "door",
@@ -119,6 +122,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Where publishes cross over, and what every part can reach.
     ("selections", &["hub"]),
     ("ledger", &["app", "clock", "hub", "store"]),
+    ("appointease", &["app", "clock", "hub", "ledger", "store"]),
     ("outbox", &["clock", "hub", "store"]),
     ("post", &["app", "clock", "hub", "ledger", "store"]),
     (
@@ -140,9 +144,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "webhooks",
         ],
     ),
-    ("app", &["identity", "log", "pusher", "socketio", "store"]),
+    ("app", &["appointease", "identity", "log", "pusher", "socketio", "store"]),
     // Apps that come and go.
-    ("tenants", &["app", "bell", "clock", "hub", "identity", "log", "pusher", "shard", "socketio", "store"]),
+    (
+        "tenants",
+        &[
+            "app",
+            "appointease",
+            "bell",
+            "clock",
+            "hub",
+            "identity",
+            "log",
+            "pusher",
+            "shard",
+            "socketio",
+            "store",
+        ],
+    ),
     // What calls other people's servers.
     ("pusher", &["app", "clock", "hub", "outbound"]),
     ("socketio", &["outbound"]),

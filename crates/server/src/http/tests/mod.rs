@@ -61,12 +61,15 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         socketio: ArcSwap::default(),
         words: crate::socketio::Words::default(),
         pusher: ArcSwap::default(),
+        appointease: crate::appointease::Site::default(),
         occupancy: crate::pusher::Occupancy::default(),
         connected: std::sync::atomic::AtomicUsize::new(0),
         selections: std::sync::Mutex::default(),
         tenant: arc_swap::ArcSwapOption::empty(),
         gone: std::sync::atomic::AtomicBool::new(false),
         left: tokio::sync::Notify::new(),
+        polling: Arc::default(),
+        questions: crate::socketio::Questions::default(),
     }
 }
 
