@@ -4,7 +4,6 @@ use deskbell_core::limits;
 
 use super::appointease::APPOINTEASE;
 use super::limit_table::{LIMITS, MEMORY};
-use super::operator_table::OPERATOR;
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 use super::outward_table::{CALENDARS, REDIS, WEBHOOKS};
 use super::pusher_table::{OF_APP, PUSHER};
@@ -220,7 +219,7 @@ const APPS: &[Opt] = &[
          SIGHUP; apps that come, go or change their key need a restart.",
     )
     .live(Group::Keys),
-    OPERATOR,
+    super::operator_table::OPERATOR,
 ];
 
 const APP_FIELDS: &[Opt] = &[

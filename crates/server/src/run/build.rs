@@ -62,7 +62,6 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         .map(|_| Cradle::new())
         .collect::<Result<Vec<_>, _>>()
         .map_err(StartError::new)?;
-    let bells = Bells::new(cradles.iter().map(|cradle| cradle.bell.clone()).collect());
     let mut opened = Opened::open(&Options {
         data: settings.data_dir.clone(),
         seed: Seed {
@@ -86,7 +85,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     }
     clock::not_before(last_at);
     let stored = opened.installation().secret;
-    let tenants = tenants(settings, &opened, bells)?;
+    let tenants = tenants(settings, &opened, &cradles)?;
     let apps = apps(settings, &mut opened, &tenants)?;
     let sessions = carried_sessions(&mut opened, &apps)?;
     let webhooks = outward::webhooks(settings, &apps)?;
@@ -126,11 +125,11 @@ fn operator(settings: &Settings) -> Result<Option<Operator>, StartError> {
     operator.map(Some).ok_or_else(|| StartError(short.to_owned()))
 }
 
-fn tenants(settings: &Settings, opened: &Opened, bells: Bells) -> Result<Tenants, StartError> {
+fn tenants(settings: &Settings, opened: &Opened, cradles: &[Cradle]) -> Result<Tenants, StartError> {
     Ok(Tenants {
         recipe: ArcSwap::from_pointee(recipe(settings)?),
         logs: Arc::default(),
-        bells,
+        bells: Bells::new(cradles.iter().map(|cradle| cradle.bell.clone()).collect()),
         stored: opened.installation().secret,
         members: opened.members(),
         operator: settings.operator_secret.as_ref().map(|secret| Secret::new(secret.expose())),
