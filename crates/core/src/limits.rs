@@ -29,6 +29,18 @@ pub const EVENT_NAME: usize = 200;
 pub const EVENT_ID: usize = 128;
 /// Bytes of a `latest` channel's key.
 pub const KEY: usize = 200;
+/// Apps that one process serves, those counted that were taken away since it started: each has its log in memory.
+pub const APPS: usize = 1_024;
+/// Bytes of an app's public key.
+pub const APP_KEY: usize = 128;
+/// Characters of an app's secret at least, so that nobody guesses it.
+pub const APP_SECRET_LEAST: usize = 16;
+/// Bytes of an app's secret.
+pub const APP_SECRET: usize = 200;
+/// Bytes of the name that people give an app.
+pub const APP_NAME: usize = 200;
+/// Time between two looks at the apps of a database that several servers share.
+pub const APPS_LOOK: Millis = SECOND;
 /// Bytes of a resource's id, so that every channel that is named after one fits a channel's name.
 pub const RESOURCE_ID: usize = 120;
 /// Bytes of an id that the server made: 120 random bits in base64url with a prefix, and room to grow.

@@ -40,7 +40,7 @@ pub async fn tell(hub: Arc<Hub>) {
     loop {
         tokio::time::sleep(Duration::from_millis(NEWS)).await;
         let (now, after) = (clock::now_ms(), passed(&hub));
-        for app in &hub.apps {
+        for app in hub.apps.iter() {
             let present = hub.attendance.count(app.index);
             let sockets = present.connections as u64;
             let stats = Stats {

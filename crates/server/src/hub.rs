@@ -19,7 +19,7 @@ use deskbell_core::session::Seals;
 use deskbell_core::vocabulary::Publish;
 use tokio::runtime::Handle;
 
-use crate::app::App;
+use crate::app::{App, Apps};
 use crate::attendance::Attendance;
 use crate::calendars::Calendars;
 use crate::clock;
@@ -29,16 +29,18 @@ use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::pusher::Hooks;
 use crate::redis::Redis;
-use crate::selections::Watched;
 use crate::shard::{Directory, Mailbox, Tuning};
 use crate::store::{self, Receipt, Store};
+use crate::tenants::Tenants;
 use crate::webhooks::Webhooks;
 
 /// What all parts of the running server share.
 #[derive(Debug)]
 pub struct Hub {
     /// The apps, by index.
-    pub apps: Vec<App>,
+    pub apps: Apps,
+    /// What apps are made from, while the server runs.
+    pub tenants: Tenants,
     /// Seals resume keys and visitor ids.
     pub seals: Seals,
     /// The data file.
@@ -53,8 +55,6 @@ pub struct Hub {
     pub front: ArcSwap<Front>,
     /// Who is connected, and holds something by it.
     pub attendance: Attendance,
-    /// Who looks at what.
-    pub watched: Watched,
     /// Other people's servers that are told what happens.
     pub webhooks: Webhooks,
     /// Backends that are told what happens in their channels.
@@ -194,7 +194,7 @@ impl Hub {
     pub fn app(&self, key: Option<&str>) -> Option<&App> {
         match key {
             None => self.apps.first(),
-            Some(key) => self.apps.iter().find(|app| app.key == key),
+            Some(key) => self.apps.of_key(key),
         }
     }
 }

@@ -34,5 +34,6 @@ pub mod selections;
 pub mod shard;
 pub mod socketio;
 pub mod store;
+mod tenants;
 pub mod tls;
 pub mod webhooks;

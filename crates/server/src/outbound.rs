@@ -39,6 +39,19 @@ pub enum BadAddress {
     NoTls(String),
 }
 
+impl BadAddress {
+    /// What is wrong with it, behind what it is the address of.
+    pub fn sentence(self) -> String {
+        match self {
+            Self::NoUrl => "has no http or https address with a host; write one".to_owned(),
+            Self::Password => {
+                "has an address with a password, which would stand in logs; take it out".to_owned()
+            }
+            Self::NoTls(why) => format!("cannot use https: {why}"),
+        }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Broken {

@@ -1,6 +1,6 @@
 //! Selections of all shards together, and the events that tell of them.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use deskbell_core::access::Identity;
@@ -14,45 +14,34 @@ use serde_json::json;
 
 use crate::hub::Hub;
 
-/// The selections of every app.
-#[derive(Debug)]
-pub struct Watched(Vec<Mutex<Selections>>);
-
-impl Watched {
-    /// None yet, of so many apps.
-    pub fn new(apps: usize) -> Self {
-        Self((0..apps).map(|_| Mutex::default()).collect())
-    }
-
-    fn of(&self, app: usize) -> MutexGuard<'_, Selections> {
-        // At worst a count is wrong until its selection ends.
-        self.0[app].lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn of(hub: &Hub, app: usize) -> MutexGuard<'_, Selections> {
+    // At worst a count is wrong until its selection ends.
+    hub.apps[app].selections.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Somebody looks at a time.
 pub fn select(hub: &Hub, app: usize, viewer: Viewer, slot: Slot, now: Millis) -> Result<(), Refusal> {
-    let changed = hub.watched.of(app).select(viewer, slot, now)?;
+    let changed = of(hub, app).select(viewer, slot, now)?;
     tell(hub, app, changed, now);
     Ok(())
 }
 
 /// It does not any more.
 pub fn deselect(hub: &Hub, app: usize, viewer: Viewer, slot: &Slot, now: Millis) {
-    let changed = hub.watched.of(app).deselect(viewer, slot);
+    let changed = of(hub, app).deselect(viewer, slot);
     tell(hub, app, changed, now);
 }
 
 /// Its connection has ended.
 pub fn gone(hub: &Hub, app: usize, viewer: Viewer, now: Millis) {
-    let changed = hub.watched.of(app).gone(viewer);
+    let changed = of(hub, app).gone(viewer);
     tell(hub, app, changed, now);
 }
 
 /// What nobody has said again is over. For a timer.
 pub fn expire(hub: &Hub, now: Millis) {
-    for app in 0..hub.apps.len() {
-        let changed = hub.watched.of(app).expire(now);
+    for app in 0..hub.apps.count() {
+        let changed = of(hub, app).expire(now);
         tell(hub, app, changed, now);
     }
 }

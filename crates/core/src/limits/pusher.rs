@@ -6,12 +6,20 @@ use super::{MINUTE, Millis, SECOND};
 pub const CACHED_AGE: Millis = 30 * MINUTE;
 /// Bytes of the data of one event in the Pusher dialect; its libraries and documents name this number.
 pub const PUSHER_DATA: usize = 10 * 1024;
+/// The least that an operator may set for it: what libraries send around an event fits.
+pub const PUSHER_LEAST_DATA: usize = 1_024;
+/// The most that an operator may set for it: a request's whole body.
+pub const PUSHER_MOST_DATA: usize = 1_024 * 1_024;
 /// Channels that one Pusher trigger names; Laravel sends in lists of so many.
 pub const PUSHER_CHANNELS: usize = 100;
 /// Events of one Pusher batch.
 pub const PUSHER_BATCH: usize = 10;
 /// Events that one Pusher client may send to others in a second.
 pub const PUSHER_CLIENT_EVENTS: u32 = 10;
+/// The most of them that an operator may set.
+pub const PUSHER_MOST_CLIENT_EVENTS: usize = 1_000;
+/// The most connections that an operator may set for one app; no machine has more.
+pub const PUSHER_MOST_CONNECTIONS: usize = 10_000_000;
 /// Members of a presence channel of the Pusher dialect, as Pusher has it.
 pub const PUSHER_MEMBERS: usize = 100;
 /// Bytes of what a member of a presence channel shows of itself: everybody there gets it.

@@ -30,11 +30,16 @@ const PAGE: usize = 500;
 
 /// Follows the ledger of every app until the process ends.
 pub fn start(hub: &Arc<Hub>) {
-    for index in 0..hub.apps.len() {
-        let follower = Follower { hub: hub.clone(), index, replaced: HashSet::new(), told: BTreeMap::new() };
-        hub.runtime.spawn(follower.run());
-        hub.runtime.spawn(expire_looks(hub.clone(), index));
+    for index in 0..hub.apps.count() {
+        start_one(hub, index);
     }
+}
+
+/// The same for one app, which was added since.
+pub fn start_one(hub: &Arc<Hub>, index: usize) {
+    let follower = Follower { hub: hub.clone(), index, replaced: HashSet::new(), told: BTreeMap::new() };
+    hub.runtime.spawn(follower.run());
+    hub.runtime.spawn(expire_looks(hub.clone(), index));
 }
 
 /// Tells of looks that nobody has said again.

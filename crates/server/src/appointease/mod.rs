@@ -18,6 +18,6 @@ pub mod notices;
 mod site;
 mod updates;
 
-pub use follow::start;
+pub use follow::{start, start_one};
 pub use site::{Guest, Key, Site, Terms, locked};
 pub use updates::Updates;

@@ -117,11 +117,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         dev_force: values.is("dev_force"),
         drain_ms: values.number("drain"),
         heartbeat_ms: values.number("heartbeat"),
-        trusted_proxies: values
-            .texts("trusted_proxies")
-            .iter()
-            .filter_map(|net| forms::network(net).ok())
-            .collect(),
+        trusted_proxies: networks(&values.texts("trusted_proxies")),
         log: log(&values),
         tls,
         apps: apps(&values),
@@ -152,6 +148,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         socketio: socketio(&values),
         pusher_webhooks: values.rows("pusher_webhooks").iter().map(pusher_webhook).collect(),
         handlers: values.rows("socketio_handlers").iter().map(handler).collect(),
+        operator_secret: values.secret("operator.secret"),
         admin: admin(&values),
         marketplace: MarketplaceSettings { everyone: values.is("marketplace.everyone") },
         appointease: appointease(&values),
@@ -204,6 +201,10 @@ fn tls(values: &Values) -> TlsSettings {
         cache: values.path("tls.acme.cache").unwrap_or_else(beside_data),
         ca_file: values.path("tls.acme.ca_file"),
     })
+}
+
+fn networks(texts: &[String]) -> Vec<ipnet::IpNet> {
+    texts.iter().filter_map(|net| forms::network(net).ok()).collect()
 }
 
 fn apps(values: &Values) -> Vec<AppSettings> {

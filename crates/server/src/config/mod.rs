@@ -6,6 +6,7 @@ mod build;
 mod error;
 mod forms;
 mod limit_table;
+mod operator_table;
 mod options;
 mod outward_settings;
 mod outward_table;

@@ -8,7 +8,6 @@ use super::options::{Form, Group, Opt, Preset, or_off, within};
 use super::table::{HOUR, MINUTE, SECOND};
 
 const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
 
 const ENABLED: &str = "Whether clients and backends of this dialect are served.";
 const CLIENT_EVENTS: &str = "Whether clients may speak to each other on private and presence channels, as \
@@ -52,12 +51,12 @@ pub const PUSHER: &[Opt] = &[
     )
     .live(Group::Rules),
     Opt::switch("pusher.client_events", true, CLIENT_EVENTS).live(Group::Rules),
-    Opt::number("pusher.client_event_rate", limits::PUSHER_CLIENT_EVENTS as u64, within(1, 1_000), CLIENT_EVENT_RATE)
+    Opt::number("pusher.client_event_rate", limits::PUSHER_CLIENT_EVENTS as u64, within(1, limits::PUSHER_MOST_CLIENT_EVENTS as u64), CLIENT_EVENT_RATE)
         .live(Group::Limits),
     Opt::switch("pusher.subscription_count", false, SUBSCRIPTION_COUNT).live(Group::Rules),
     Opt::number("pusher.members", limits::PUSHER_MEMBERS as u64, within(1, limits::PRESENCE_MEMBERS as u64), MEMBERS)
         .live(Group::Limits),
-    Opt::size("pusher.data", limits::PUSHER_DATA as u64, within(KIB, MIB), DATA).live(Group::Limits),
+    Opt::size("pusher.data", limits::PUSHER_DATA as u64, within(limits::PUSHER_LEAST_DATA as u64, limits::PUSHER_MOST_DATA as u64), DATA).live(Group::Limits),
     Opt::number(
         "pusher.channels",
         limits::PUSHER_CHANNELS as u64,
@@ -105,18 +104,32 @@ pub const OF_APP: [Opt; 9] = [
     Opt::number(
         "pusher_connections",
         0,
-        or_off(1, 10_000_000),
+        or_off(1, limits::PUSHER_MOST_CONNECTIONS as u64),
         "Connections of this dialect that the app may have at once.",
     )
     .unset()
     .like("1000"),
     Opt::switch("pusher_client_events", true, CLIENT_EVENTS).unset().like("false"),
-    Opt::number("pusher_client_event_rate", 10, within(1, 1_000), CLIENT_EVENT_RATE).unset().like("20"),
+    Opt::number(
+        "pusher_client_event_rate",
+        10,
+        within(1, limits::PUSHER_MOST_CLIENT_EVENTS as u64),
+        CLIENT_EVENT_RATE,
+    )
+    .unset()
+    .like("20"),
     Opt::switch("pusher_subscription_count", false, SUBSCRIPTION_COUNT).unset().like("true"),
     Opt::number("pusher_members", 100, within(1, limits::PRESENCE_MEMBERS as u64), MEMBERS)
         .unset()
         .like("200"),
-    Opt::size("pusher_data", 10 * KIB, within(KIB, MIB), DATA).unset().like("\"20KiB\""),
+    Opt::size(
+        "pusher_data",
+        10 * KIB,
+        within(limits::PUSHER_LEAST_DATA as u64, limits::PUSHER_MOST_DATA as u64),
+        DATA,
+    )
+    .unset()
+    .like("\"20KiB\""),
     Opt::switch("pusher_bare_signatures", false, BARE).unset().like("true"),
     Opt::text("pusher_auth_url", Form::Url, AUTH_URL).like("\"https://www.example.org/broadcasting/auth\""),
 ];

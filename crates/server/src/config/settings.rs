@@ -83,6 +83,8 @@ pub struct Settings {
     pub pusher_webhooks: Vec<PusherWebhookSettings>,
     /// Backends that handle events of Socket.IO clients.
     pub handlers: Vec<HandlerSettings>,
+    /// What whoever may add apps and take them away shows.
+    pub operator_secret: Option<Secret>,
     /// The admin UI of Socket.IO.
     pub admin: Option<AdminSettings>,
     /// The marketplace's route.

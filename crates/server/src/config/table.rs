@@ -219,6 +219,7 @@ const APPS: &[Opt] = &[
          SIGHUP; apps that come, go or change their key need a restart.",
     )
     .live(Group::Keys),
+    super::operator_table::OPERATOR,
 ];
 
 const APP_FIELDS: &[Opt] = &[

@@ -387,7 +387,7 @@ pub fn pusher_seat(
 pub(super) fn named_app<'a>(hub: &'a Hub, own: Option<u64>, head: &Head<'_>) -> Result<&'a App, Refused> {
     let key = head.query_pairs().find(|(name, _)| name == "app").map(|(_, key)| key);
     let app = match (&key, own) {
-        (None, Some(id)) => hub.apps.iter().find(|app| app.id.0 == id),
+        (None, Some(id)) => hub.apps.of_id(id),
         (key, _) => hub.app(key.as_deref()),
     };
     let missing =

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::problem::Problem;
 use super::query::Query;
-use crate::app::App;
+use crate::app::{App, Apps};
 use crate::clock;
 use crate::door::{OwnApp, Peer, VISITOR_COOKIE, is_own_page, visitor_cookie};
 use crate::hub::Hub;
@@ -31,7 +31,7 @@ pub enum Proof<'a> {
 
 /// Reads the proof of a request that needs one.
 pub fn proof<'a>(
-    apps: &[App],
+    apps: &Apps,
     own: OwnApp,
     headers: &'a HeaderMap,
     query: &Query,
@@ -42,7 +42,7 @@ pub fn proof<'a>(
     if query.get("auth_signature").is_none() {
         return Err(no("send `Authorization: Bearer` with the app's secret or a token, or sign the request"));
     }
-    let app = apps.iter().find(|app| Some(app.key.as_str()) == query.get("auth_key"));
+    let app = query.get("auth_key").and_then(|key| apps.of_key(key));
     let app =
         app.ok_or_else(|| no("`auth_key` is the key of no app here; take key and secret of one app"))?;
     Ok(Proof::Signature(app.index))
@@ -50,7 +50,7 @@ pub fn proof<'a>(
 
 /// The app's key in the query chooses the app; without it a secret finds its own, and a token is for
 /// the app of the listener.
-fn of_bearer<'a>(apps: &[App], own: OwnApp, query: &Query, bearer: &'a str) -> Result<Proof<'a>, Refusal> {
+fn of_bearer<'a>(apps: &Apps, own: OwnApp, query: &Query, bearer: &'a str) -> Result<Proof<'a>, Refusal> {
     let named = named(apps, query)?;
     let mut asked = apps.iter().filter(|app| named.is_none_or(|named| named.index == app.index));
     if let Some(app) = asked.find(|app| app.secret.is(bearer)) {
@@ -67,17 +67,17 @@ fn is_token_shaped(bearer: &str) -> bool {
 }
 
 /// The app that the query names.
-fn named<'a>(apps: &'a [App], query: &Query) -> Result<Option<&'a App>, Refusal> {
+fn named<'a>(apps: &'a Apps, query: &Query) -> Result<Option<&'a App>, Refusal> {
     let Some(key) = query.get("app") else { return Ok(None) };
-    let found = apps.iter().find(|app| app.key == key);
+    let found = apps.of_key(key);
     let missing = || Refusal::new(Code::NotFound, "no app has this key; take it from the configuration");
     found.map(Some).ok_or_else(missing)
 }
 
 /// The app of a request that names none: the listener's, or the first.
-fn unnamed(apps: &[App], own: OwnApp) -> Option<&App> {
+fn unnamed(apps: &Apps, own: OwnApp) -> Option<&App> {
     match own.0 {
-        Some(id) => apps.iter().find(|app| app.id.0 == id),
+        Some(id) => apps.of_id(id),
         None => apps.first(),
     }
 }
@@ -95,7 +95,7 @@ pub fn own(parts: &Parts) -> OwnApp {
 
 /// What stands behind `Bearer` in the `Authorization` header. Other schemes are none of ours: a
 /// site behind a password has its browsers send theirs with every request.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, bearer) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(bearer.trim()).filter(|bearer| !bearer.is_empty())
@@ -236,7 +236,7 @@ fn no(sentence: &'static str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{KEY, SECRET, app};
+    use super::super::tests::{KEY, SECRET, app, apps};
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     fn judge(authorization: &str, query: &str) -> Result<(usize, bool), Code> {
-        let apps = [app(0, KEY, SECRET), app(1, "second", "the secret of the second app, long enough")];
+        let apps = apps();
         let headers = match authorization {
             "" => HeaderMap::new(),
             text => headers(&[("authorization", text)]),
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_token_is_for_the_app_that_is_named_or_else_for_the_listeners() {
-        let apps = [app(0, KEY, SECRET), app(1, "second", "the secret of the second app, long enough")];
+        let apps = apps();
         let own = OwnApp(Some(apps[1].id.0));
         let headers = headers(&[("authorization", "Bearer a.b.c")]);
         let meant = |own, query: &str| {

@@ -140,7 +140,7 @@ pub async fn read(
         )
     };
     let link = file.strip_suffix(".ics").and_then(|token| hub.links.open(token)).ok_or_else(nowhere)?;
-    let app = hub.apps.iter().find(|app| app.id == link.app).ok_or_else(nowhere)?;
+    let app = hub.apps.of_id(link.app.0).ok_or_else(nowhere)?;
     if generation(&hub, app.id, &link.subject).await? != link.generation {
         return Err(nowhere());
     }

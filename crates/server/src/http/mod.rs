@@ -6,6 +6,7 @@
 //! | `asked`, `auth`, `query`, `gather` | who asks, and what |
 //! | `problem`, `answer` | what goes out |
 //! | `publish`, `ask` | events in, and questions to Socket.IO clients |
+//! | `apps` | apps that come and go while the server runs |
 //! | `channels`, `history`, `sessions`, `tokens` | what backends see and do |
 //! | `stream`, `poll` | events out, over a shard |
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
@@ -26,6 +27,7 @@
 
 mod answer;
 mod appointease;
+mod apps;
 mod ask;
 mod asked;
 mod auth;
@@ -89,7 +91,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 109] = [
+pub const ROUTES: [Route; 114] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/websocket-test", || get(websocket_test::page)),
     route("GET", "/healthz", || get(health::live)),
@@ -160,6 +162,11 @@ pub const ROUTES: [Route; 109] = [
     route("POST", "/v1/conversations/{id}/messages", || post(conversations::send)),
     route("POST", "/v1/conversations/{id}/read", || post(conversations::mark)),
     route("POST", "/v1/conversations/{id}/typing", || post(conversations::typing)),
+    route("GET", "/v1/apps", || get(apps::list)),
+    route("POST", "/v1/apps", || post(apps::add)),
+    route("GET", "/v1/apps/{id}", || get(apps::read)),
+    route("PUT", "/v1/apps/{id}", || put(apps::put)),
+    route("DELETE", "/v1/apps/{id}", || delete(apps::take)),
     route("GET", "/v1/webhooks", || get(webhooks::list)),
     route("GET", "/v1/webhooks/{name}", || get(webhooks::read)),
     route("GET", "/v1/webhooks/{name}/letters", || get(webhooks::letters)),

@@ -11,4 +11,4 @@ mod terms;
 pub use consent::{About, Consent, strange};
 pub use hooks::{Endpoint, Hooks, start};
 pub use occupancy::{Occupancy, Turn};
-pub use terms::{Terms, rate};
+pub use terms::{Own, Terms, rate};

@@ -1,6 +1,5 @@
 //! Builds the parts from the settings.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread::JoinHandle;
@@ -9,22 +8,20 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use deskbell_core::access::{self, Action, Audience, Rule, Rules};
 use deskbell_core::class::{Class, Classes, Retention, Shape};
-use deskbell_core::cursor::CursorKey;
 use deskbell_core::ids::AppId;
 use deskbell_core::limits;
 use deskbell_core::link::LinkKey;
-use deskbell_core::log::{Carry, Log, Row};
+use deskbell_core::log::{Carry, Log};
 use deskbell_core::operator::Operator;
 use deskbell_core::pattern::Pattern;
-use deskbell_core::position::{Epoch, Position};
+use deskbell_core::position::Epoch;
 use deskbell_core::projection::Table;
 use deskbell_core::rate::Rate;
 use deskbell_core::session::Seals;
 use tokio::sync::watch;
 
 use super::{StartError, failing, outward, pusher, socketio};
-use crate::app::{App, Secret};
-use crate::appointease;
+use crate::app::{Apps, Secret};
 use crate::attendance::Attendance;
 use crate::bell::Bells;
 use crate::clock;
@@ -35,11 +32,10 @@ use crate::identity;
 use crate::limiter::Limiter;
 use crate::log::AppLog;
 use crate::metrics::Metrics;
-use crate::pusher::Occupancy;
 use crate::redis::Redis;
-use crate::selections::Watched;
 use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
-use crate::store::{Feed, Opened, Options, QUIET, Seed, Shared, World};
+use crate::store::{Opened, Options, QUIET, Seed, Shared, World};
+use crate::tenants::{self, Facts, Fed, Logs, Recipe, Record, Tenants};
 use crate::tls::Acceptor;
 use crate::tls::acme::Acme;
 use crate::tls::files::CertificateFiles;
@@ -66,7 +62,6 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         .map(|_| Cradle::new())
         .collect::<Result<Vec<_>, _>>()
         .map_err(StartError::new)?;
-    let bells = Bells::new(cradles.iter().map(|cradle| cradle.bell.clone()).collect());
     let mut opened = Opened::open(&Options {
         data: settings.data_dir.clone(),
         seed: Seed {
@@ -90,16 +85,18 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     }
     clock::not_before(last_at);
     let stored = opened.installation().secret;
-    let apps = apps(settings, &mut opened, &bells)?;
+    let tenants = tenants(settings, &opened, &cradles)?;
+    let apps = apps(settings, &mut opened, &tenants)?;
     let sessions = carried_sessions(&mut opened, &apps)?;
     let webhooks = outward::webhooks(settings, &apps)?;
     let calendars = outward::calendars(settings, &apps)?;
     let redis = Redis::new(outward::redis(settings, &apps)?);
-    let store = opened.start(world(&apps)).map_err(StartError::new)?;
+    let store = opened.start(world(tenants.logs.clone())).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
         hooks: outward::pusher_webhooks(settings, &apps)?,
         handlers: outward::handlers(settings, &apps)?,
         apps,
+        tenants,
         seals: Seals::derive(&stored),
         store,
         mailboxes: cradles.iter().map(|cradle| cradle.mailbox.clone()).collect(),
@@ -107,7 +104,6 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         tuning: ArcSwap::from_pointee(tuning(settings)),
         front: ArcSwap::from_pointee(front(settings)),
         attendance: Attendance::default(),
-        watched: Watched::new(settings.apps.len()),
         webhooks,
         operator: operator(settings)?,
         calendars,
@@ -129,42 +125,79 @@ fn operator(settings: &Settings) -> Result<Option<Operator>, StartError> {
     operator.map(Some).ok_or_else(|| StartError(short.to_owned()))
 }
 
-fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<App>, StartError> {
+fn tenants(settings: &Settings, opened: &Opened, cradles: &[Cradle]) -> Result<Tenants, StartError> {
+    Ok(Tenants {
+        recipe: ArcSwap::from_pointee(recipe(settings)?),
+        logs: Arc::default(),
+        bells: Bells::new(cradles.iter().map(|cradle| cradle.bell.clone()).collect()),
+        stored: opened.installation().secret,
+        members: opened.members(),
+        operator: settings.operator_secret.as_ref().map(|secret| Secret::new(secret.expose())),
+        turn: tokio::sync::Mutex::new(()),
+    })
+}
+
+/// The apps of the configuration, and those that are stored.
+fn apps(settings: &Settings, opened: &mut Opened, tenants: &Tenants) -> Result<Apps, StartError> {
     let made = opened.installation().app.clone();
-    let stored = opened.installation().secret;
-    let mut apps = Vec::new();
-    for (index, wish) in settings.apps.iter().enumerate() {
-        let id = wish.id.map_or(made.id, AppId);
-        let key = wish.key.clone().unwrap_or_else(|| made.key.clone());
-        let secret = wish.secret.as_ref().map_or(made.secret.as_str(), |secret| secret.expose());
-        let log = Arc::new(AppLog::new(open_log(settings, opened, id)?, bells.clone()));
-        let end = log.end();
-        let verifier = identity::Verifier::new(auth(settings, secret)?).map_err(StartError::new)?;
-        verifier.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-        apps.push(App {
-            index,
-            id,
-            key,
-            secret: Secret::new(secret),
-            log,
-            cursors: CursorKey::derive(&stored, id),
-            rules: ArcSwap::from_pointee(rules(settings)?),
-            members: opened.members(),
-            projections: ArcSwap::from_pointee(projections(settings)?),
-            rows: Arc::new(watch::Sender::new(opened.head(id).map_err(StartError::new)?.0)),
-            verifier,
-            site: identity::Verifier::new(socketio::auth(settings, secret)?).map_err(StartError::new)?,
-            socketio: ArcSwap::from_pointee(socketio::terms(settings)?),
-            words: crate::socketio::Words::default(),
-            pusher: ArcSwap::from_pointee(pusher::terms(settings, wish)?),
-            appointease: appointease::Site::new(super::appointease::terms(settings)?, end, clock::now_ms()),
-            occupancy: Occupancy::default(),
-            connected: AtomicUsize::new(0),
-            polling: Arc::default(),
-            questions: crate::socketio::Questions::default(),
-        });
+    let apps = Apps::default();
+    for wish in &settings.apps {
+        let facts = Facts {
+            id: wish.id.map_or(made.id, AppId),
+            key: wish.key.as_ref().unwrap_or(&made.key),
+            secret: wish.secret.as_ref().map_or(made.secret.as_str(), |secret| secret.expose()),
+            own: &pusher::own(wish),
+            tenant: None,
+        };
+        add(settings, opened, tenants, (&apps, &facts))?;
+    }
+    for tenant in opened.tenants().map_err(StartError::new)? {
+        let other = apps.iter().find(|app| app.id == tenant.id || app.key == tenant.key);
+        if let Some(app) = other {
+            return Err(StartError(tenants::clash(app, &tenant)));
+        }
+        let record = Record::read(&tenant).map_err(StartError)?;
+        let tenant = Arc::new(tenant);
+        let facts = Facts {
+            id: tenant.id,
+            key: &tenant.key,
+            secret: &record.secret,
+            own: &record.pusher,
+            tenant: Some(tenant.clone()),
+        };
+        add(settings, opened, tenants, (&apps, &facts))?;
     }
     Ok(apps)
+}
+
+fn add(
+    settings: &Settings,
+    opened: &mut Opened,
+    tenants: &Tenants,
+    (apps, facts): (&Apps, &Facts<'_>),
+) -> Result<(), StartError> {
+    let row = opened.head(facts.id).map_err(StartError::new)?.0;
+    let log = Arc::new(AppLog::new(open_log(settings, opened, facts.id)?, tenants.bells.clone()));
+    let fed = Fed { log, rows: Arc::new(watch::Sender::new(row)) };
+    tenants.logs.begin(facts.id, fed.clone(), row);
+    let added = apps.add(|index| tenants.make(index, facts, fed)).map_err(StartError)?;
+    let app = added.ok_or_else(|| StartError(format!("there are more than {} apps", limits::APPS)))?;
+    app.verifier.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok(())
+}
+
+/// What the settings say of all apps.
+pub fn recipe(settings: &Settings) -> Result<Recipe, StartError> {
+    Ok(Recipe {
+        rules: rules(settings)?,
+        classes: classes(settings)?,
+        projections: Arc::new(projections(settings)?),
+        auth: auth(settings)?,
+        site: socketio::auth(settings)?,
+        socketio: Arc::new(socketio::terms(settings)?),
+        pusher: pusher::terms(settings)?,
+        appointease: super::appointease::terms(settings)?.map(Arc::new),
+    })
 }
 
 /// A log that goes on from a clean stop, or a new one at the ledger's head.
@@ -199,39 +232,15 @@ fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, 
     Ok(log)
 }
 
-/// What the store is given: the way into the logs, the time, and dice.
-fn world(apps: &[App]) -> World {
+/// What the store is given: the way into the logs, the time, and dice. Committed rows go into their app's log
+/// before anybody is told that they are safe.
+fn world(logs: Arc<Logs>) -> World {
     World {
-        feed: feed(apps),
+        feed: Box::new(move |app, rows| logs.take(app, rows)),
         clock: Box::new(clock::now_ms),
         seeds: Box::new(clock::random_bytes::<16>),
         quiet: QUIET,
     }
-}
-
-/// Committed rows go into their app's log, before anybody is told that they are safe.
-fn feed(apps: &[App]) -> Feed {
-    let logs: HashMap<AppId, _> =
-        apps.iter().map(|app| (app.id, (app.log.clone(), app.rows.clone()))).collect();
-    Box::new(move |app, rows: Vec<Row>| {
-        let Some((log, newest)) = logs.get(&app) else { return Vec::new() };
-        let mut positions: Vec<Position> = Vec::with_capacity(rows.len());
-        for row in rows {
-            let number = row.row;
-            let taken = log.with(|log| log.append_if(vec![row], clock::now_ms()).map(|()| log.head()));
-            // Whoever hears of it finds it in the log.
-            newest.send_replace(number);
-            match taken {
-                Ok(at) => positions.push(at),
-                // This store is the log's only feed, so nobody else can have taken the row in.
-                Err(elsewhere) => {
-                    tracing::error!(row = number, taken = elsewhere.taken, "a ledger row came out of order");
-                    positions.push(log.with(|log| log.head()));
-                }
-            }
-        }
-        positions
-    })
 }
 
 fn shards(hub: &Arc<Hub>, cradles: Vec<Cradle>) -> Result<Vec<JoinHandle<()>>, StartError> {
@@ -245,9 +254,9 @@ fn shards(hub: &Arc<Hub>, cradles: Vec<Cradle>) -> Result<Vec<JoinHandle<()>>, S
     Ok(threads)
 }
 
-fn carried_sessions(opened: &mut Opened, apps: &[App]) -> Result<Vec<CarriedSession>, StartError> {
+fn carried_sessions(opened: &mut Opened, apps: &Apps) -> Result<Vec<CarriedSession>, StartError> {
     let mut sessions = Vec::new();
-    for app in apps {
+    for app in apps.iter() {
         if let Some(json) = opened.take_sessions(app.id).map_err(StartError::new)? {
             match serde_json::from_str::<Vec<CarriedSession>>(&json) {
                 Ok(list) => sessions.extend(list),
@@ -348,13 +357,14 @@ fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
     })
 }
 
-/// What proves users of an app.
-pub fn auth(settings: &Settings, app_secret: &str) -> Result<identity::Settings, StartError> {
+/// What proves users, beside the secret of their app.
+pub fn auth(settings: &Settings) -> Result<identity::Settings, StartError> {
     let auth = &settings.auth;
-    let own = auth.jwt_secret.iter().chain(&auth.other_jwt_secret);
-    let secrets = own.map(crate::config::Secret::expose).chain([app_secret]);
-    let secrets = secrets
-        .map(|s| identity::keys::Secret::new(s.as_bytes()))
+    let secrets = auth
+        .jwt_secret
+        .iter()
+        .chain(&auth.other_jwt_secret)
+        .map(|secret| identity::keys::Secret::new(secret.expose().as_bytes()))
         .collect::<Result<_, _>>()
         .map_err(StartError::new)?;
     let public_keys = match &auth.jwt_public_key {

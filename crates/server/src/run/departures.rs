@@ -21,7 +21,7 @@ const AGAIN: Millis = SECOND;
 
 /// Watches until the process ends.
 pub async fn watch(hub: Arc<Hub>) {
-    for app in 0..hub.apps.len() {
+    for app in 0..hub.apps.count() {
         recall(&hub, app).await;
     }
     loop {
@@ -61,13 +61,13 @@ pub async fn tell(hub: Arc<Hub>) {
         let (tell, told) = oneshot::channel();
         let here = hub.clone();
         let is_here: crate::store::IsHere = Box::new(move |app, principal| {
-            let index = here.apps.iter().position(|known| known.id == app);
+            let index = here.apps.of_id(app.0).map(|app| app.index);
             index.is_some_and(|index| here.attendance.is_here(index, principal))
         });
         hub.store.attend(is_here, Box::new(move |holders| drop(tell.send(holders))));
         if let Ok(Ok(holders)) = told.await {
             for (app, holder) in holders {
-                let index = hub.apps.iter().position(|known| known.id == app);
+                let index = hub.apps.of_id(app.0).map(|app| app.index);
                 index.into_iter().for_each(|index| hub.attendance.tie(index, &holder, clock::now_ms()));
             }
         }

@@ -32,6 +32,7 @@ use crate::outbox;
 use crate::redis;
 use crate::selections;
 use crate::store::Shared;
+use crate::tenants;
 use crate::tls::Acceptor;
 use crate::webhooks;
 
@@ -110,10 +111,10 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
         let door = Door::new(hub.clone(), router.clone(), tls.clone().filter(|_| listen.tls), listen.app);
         doors.push(tokio::spawn(door.serve(listener, stopped.clone())));
     }
-    for index in 0..hub.apps.len() {
-        let hub = hub.clone();
-        tokio::spawn(async move { hub.apps[index].verifier.run().await });
+    for index in 0..hub.apps.count() {
+        tokio::spawn(tenants::fetch_keys(hub.clone(), index));
     }
+    tokio::spawn(tenants::follow(hub.clone()));
     crate::pusher::start(&hub);
     calendars::start(&hub);
     redis::start(&hub);
@@ -154,7 +155,7 @@ fn announce(settings: &Settings, hub: &Hub) {
     if settings.dev {
         tracing::warn!("DEVELOPMENT MODE: every channel is open to everybody; never use it with real data");
     }
-    for app in &hub.apps {
+    for app in hub.apps.iter() {
         tracing::info!(
             "app {} has the key {}; its secret stands in {}",
             app.id,
@@ -172,7 +173,7 @@ async fn keep_house(hub: Arc<Hub>) {
         seconds.tick().await;
         turns += 1;
         let now = clock::now_ms();
-        for app in &hub.apps {
+        for app in hub.apps.iter() {
             app.log.with(|log| log.sweep(SWEEP, now));
             app.occupancy.tell_owed(now, |channel, count| hub.tell_count(app, channel, count, now));
         }
@@ -191,7 +192,7 @@ async fn flush_joins(hub: Arc<Hub>) {
         moments.tick().await;
         let id = || EventId::from_random(clock::random_bytes());
         gathering = false;
-        for app in &hub.apps {
+        for app in hub.apps.iter() {
             gathering |= app.log.with(|log| log.flush_joins(clock::now_ms(), id));
         }
     }

@@ -13,7 +13,7 @@ use deskbell_wire::webhook::Secret;
 use tokio::sync::Semaphore;
 
 use super::StartError;
-use crate::app::App;
+use crate::app::Apps;
 use crate::calendars::{self, Calendars, Feed};
 use crate::config::{
     CalendarSettings, HandlerSettings, PusherWebhookSettings, RedisChannel, Settings, WebhookSettings,
@@ -25,12 +25,12 @@ use crate::redis::{Password, Place, Plan, Secure};
 use crate::webhooks::{Hook, Webhooks};
 
 /// Every endpoint of the configuration.
-pub fn webhooks(settings: &Settings, apps: &[App]) -> Result<Webhooks, StartError> {
+pub fn webhooks(settings: &Settings, apps: &Apps) -> Result<Webhooks, StartError> {
     let hooks = settings.webhooks.iter().map(|wish| hook(wish, apps)).collect::<Result<_, _>>()?;
     Ok(Webhooks::new(hooks))
 }
 
-fn hook(wish: &WebhookSettings, apps: &[App]) -> Result<Hook, StartError> {
+fn hook(wish: &WebhookSettings, apps: &Apps) -> Result<Hook, StartError> {
     let wrong = |why: &str| StartError(format!("webhooks: {} {why}", wish.name));
     let app = app(wish.app, apps).map_err(|why| wrong(&why))?;
     let secret = |secret: &Option<crate::config::Secret>| {
@@ -60,7 +60,7 @@ fn hook(wish: &WebhookSettings, apps: &[App]) -> Result<Hook, StartError> {
 }
 
 /// Every endpoint that is told as Pusher tells.
-pub fn pusher_webhooks(settings: &Settings, apps: &[App]) -> Result<Hooks, StartError> {
+pub fn pusher_webhooks(settings: &Settings, apps: &Apps) -> Result<Hooks, StartError> {
     let endpoint = |wish: &PusherWebhookSettings| {
         let wrong = |why: &str| StartError(format!("pusher_webhooks: {} {why}", wish.url));
         let patterns = wish.channels.iter().map(|text| Pattern::parse(text));
@@ -77,7 +77,7 @@ pub fn pusher_webhooks(settings: &Settings, apps: &[App]) -> Result<Hooks, Start
 }
 
 /// Every backend that handles events of Socket.IO clients.
-pub fn handlers(settings: &Settings, apps: &[App]) -> Result<Handlers, StartError> {
+pub fn handlers(settings: &Settings, apps: &Apps) -> Result<Handlers, StartError> {
     let handler = |wish: &HandlerSettings| {
         let wrong = |why: &str| StartError(format!("socketio_handlers: {} {why}", wish.url));
         let secret = wish.secret.as_ref().map(|secret| Secret::parse(secret.expose())).transpose();
@@ -95,12 +95,12 @@ pub fn handlers(settings: &Settings, apps: &[App]) -> Result<Handlers, StartErro
 }
 
 /// Every calendar of the configuration.
-pub fn calendars(settings: &Settings, apps: &[App]) -> Result<Calendars, StartError> {
+pub fn calendars(settings: &Settings, apps: &Apps) -> Result<Calendars, StartError> {
     let feeds = settings.calendars.iter().map(|wish| feed(wish, apps)).collect::<Result<_, _>>()?;
     Ok(Calendars::new(feeds))
 }
 
-fn feed(wish: &CalendarSettings, apps: &[App]) -> Result<Feed, StartError> {
+fn feed(wish: &CalendarSettings, apps: &Apps) -> Result<Feed, StartError> {
     let wrong = |why: &str| StartError(format!("calendars: {} of {} {why}", wish.source, wish.resource));
     let resource = ResourceId::parse(&wish.resource).map_err(|no| wrong(&no.message))?;
     Ok(Feed {
@@ -114,7 +114,7 @@ fn feed(wish: &CalendarSettings, apps: &[App]) -> Result<Feed, StartError> {
 }
 
 /// The Redis of the configuration, if there is one.
-pub fn redis(settings: &Settings, apps: &[App]) -> Result<Option<Plan>, StartError> {
+pub fn redis(settings: &Settings, apps: &Apps) -> Result<Option<Plan>, StartError> {
     redis_with(settings, |id| app(id, apps))
 }
 
@@ -146,9 +146,9 @@ fn row(wish: &RedisChannel, app: impl Fn(Option<u64>) -> Result<usize, String>) 
 }
 
 /// The place of an app in the list of apps.
-fn app(id: Option<u64>, apps: &[App]) -> Result<usize, String> {
+fn app(id: Option<u64>, apps: &Apps) -> Result<usize, String> {
     let Some(id) = id else { return Ok(0) };
-    let found = apps.iter().position(|app| app.id.0 == id);
+    let found = apps.of_id(id).map(|app| app.index);
     found.ok_or_else(|| format!("names the app {id}, which is not there"))
 }
 
@@ -159,16 +159,5 @@ fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
 /// An address with a CA file of its own.
 pub(super) fn address(url: &str, ca_file: Option<&PathBuf>) -> Result<Address, String> {
     let roots = ca_file.map(read).transpose()?;
-    Address::new(url, roots.as_deref()).map_err(sentence)
-}
-
-/// What is wrong with an address, behind what it is the address of.
-pub fn sentence(bad: BadAddress) -> String {
-    match bad {
-        BadAddress::NoUrl => "has no http or https address with a host; write one".to_owned(),
-        BadAddress::Password => {
-            "has an address with a password, which would stand in logs; take it out".to_owned()
-        }
-        BadAddress::NoTls(why) => format!("cannot use https: {why}"),
-    }
+    Address::new(url, roots.as_deref()).map_err(BadAddress::sentence)
 }

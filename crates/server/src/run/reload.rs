@@ -2,23 +2,12 @@
 
 use std::sync::Arc;
 
-use deskbell_core::access::Rules;
-use deskbell_core::class::Classes;
-
-use super::{Running, StartError, appointease, build, outward, pusher, socketio};
+use super::{Running, StartError, build, outward, pusher};
 use crate::app::App;
 use crate::config::{AppSettings, Settings};
-use crate::identity;
-use crate::pusher::Terms;
+use crate::pusher::Own;
 use crate::shard::Letter;
-
-/// What one app takes.
-struct News {
-    secret: String,
-    auth: identity::Settings,
-    site: identity::Settings,
-    terms: Option<Terms>,
-}
+use crate::tenants::{Portion, Recipe, Record};
 
 /// Reads the configuration again. What is wrong with it is told, and nothing changes.
 pub fn reload(running: &mut Running) {
@@ -57,16 +46,10 @@ fn waiting(running: &Running, settings: &Settings) -> Vec<&'static str> {
 /// Everything that can fail comes first, so that a reload is taken whole or not at all.
 fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     let hub = &running.hub;
-    let (rules, classes) = (build::rules(settings)?, build::classes(settings)?);
-    let projections = Arc::new(build::projections(settings)?);
+    let recipe = Arc::new(build::recipe(settings)?);
     let redis = outward::redis(settings, &hub.apps)?;
-    let talk = Arc::new(socketio::terms(settings)?);
-    let slots = appointease::terms(settings)?.map(Arc::new);
-    let news = hub.apps.iter().map(|app| news(app, settings)).collect::<Result<Vec<_>, _>>()?;
-    for one in &news {
-        identity::Verifier::new(one.auth.clone()).map_err(StartError::new)?;
-        identity::Verifier::new(one.site.clone()).map_err(StartError::new)?;
-    }
+    let portion = |app| portion(app, settings, &recipe).map(|portion| (app, portion));
+    let portions = hub.apps.iter().map(portion).collect::<Result<Vec<_>, _>>()?;
     if let Some(tls) = &running.tls {
         let warnings = tls.reload(crate::clock::now_ms()).map_err(StartError::new)?;
         for warning in warnings {
@@ -74,20 +57,15 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
         }
     }
     running.logging.reload(&settings.log).map_err(StartError::new)?;
-    for (app, news) in hub.apps.iter().zip(news) {
-        apply(app, news, &rules, &classes)?;
-        app.projections.store(projections.clone());
-        app.socketio.store(talk.clone());
-        app.appointease.terms.store(slots.clone());
+    hub.tenants.recipe.store(recipe.clone());
+    for (app, portion) in portions {
+        recipe.serve(app, portion).map_err(StartError)?;
     }
     hub.redis.replace(redis);
     hub.tuning.store(Arc::new(build::tuning(settings)));
     let mut front = build::front(settings);
-    front.app_origins = hub
-        .apps
-        .iter()
-        .map(|app| own(app, settings).map_or_else(Vec::new, |own| own.origins.clone()))
-        .collect();
+    let origins = |app| own(app, settings).map_or_else(Vec::new, |own| own.origins.clone());
+    front.app_origins = hub.apps.ever().map(origins).collect();
     hub.front.store(Arc::new(front));
     for mailbox in &hub.mailboxes {
         // Every shard looks at its subscriptions again; a lost right ends them.
@@ -96,29 +74,25 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The settings of an app that runs, found by its id: rows may have moved, come and gone.
+/// The settings of an app that runs, found by its id: rows may have moved, come and gone. A stored one has none.
 fn own<'a>(app: &App, settings: &'a Settings) -> Option<&'a AppSettings> {
+    if app.tenant.load().is_some() {
+        return None;
+    }
     let own = settings.apps.iter().find(|wish| wish.id == Some(app.id.0));
     // The first app may have no id in the file: it was made at the first start.
     own.or_else(|| settings.apps.first().filter(|first| app.index == 0 && first.id.is_none()))
 }
 
-fn news(app: &App, settings: &Settings) -> Result<News, StartError> {
-    let wish = own(app, settings).and_then(|wish| wish.secret.as_ref());
-    let secret = wish.map_or_else(|| app.secret.expose().to_string(), |secret| secret.expose().to_owned());
-    let terms = own(app, settings).map(|own| pusher::terms(settings, own)).transpose()?;
-    let (auth, site) = (build::auth(settings, &secret)?, socketio::auth(settings, &secret)?);
-    Ok(News { secret, auth, site, terms })
-}
-
-fn apply(app: &App, news: News, rules: &Rules, classes: &Classes) -> Result<(), StartError> {
-    app.verifier.replace(news.auth).map_err(StartError::new)?;
-    app.site.replace(news.site).map_err(StartError::new)?;
-    app.secret.replace(&news.secret);
-    if let Some(terms) = news.terms {
-        app.pusher.store(Arc::new(terms));
-    }
-    app.rules.store(Arc::new(rules.clone()));
-    app.log.with(|log| log.set_classes(classes.clone()));
-    Ok(())
+fn portion(app: &App, settings: &Settings, recipe: &Recipe) -> Result<Portion, StartError> {
+    let wish = own(app, settings);
+    let secret = wish.and_then(|wish| wish.secret.as_ref());
+    let secret = secret.map_or_else(|| app.secret.expose().to_string(), |secret| secret.expose().to_owned());
+    let terms = match (&*app.tenant.load(), wish) {
+        (Some(tenant), _) => Record::read(tenant).map_err(StartError)?.pusher,
+        (None, Some(wish)) => pusher::own(wish),
+        // It is in the configuration no more, which counts after a restart.
+        (None, None) => Own::default(),
+    };
+    recipe.portion(&secret, &terms).map_err(StartError)
 }

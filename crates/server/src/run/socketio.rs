@@ -48,8 +48,8 @@ pub fn mount(settings: &Settings) -> Mount {
 }
 
 /// What proves users by tokens as their site signs them, with its own secret and its own claims.
-pub fn auth(settings: &Settings, app_secret: &str) -> Result<identity::Settings, StartError> {
-    let usual = build::auth(settings, app_secret)?;
+pub fn auth(settings: &Settings) -> Result<identity::Settings, StartError> {
+    let usual = build::auth(settings)?;
     let mut secrets = usual.secrets;
     if let Some(secret) = &settings.socketio.jwt_secret {
         let secret = identity::keys::Secret::new(secret.expose().as_bytes()).map_err(StartError::new)?;

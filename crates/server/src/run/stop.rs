@@ -77,7 +77,7 @@ async fn end_shards(shards: Vec<JoinHandle<()>>) {
 
 fn write_down(hub: &Hub, sessions: &[CarriedSession]) -> Result<(), StartError> {
     hub.store.drain();
-    for app in &hub.apps {
+    for app in hub.apps.iter() {
         let carry = app.log.with(|log| {
             // In one act, because what came between the two would be acknowledged and then missing.
             log.close();

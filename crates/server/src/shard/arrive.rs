@@ -11,6 +11,7 @@ use deskbell_wire::route::Dialect;
 use mio::{Interest, Token};
 
 use super::client::Client;
+use super::depart::code;
 use super::frames::Variant;
 use super::hello::Keys;
 use super::mailbox::{Arrival, Ask, Way};
@@ -76,6 +77,10 @@ impl Shard {
                 self.arrive_asking(slot, ask);
             }
         }
+        if !self.hub.apps[arrival.app].is_there() {
+            // It was let in before the door knew.
+            self.end_session(slot, code::NO_APP, "the app was taken away");
+        }
     }
 
     /// The dense tables have a place for each slot.
@@ -84,7 +89,7 @@ impl Shard {
         self.sinks.resize_with(slots, Sink::default);
         self.flags.resize(slots, 0);
         self.masks.resize(slots, 0);
-        for (view, app) in self.views.iter_mut().zip(&self.hub.apps) {
+        for (view, app) in self.views.iter_mut().zip(self.hub.apps.ever()) {
             view.grow(slots, &app.cursors);
         }
     }

@@ -21,7 +21,7 @@ use super::{Shard, flag};
 use crate::clock;
 
 /// Why a connection was closed, in the range that WebSockets leave to applications. Clients come
-/// back after each of them but `DISCONNECTED`.
+/// back after each of them but `DISCONNECTED` and `NO_APP`.
 pub mod code {
     /// The server restarts: come back after the time that `closing` gave.
     pub const RESTART: u16 = 1012;
@@ -31,6 +31,8 @@ pub mod code {
     pub const EXPIRED: u16 = 4401;
     /// The operator ended the session: do not come back by yourself.
     pub const DISCONNECTED: u16 = 4403;
+    /// The app was taken away: do not come back.
+    pub const NO_APP: u16 = 4404;
     /// The client gave no sign of life.
     pub const SILENT: u16 = 4408;
     /// Another connection has taken the session over.
@@ -273,7 +275,7 @@ impl Shard {
     /// Sessions of the run before wait for their clients.
     pub(super) fn adopt(&mut self, sessions: Vec<CarriedSession>) {
         for carried in sessions {
-            let app = self.hub.apps.iter().position(|app| app.id.0 == carried.app);
+            let app = self.hub.apps.of_id(carried.app).map(|app| app.index);
             let (Some(app), Some(identity)) = (app, carried.identity.identity()) else { continue };
             let mut public = deskbell_core::session::PublicIds::default();
             carried.public.iter().for_each(|id| public.push(PublicId(*id)));
@@ -320,18 +322,33 @@ impl Shard {
         let slots: Vec<u32> =
             self.clients.iter().filter(|(_, client)| fits(client)).map(|(slot, _)| slot).collect();
         for slot in &slots {
-            let live = !self.flagged(*slot, flag::GONE);
-            if live {
-                self.show_out(*slot);
-                self.close(*slot, code::DISCONNECTED, "disconnected by the operator");
-            }
-            self.leave_session(*slot);
-            if !live {
-                self.forget(*slot);
-            }
+            self.end_session(*slot, code::DISCONNECTED, "disconnected by the operator");
         }
         // Whoever asked may have given up; the sessions are ended all the same.
         let _ = done.send(slots.len());
+    }
+
+    /// Ends everything of an app that was taken away.
+    pub(super) fn leave_app(&mut self, app: usize) {
+        let own = |client: &Client| usize::from(client.app) == app;
+        let slots: Vec<u32> =
+            self.clients.iter().filter(|(_, client)| own(client)).map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.end_session(slot, code::NO_APP, "the app was taken away");
+        }
+    }
+
+    /// Ends a session for good, with its connection if it has one.
+    pub(super) fn end_session(&mut self, slot: u32, code: u16, reason: &str) {
+        let live = !self.flagged(slot, flag::GONE);
+        if live {
+            self.show_out(slot);
+            self.close(slot, code, reason);
+        }
+        self.leave_session(slot);
+        if !live {
+            self.forget(slot);
+        }
     }
 
     /// Tells operators about the sessions here.

@@ -176,6 +176,11 @@ pub enum Letter {
         /// Whose.
         client: Handle,
     },
+    /// The app was taken away: end everything of it.
+    Leave {
+        /// Which.
+        app: usize,
+    },
     /// End the connections and sessions that fit.
     Disconnect {
         /// Which.

@@ -183,13 +183,9 @@ mod flag {
 impl Shard {
     /// A shard that is ready to run.
     pub fn new(number: u16, cradle: Cradle, hub: Arc<Hub>) -> Self {
-        let views = hub
-            .apps
-            .iter()
-            .map(|app| View::new(app.log.with(|log| log.ring_end()), &app.cursors, cradle.bell.clone()));
-        Self {
+        let mut shard = Self {
             number,
-            views: views.collect(),
+            views: Vec::new(),
             mailbox: cradle.mailbox,
             bell: cradle.bell,
             poll: cradle.poll,
@@ -219,6 +215,17 @@ impl Shard {
             alarms: Vec::new(),
             entries: Vec::new(),
             drain: None,
+        };
+        shard.look_at_apps();
+        shard
+    }
+
+    /// Begins to follow the apps that were added since.
+    fn look_at_apps(&mut self) {
+        for app in self.hub.apps.ever().skip(self.views.len()) {
+            let mut view = View::new(app.log.with(|log| log.ring_end()), &app.cursors, self.bell.clone());
+            view.grow(self.clients.slots(), &app.cursors);
+            self.views.push(view);
         }
     }
 
@@ -267,7 +274,7 @@ impl Shard {
     }
 
     fn sleep(&self) -> Duration {
-        let mut views = self.views.iter().zip(&self.hub.apps);
+        let mut views = self.views.iter().zip(self.hub.apps.ever());
         if views.any(|(view, app)| view.is_behind(app.log.end()))
             || !self.ready.is_empty()
             || !self.catch.is_empty()
@@ -281,6 +288,8 @@ impl Shard {
     fn open_letters(&mut self) {
         let mut letters = std::mem::take(&mut self.letters);
         self.mailbox.take(&mut letters);
+        // Behind the taking: whoever arrives for a new app comes after the app.
+        self.look_at_apps();
         for letter in letters.drain(..) {
             self.open(letter);
         }
@@ -299,6 +308,7 @@ impl Shard {
             Letter::Followed { client } => self.followed(client),
             Letter::Pipe { client } => self.pipe_event(client),
             Letter::Engine { session, request } => self.engine_request(&session, request),
+            Letter::Leave { app } => self.leave_app(app),
             Letter::Disconnect { whom, done } => self.disconnect(&whom, done),
             Letter::Question { question, done } => self.put_question(&question, done),
             Letter::Sessions { app, limit, done } => self.tell_sessions(app, limit, done),

@@ -52,6 +52,7 @@ mod submission;
 mod tables;
 mod tail;
 mod teller;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -84,6 +85,7 @@ pub use sqlite::halt::Alarm;
 pub use submission::{Answered, Publish, Receipt};
 pub use tables::Outcome;
 pub use teller::Feed;
+pub use tenants::{Filed, Tenant, TenantNote};
 pub use verify::{Verdict, inspect, inspect_shared};
 pub use writer::Clock;
 

@@ -25,6 +25,7 @@ use super::postgres::session::Session;
 use super::sqlite::checkpoint::Checkpointer;
 use super::sqlite::schema::{self, Place};
 use super::teller::Teller;
+use super::tenants::{self, Tenant};
 use super::writer::Writer;
 use super::{Control, READS, Store, WRITE_BYTES, WRITES, World, postgres, reader, spawn, tables};
 
@@ -126,6 +127,11 @@ impl Opened {
     /// Where the credentials were written down.
     pub fn credentials_file(&self) -> &Path {
         &self.paths.credentials
+    }
+
+    /// The apps that were added while a server ran.
+    pub fn tenants(&self) -> Result<Vec<Tenant>, Failure> {
+        tenants::all(&self.control)
     }
 
     /// The last row of an app with its check value, or zeros: what a log begins with.

@@ -15,6 +15,7 @@ use super::files::Paths;
 use super::post;
 use super::postgres::{self, session::Session};
 use super::sqlite::schema::{self, Place};
+use super::tenants;
 
 /// Problems that are told one by one; more of them say nothing more.
 const TOLD: usize = 50;
@@ -83,6 +84,7 @@ pub(super) fn verify_within(db: &Database) -> Result<Verdict, Failure> {
         audit::audit(db, app, &mut verdict)?;
         post::audit::audit(db, app, &mut verdict)?;
     }
+    tenants::verify(db, &mut verdict)?;
     stray(db, &mut verdict)?;
     Ok(verdict)
 }

@@ -15,7 +15,7 @@ use super::super::asked::whole;
 use super::super::auth::{self, Proof};
 use super::super::problem::Problem;
 use super::super::query::Query;
-use crate::app::App;
+use crate::app::{App, Apps};
 use crate::clock;
 use crate::hub::Hub;
 use crate::pusher::Terms;
@@ -85,9 +85,9 @@ fn named(path: &str) -> Option<&str> {
 }
 
 /// Key and path must name the same app.
-fn fits(app: &App, named: Option<&str>, apps: &[App]) -> Result<(), Refusal> {
+fn fits(app: &App, named: Option<&str>, apps: &Apps) -> Result<(), Refusal> {
     let Some(named) = named else { return Ok(()) };
-    let known = named.parse().ok().and_then(|id: u64| apps.iter().find(|app| app.id.0 == id));
+    let known = named.parse().ok().and_then(|id: u64| apps.of_id(id));
     match known {
         Some(known) if known.index == app.index => Ok(()),
         Some(_) => Err(Refusal::new(

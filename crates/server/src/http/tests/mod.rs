@@ -26,7 +26,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tower_service::Service as _;
 
-use crate::app::{App, Secret};
+use crate::app::{App, Apps, Secret};
 use crate::bell::Bells;
 use crate::config::Settings;
 use crate::door::Peer;
@@ -64,9 +64,22 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         appointease: crate::appointease::Site::new(None, 0, 0),
         occupancy: crate::pusher::Occupancy::default(),
         connected: std::sync::atomic::AtomicUsize::new(0),
+        selections: std::sync::Mutex::default(),
+        tenant: arc_swap::ArcSwapOption::empty(),
+        gone: std::sync::atomic::AtomicBool::new(false),
+        left: tokio::sync::Notify::new(),
         polling: Arc::default(),
         questions: crate::socketio::Questions::default(),
     }
+}
+
+/// Two apps by themselves.
+pub(super) fn apps() -> Apps {
+    let apps = Apps::default();
+    for (key, secret) in [(KEY, SECRET), ("second", "the secret of the second app, long enough")] {
+        apps.add(|index| Ok::<_, std::convert::Infallible>(app(index, key, secret))).unwrap().unwrap();
+    }
+    apps
 }
 
 const APPS: &str = r#"[{ id = 1001, key = "first", secret = "the secret of the first app, which is long" },

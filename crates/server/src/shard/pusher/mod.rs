@@ -50,6 +50,7 @@ pub fn close_code(code: u16) -> u16 {
     match code {
         native::RESTART | native::TRY_AGAIN | native::SUPERSEDED => code::AGAIN,
         native::EXPIRED | native::DISCONNECTED => code::UNAUTHORIZED,
+        native::NO_APP => code::NO_APP,
         native::SILENT => code::SILENT,
         native::SLOW => code::BUSY,
         other => other,

@@ -9,9 +9,10 @@
 
 mod tables;
 
-use deskbell_core::event::Draft;
+use deskbell_core::event::{Draft, SharedEntry};
 use deskbell_core::ids::AppId;
 use deskbell_core::limits::Millis;
+use deskbell_core::position::Position;
 use deskbell_core::webhook::Kept;
 
 pub(super) use tables::{answer, write};
@@ -20,6 +21,7 @@ use super::lane::Side;
 use super::postgres::lease::LEASE;
 use super::reader::Reading;
 use super::submission::{Answer, Answered};
+use super::tenants::{Tenant, TenantNote};
 use super::writer::Task;
 use super::{Store, refuse};
 
@@ -64,6 +66,8 @@ pub enum Note {
         /// Whose links.
         subject: String,
     },
+    /// An app is added, changed or taken away. The answer is a [`Filed`] as a number.
+    Tenant(TenantNote),
     /// Of several processes only one serves an endpoint. The answer is a [`Turn`] as a number.
     Lease {
         /// The app.
@@ -199,6 +203,12 @@ pub enum Question {
     },
     /// How often somebody's calendar links were changed.
     Generation(AppId, String),
+    /// The apps that are stored.
+    Tenants,
+    /// The last row of an app.
+    Head(AppId),
+    /// The newest events of an app's cached channels, for a log that stands at this place, and no older than this.
+    Cached(AppId, Position, Millis),
 }
 
 /// Which letters are meant.
@@ -225,6 +235,12 @@ pub enum Found {
     Later(Vec<(Later, Option<Draft>)>, Option<Millis>),
     /// A generation.
     Generation(u64),
+    /// Apps.
+    Tenants(Vec<Tenant>),
+    /// A row and its check value, or zeros.
+    Head(u64, u32),
+    /// Events.
+    Cached(Vec<SharedEntry>),
 }
 
 /// How far an endpoint is.

@@ -6,11 +6,13 @@ use deskbell_core::ids::AppId;
 use deskbell_core::limits;
 use deskbell_core::position::ledger;
 
+use super::super::cached;
 use super::super::codec;
 use super::super::database::{Database, Next, Row};
 use super::super::failure::Failure;
 use super::super::postgres::lease;
 use super::super::tables::head;
+use super::super::tenants;
 use super::{Fate, Found, Later, Letter, Note, Question, Rows, Standing, Turn, Which};
 
 /// Writes a note of this process, within the transaction of whoever calls.
@@ -62,6 +64,7 @@ pub(in crate::store) fn write(db: &Database, process: &str, note: &Note) -> Resu
             )?;
             Ok(generation.cast_unsigned())
         }
+        Note::Tenant(note) => tenants::write(db, note),
         Note::Lease { app, name, wish } => match db {
             // Nobody else serves what stands in a file.
             Database::Sqlite(_) => Ok(Turn::Here as u64),
@@ -151,6 +154,9 @@ pub(in crate::store) fn answer(db: &Database, question: &Question) -> Result<Fou
             let found = db.first(question, &[(*app).into(), subject.into()], |row| row.unsigned(0))?;
             Ok(Found::Generation(found.unwrap_or(0)))
         }
+        Question::Tenants => tenants::all(db).map(Found::Tenants),
+        Question::Head(app) => head(db, *app).map(|head| Found::Head(head.row, head.check)),
+        Question::Cached(app, at, since) => cached::newest(db, *app, at, *since).map(Found::Cached),
     })
 }
 

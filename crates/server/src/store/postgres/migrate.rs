@@ -32,7 +32,7 @@ enum Cell {
 }
 
 /// Every table with its columns; `i` is a number, `t` a text, `b` bytes.
-const TABLES: [(&str, &str); 23] = [
+const TABLES: [(&str, &str); 24] = [
     ("installation", "one:i secret:b app:i app_key:t app_secret:t clean:i"),
     ("apps", "app:i floor:i keys_floor:i forgotten:i claims_floor:i indexed:i"),
     ("changes", "app:i position:i at:i key_hash:b reply:b events:b touched:b"),
@@ -56,6 +56,7 @@ const TABLES: [(&str, &str); 23] = [
     ("letters", "app:i endpoint:t coordinate:i id:t kind:t lane:t body:b died:i attempts:i why:t due:i"),
     ("later", "app:i endpoint:t hour:i coordinate:i"),
     ("links", "app:i subject:t generation:i"),
+    ("tenants", "app:i key:t body:t"),
 ];
 
 /// Moves everything, and says how many rows each table has. The file stays as it is.

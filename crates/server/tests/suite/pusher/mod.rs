@@ -6,12 +6,14 @@
 //! | private and presence channels, users, counts, cached events, what clients say | `channels` |
 //! | signed requests, their answers and their refusals, a socket that is left out | `backend` |
 //! | webhooks | `hooks` |
+//! | apps that come and go while the server runs | `apps` |
 //! | signatures made here | `authorize` |
 //! | the clinic's names | `clinic` |
 //! | clients without a WebSocket | `xhr` |
 //!
 //! Signatures that are printed in documents are held in `crates/wire/tests/pusher/signatures.rs`.
 
+pub mod apps;
 mod authorize;
 mod backend;
 mod channels;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use super::*;
+use crate::pusher::apps::{OPERATOR, operate};
 
 const CONFIG: &str = "[[channels]]\npattern = \"news\"\ndurable = true\n\
     [[channels]]\npattern = \"price\"\nclass = \"latest\"\ndurable = true\n";
@@ -74,6 +75,8 @@ fn live(server: &Server, receiver: &Receiver) {
             json!({"channel": "price", "name": "n", "data": n, "key": "one"}),
         );
     }
+    let added = operate(server, "PUT", "/v1/apps/7", Some(&json!({"key": "seven"})));
+    assert_eq!(added.status, 200, "{added:?}");
     let rotated = server.api("POST", "/v1/calendars/rotate?user=ann", None);
     assert_eq!(rotated.status, 200, "{rotated:?}");
     eventually("everything is a dead letter", || {
@@ -112,7 +115,7 @@ fn sights(server: &Server) -> Vec<String> {
 fn on_file(receiver: &Receiver) -> (Server, String) {
     receiver.answer(|_| Say::Status(500, ""));
     let config = format!(
-        "{UNBOUND}{CONFIG}[[webhooks]]\nname = \"shop\"\nurl = \"{}\"\nsecret = \"a secret for a receiver\"\n\
+        "operator.secret = \"{OPERATOR}\"\n{UNBOUND}{CONFIG}[[webhooks]]\nname = \"shop\"\nurl = \"{}\"\nsecret = \"a secret for a receiver\"\n\
          first_wait = \"10ms\"\nlongest_wait = \"10ms\"\npatience = \"1ms\"\n",
         receiver.url()
     );
@@ -177,6 +180,7 @@ fn a_moved_ledger_says_what_the_file_said_and_its_cursors_and_keys_go_on() {
     start.env.push(("DESKBELL_LEDGER".to_owned(), database.url()));
     let moved = Server::start(start);
     assert_eq!(sights(&moved), before);
+    assert_eq!(operate(&moved, "GET", "/v1/apps/7", None).json()["app"]["key"], "seven");
     let again = keyed(&moved);
     for member in ["id", "fence", "version", "expires_at"] {
         assert_eq!(again[member], held[member], "the same key has the same answer: {again}");

@@ -1,5 +1,6 @@
 //! Several servers on one database.
 
+mod apps;
 mod clocks;
 mod commits;
 mod holders;

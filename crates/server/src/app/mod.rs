@@ -1,24 +1,30 @@
 //! One tenant on this node: its keys, its log, its rules.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+mod table;
 
-use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
 use deskbell_core::access::{Action, Allowed, Identity, Rules};
 use deskbell_core::cursor::{Cursor, CursorKey};
 use deskbell_core::ids::{AppId, ChannelName};
 use deskbell_core::limits::Millis;
 use deskbell_core::projection::Table;
 use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::selection::Selections;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::appointease;
 use crate::identity::{Verdict, Verifier};
 use crate::log::AppLog;
 use crate::pusher::{Occupancy, Terms};
 use crate::socketio;
-use crate::store::Members;
+use crate::store::{Members, Tenant};
+
+pub use table::Apps;
 
 /// An app that is open for business.
 #[derive(Debug)]
@@ -59,6 +65,14 @@ pub struct App {
     pub occupancy: Occupancy,
     /// Its connections of the Pusher dialect.
     pub connected: AtomicUsize,
+    /// Who looks at which time.
+    pub selections: Mutex<Selections>,
+    /// As it is stored, if it was added while a server ran; the others stand in the configuration.
+    pub tenant: ArcSwapOption<Tenant>,
+    /// It was taken away.
+    pub gone: AtomicBool,
+    /// Told when that happens.
+    pub left: Notify,
     /// Its connections of the Socket.IO dialect that poll.
     pub polling: Arc<AtomicUsize>,
     /// What its backends ask them.
@@ -66,6 +80,11 @@ pub struct App {
 }
 
 impl App {
+    /// Was it not taken away?
+    pub fn is_there(&self) -> bool {
+        !self.gone.load(Ordering::Relaxed)
+    }
+
     /// May this identity do this here?
     pub fn allows(
         &self,
