@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::identity::{Verdict, Verifier};
 use crate::log::AppLog;
+use crate::portico;
 use crate::pusher::{Occupancy, Terms};
 use crate::socketio;
 use crate::store::Members;
@@ -52,6 +53,12 @@ pub struct App {
     pub words: socketio::Words,
     /// What it agrees to with clients and backends of the Pusher dialect.
     pub pusher: ArcSwap<Terms>,
+    /// What it agrees to with pages of the Portico dialect.
+    pub portico: ArcSwap<portico::Terms>,
+    /// Where such pages stood that have gone.
+    pub away: portico::Away,
+    /// Pages of that dialect that are connected.
+    pub pages: AtomicUsize,
     /// How many subscriptions its channels have.
     pub occupancy: Occupancy,
     /// Its connections of the Pusher dialect.

@@ -12,6 +12,8 @@ pub enum Dialect {
     Pusher,
     /// Socket.IO's, at the paths that the operator names.
     SocketIo,
+    /// PorticoEstate's, at `/wss`, and at `/` where its cookies or the listener say so.
+    Portico,
 }
 
 impl Dialect {
@@ -21,6 +23,7 @@ impl Dialect {
             Self::Native => "native",
             Self::Pusher => "pusher",
             Self::SocketIo => "socketio",
+            Self::Portico => "portico",
         }
     }
 }

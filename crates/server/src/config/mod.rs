@@ -9,6 +9,8 @@ mod options;
 mod outward_settings;
 mod outward_table;
 pub mod pages;
+mod portico_settings;
+mod portico_table;
 mod pusher_settings;
 mod pusher_table;
 mod raw;
@@ -29,6 +31,7 @@ mod value;
 pub use error::{ConfigError, ConfigErrors, Secret, Source};
 pub use options::{Group, Kind, Opt, all, find};
 pub use outward_settings::{CalendarSettings, RedisChannel, RedisSettings, WebhookSettings};
+pub use portico_settings::{ApplicationsFrom, PorticoSettings};
 pub use pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
 pub use reload::Difference;
 pub use settings::{

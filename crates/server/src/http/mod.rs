@@ -12,6 +12,7 @@
 //! | `post` | inboxes and conversations |
 //! | `pusher` | the Pusher dialect's own API |
 //! | `marketplace` | the route by which a marketplace's backend tells its Socket.IO clients something |
+//! | `portico` | how the server is, and what is told to everybody, as PorticoEstate asks it |
 //! | `socketio` | the requests of polling Socket.IO clients |
 //! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
 //! | `webhooks` | how webhooks are, and what could not be delivered |
@@ -33,6 +34,7 @@ mod health;
 mod history;
 mod ledger;
 mod marketplace;
+mod portico;
 mod post;
 mod problem;
 pub mod publish;
@@ -82,7 +84,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 92] = [
+pub const ROUTES: [Route; 95] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
@@ -175,6 +177,9 @@ pub const ROUTES: [Route; 92] = [
     route("POST", "/pusher/app/{key}/{server}/{session}/xhr_send", || post(xhr::send)),
     route("GET", "/api/socket", || get(marketplace::status)),
     route("POST", "/api/socket", || post(marketplace::broadcast)),
+    route("GET", "/health", || get(portico::health)),
+    route("GET", "/wss/health", || get(portico::health)),
+    route("POST", "/wss-publish", || post(portico::publish)),
 ];
 
 /// All routes over a running server.

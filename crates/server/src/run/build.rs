@@ -22,7 +22,7 @@ use deskbell_core::rate::Rate;
 use deskbell_core::session::Seals;
 use tokio::sync::watch;
 
-use super::{StartError, failing, outward, pusher, socketio};
+use super::{StartError, failing, outward, portico, pusher, socketio};
 use crate::app::{App, Secret};
 use crate::attendance::Attendance;
 use crate::bell::Bells;
@@ -34,6 +34,7 @@ use crate::identity;
 use crate::limiter::Limiter;
 use crate::log::AppLog;
 use crate::metrics::Metrics;
+use crate::portico::{Applications, Away};
 use crate::pusher::Occupancy;
 use crate::redis::Redis;
 use crate::selections::Watched;
@@ -94,7 +95,8 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let webhooks = outward::webhooks(settings, &apps)?;
     let calendars = outward::calendars(settings, &apps)?;
     let redis = Redis::new(outward::redis(settings, &apps)?);
-    let store = opened.start(world(&apps)).map_err(StartError::new)?;
+    let applications = Arc::new(portico::applications(settings)?);
+    let store = opened.start(world(&apps, applications.clone())).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
         hooks: outward::pusher_webhooks(settings, &apps)?,
         handlers: outward::handlers(settings, &apps)?,
@@ -110,6 +112,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         webhooks,
         operator: operator(settings)?,
         calendars,
+        applications,
         redis,
         links: LinkKey::derive(&stored),
         limiter: Limiter::default(),
@@ -137,6 +140,7 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
         let key = wish.key.clone().unwrap_or_else(|| made.key.clone());
         let secret = wish.secret.as_ref().map_or(made.secret.as_str(), |secret| secret.expose());
         let log = Arc::new(AppLog::new(open_log(settings, opened, id)?, bells.clone()));
+        let away = Away::new(log.with(|log| log.head()), clock::now_ms());
         let verifier = identity::Verifier::new(auth(settings, secret)?).map_err(StartError::new)?;
         verifier.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         apps.push(App {
@@ -155,6 +159,9 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             socketio: ArcSwap::from_pointee(socketio::terms(settings)?),
             words: crate::socketio::Words::default(),
             pusher: ArcSwap::from_pointee(pusher::terms(settings, wish)?),
+            portico: ArcSwap::from_pointee(portico::terms(settings)?),
+            away,
+            pages: AtomicUsize::new(0),
             occupancy: Occupancy::default(),
             connected: AtomicUsize::new(0),
         });
@@ -195,9 +202,9 @@ fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, 
 }
 
 /// What the store is given: the way into the logs, the time, and dice.
-fn world(apps: &[App]) -> World {
+fn world(apps: &[App], applications: Arc<Applications>) -> World {
     World {
-        feed: feed(apps),
+        feed: feed(apps, applications),
         clock: Box::new(clock::now_ms),
         seeds: Box::new(clock::random_bytes::<16>),
         quiet: QUIET,
@@ -205,15 +212,16 @@ fn world(apps: &[App]) -> World {
 }
 
 /// Committed rows go into their app's log, before anybody is told that they are safe.
-fn feed(apps: &[App]) -> Feed {
+fn feed(apps: &[App], applications: Arc<Applications>) -> Feed {
     let logs: HashMap<AppId, _> =
-        apps.iter().map(|app| (app.id, (app.log.clone(), app.rows.clone()))).collect();
+        apps.iter().map(|app| (app.id, (app.index, app.log.clone(), app.rows.clone()))).collect();
     Box::new(move |app, rows: Vec<Row>| {
-        let Some((log, newest)) = logs.get(&app) else { return Vec::new() };
+        let Some((index, log, newest)) = logs.get(&app) else { return Vec::new() };
         let mut positions: Vec<Position> = Vec::with_capacity(rows.len());
         for row in rows {
             let number = row.row;
             newest.send_replace(number);
+            row.drafts.iter().for_each(|draft| applications.note(*index, &draft.event.channel));
             let taken = log.with(|log| log.append_if(vec![row], clock::now_ms()).map(|()| log.head()));
             match taken {
                 Ok(at) => positions.push(at),
@@ -272,6 +280,7 @@ pub fn classes(settings: &Settings) -> Result<Classes, StartError> {
         let pattern = pattern(&rule.pattern)?;
         rules.push((pattern, class(rule)));
     }
+    rules.push((pattern(crate::portico::applications::PATTERN)?, Class::of_shape(Shape::Latest)));
     let mut otherwise = Class::of_shape(Shape::Stream);
     let history = &settings.history;
     otherwise.retention =
@@ -408,6 +417,7 @@ pub fn tuning(settings: &Settings) -> Tuning {
         stalled: limits.stalled_ms,
         pusher_activity: settings.pusher.activity_ms,
         pusher_pong: settings.pusher.pong_ms,
+        portico: portico::rhythm(settings),
     }
 }
 
@@ -435,6 +445,7 @@ pub fn front(settings: &Settings) -> Front {
         connections: limits.connections,
         connections_per_address: limits.connections_per_address,
         connect_rate: limits.connect_rate_per_address as u32,
+        portico: settings.portico.enabled,
         socketio: socketio::mount(settings),
     }
 }

@@ -148,6 +148,9 @@ impl Shard {
             Answer::Told(told) => {
                 self.hear_told(slot, *told);
             }
+            Answer::Applications(found) => {
+                self.say_applications(slot, &found);
+            }
             Answer::Keys => {
                 let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());
                 match waiting.map(|waiting| *waiting) {

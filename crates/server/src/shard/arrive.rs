@@ -6,6 +6,7 @@ use deskbell_core::session::SessionId;
 use deskbell_core::vocabulary::{Hello, Notice};
 use deskbell_wire::engineio::asked::Transport;
 use deskbell_wire::native::Reference;
+use deskbell_wire::portico::session::Hail;
 use deskbell_wire::route::Dialect;
 use mio::{Interest, Token};
 
@@ -41,9 +42,9 @@ impl Shard {
             self.set_alarm(slot, 0, What::Drain);
         }
         match arrival.way {
-            Way::WebSocket { socket, greeting, read, opening, .. } => {
+            Way::WebSocket { socket, greeting, read, opening, hail, .. } => {
                 self.out = greeting;
-                self.arrive_websocket(slot, socket, read, opening.as_ref());
+                self.arrive_websocket(slot, socket, read, (opening.as_ref(), hail.as_deref()));
             }
             Way::Polling { answer, opening } => {
                 let mut outlet = Outlet::default();
@@ -88,7 +89,13 @@ impl Shard {
         }
     }
 
-    fn arrive_websocket(&mut self, slot: u32, socket: Socket, read: Vec<u8>, opening: Option<&Opening>) {
+    fn arrive_websocket(
+        &mut self,
+        slot: u32,
+        socket: Socket,
+        read: Vec<u8>,
+        (opening, hail): (Option<&Opening>, Option<&Hail>),
+    ) {
         let mut sink = match socket {
             Socket::Plain(stream) => Sink::Tcp(stream),
             Socket::Tls(tls) => Sink::Tls(tls),
@@ -107,6 +114,8 @@ impl Shard {
             self.clients.get(slot).is_some_and(|c| matches!(c.variant, Variant::Echo | Variant::EchoDeflate));
         if let Some(opening) = opening {
             self.open_engine(slot, opening, Transport::WebSocket);
+        } else if let Some(hail) = hail {
+            self.open_page(slot, hail);
         } else if !echo {
             let cursor = self.cursor(slot);
             self.welcome(slot, &cursor, false, &Reference::none());
@@ -173,6 +182,10 @@ impl Shard {
         let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { return };
         if variant == Variant::NativePoll {
             self.say_to_poll(slot, notice);
+            return;
+        }
+        if variant.is_portico() {
+            self.notify_page(slot, notice);
             return;
         }
         if let Notice::Error(refusal) = notice {
@@ -251,6 +264,8 @@ fn variant(way: &Way) -> Variant {
         Way::WebSocket { echo: true, deflate: true, .. } => Variant::EchoDeflate,
         Way::WebSocket { echo: true, .. } => Variant::Echo,
         Way::Polling { .. } | Way::WebSocket { dialect: Dialect::SocketIo, .. } => Variant::SocketIo(0),
+        Way::WebSocket { dialect: Dialect::Portico, deflate: true, .. } => Variant::PorticoWsDeflate,
+        Way::WebSocket { dialect: Dialect::Portico, .. } => Variant::PorticoWs,
         Way::WebSocket { dialect: Dialect::Pusher, deflate: true, .. } => Variant::PusherWsDeflate,
         Way::WebSocket { dialect: Dialect::Pusher, .. } => Variant::PusherWs,
         Way::WebSocket { deflate: true, .. } => Variant::NativeWsDeflate,

@@ -12,6 +12,7 @@ use deskbell_wire::websocket::{Decoder, Role};
 
 use super::body::Pipe;
 use super::frames::Variant;
+use super::portico::Page;
 use super::pusher::Speaker;
 use super::session::Session;
 use super::socketio::Talker;
@@ -69,6 +70,8 @@ pub struct Client {
     pub seat: Option<Box<Seat>>,
     /// What only few clients of the Pusher dialect have.
     pub speaker: Option<Box<Speaker>>,
+    /// What pages of the Portico dialect have.
+    pub page: Option<Box<Page>>,
     /// What clients of the Socket.IO dialect have.
     pub socketio: Option<Box<Talker>>,
 }
@@ -151,6 +154,7 @@ impl Client {
             pipe: None,
             seat: None,
             speaker: None,
+            page: None,
             socketio: None,
         }
     }

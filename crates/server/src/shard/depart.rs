@@ -81,6 +81,7 @@ impl Shard {
     fn disconnect_slot(&mut self, slot: u32) {
         self.live -= 1;
         self.leave_engine(slot);
+        self.close_page(slot);
         self.stay_away(slot);
         self.look_away(slot);
         let mut sink = std::mem::take(&mut self.sinks[slot as usize]);
@@ -115,7 +116,7 @@ impl Shard {
     fn may_park(&self, slot: u32) -> bool {
         let Some(client) = self.clients.get(slot) else { return false };
         // Its clients come back as somebody new, with another socket's name.
-        if client.variant.is_pusher() {
+        if client.variant.is_pusher() || client.variant.is_portico() {
             return false;
         }
         let present = client.session.entered.is_some();

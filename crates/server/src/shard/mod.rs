@@ -12,6 +12,7 @@
 //! | [`receive`] | bytes become commands |
 //! | [`act`] | commands become answers |
 //! | [`ledger`], [`post`] | what clients ask of the ledger |
+//! | [`portico`] | what pages of the Portico dialect ask |
 //! | [`pusher`] | what clients of the Pusher dialect ask |
 //! | [`socketio`] | what clients of the Socket.IO dialect ask |
 //! | [`hello`] | who, which session, from where |
@@ -39,6 +40,7 @@ mod hello;
 mod ledger;
 mod lens;
 mod mailbox;
+mod portico;
 mod post;
 mod pusher;
 mod receive;
