@@ -17,7 +17,7 @@ WORK    := .work
 export BINARY_UNDER_TEST = $(abspath $(BIN))
 
 .PHONY: help run build release fmt lint setup deps test check unit sim sim-full bench-test tally-test conformance autobahn clients pusher \
-	portico cuts sdk socketio api browser fuzz-short docs-test deny mutants fuzz soak bench
+	portico cuts sdk pages pages-test socketio api browser all-tests fuzz-short docs-test deny mutants fuzz soak bench
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -38,7 +38,7 @@ lint: ## Look for what the compiler lets pass.
 # --- Tests ------------------------------------------------------------------------------------------------------
 
 test: ## Everything that every change must pass, in a quarter of an hour on two cores.
-test: setup check lint unit sim bench-test tally-test conformance portico fuzz-short docs-test deny
+test: setup check lint unit sim bench-test tally-test pages-test conformance portico fuzz-short docs-test deny
 
 setup: ## Install the programs that the tests run beside Deskbell, where they are missing.
 	./setup.sh
@@ -83,6 +83,12 @@ cuts: build sdk ## Only the cuts of pusher-js with its plugin.
 sdk: ## The packages for browsers, out of their TypeScript.
 	cd web/sdk && npm run --silent build
 
+pages: ## Build /websocket-test out of its TypeScript, into the file that the server is built with.
+	cd web/websocket-test && npm run --silent build
+
+pages-test: ## Is the page that is there the one of its sources, and do its codecs read what they must?
+	cd web/websocket-test && npm run --silent check && npm run --silent test
+
 socketio: build ## socket.io-client in Node and Chromium, python-socketio, laravel-echo, and the marketplace's story.
 	cd conformance/socketio && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
 	node --test --test-reporter=tap --test-force-exit --test-concurrency=1 conformance/socketio/*.test.mjs
@@ -90,8 +96,11 @@ socketio: build ## socket.io-client in Node and Chromium, python-socketio, larav
 api: build ## Schemathesis: every answer is one that openapi.json describes; as far as it comes in a minute.
 	$(PYTHON) conformance/api/run.py quick
 
-browser: build ## The start page and the browser's own transports, in Chromium.
+browser: build ## The start page, /websocket-test and the browser's own transports, in Chromium.
 	node --test --test-reporter=tap --test-concurrency=1 conformance/browser/*.test.mjs
+
+all-tests: build ## Only /websocket-test's own tests, in two browsers at once.
+	node --test --test-reporter=tap conformance/browser/all-tests.test.mjs
 
 portico: build ## What a PorticoEstate site takes over: its PHP helper, its client, its commands.
 	cd integrations/portico && $(PYTHON) -m unittest 2>&1

@@ -22,6 +22,9 @@ redis-server       /usr/bin/redis-server
 php-cli            /usr/bin/php
 php-predis         /usr/share/php/Predis/autoload.php
 php-laravel-framework /usr/share/php/Illuminate/autoload.php
+systemd            /usr/bin/systemd-analyze
+supervisor         /usr/bin/supervisord
+docker-compose     /usr/bin/docker-compose
 LIST
 }
 

@@ -29,6 +29,8 @@ PARTS = {
                ["cargo", "test", "--locked", "--profile", "quick", "-p", "deskbell", "--test", "suite", "--",
                 "--test-threads=1", "--nocapture", *COUNTED]),
     "cuts": ("1,000 cuts of pusher-js with the plugin of web/sdk", ["make", "BIN=target/quick/deskbell", "cuts"]),
+    "pages": ("100 runs of all tests on /websocket-test, in two browsers at once",
+              ["make", "BIN=target/quick/deskbell", "all-tests"]),
     "properties": ("The rules, the log and the codecs against their naive models, over new random histories",
                    ["cargo", "test", "--locked", "--profile", "quick", "-p", "deskbell-core", "-p", "deskbell-wire",
                     "--no-fail-fast"]),

@@ -10,9 +10,12 @@ export const SECRET = "the-secret-of-the-conformance-suites";
 const ROOT = path.resolve(import.meta.dirname, "..");
 const BINARY = process.env.BINARY_UNDER_TEST ?? path.join(ROOT, "target/debug/deskbell");
 
-/** A test that fails under its own name when what it waits for never comes. */
-export function test(name, body) {
-  return run(name, { timeout: 60_000 }, body);
+/** A test that fails under its own name when what it waits for never comes. Options may stand before its body. */
+export function test(name, ...rest) {
+  const body = rest.pop();
+  // What is no function would count as a test that has passed.
+  if (typeof body !== "function") throw new TypeError(`${name} has no body`);
+  return run(name, { timeout: 60_000, ...rest[0] }, body);
 }
 
 /** A server that can be stopped, started again on the same port and data, and asked to publish. */

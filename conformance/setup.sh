@@ -20,8 +20,8 @@ python_packages() {
 python_packages clients/requirements.txt "$work/python"
 python_packages api/requirements.txt "$work/schemathesis"
 
-# The compiler of web/sdk is needed here, too: its plugin runs in pusher-js.
-for folder in . ../web/sdk; do
+# The compilers of web are needed here, too: the plugin of web/sdk runs in pusher-js, and the page is held against its sources.
+for folder in . ../web/sdk ../web/websocket-test; do
     (
         cd "$folder"
         cmp -s package-lock.json node_modules/installed.json && exit

@@ -9,6 +9,8 @@ nothing about it. All share one build directory, so each costs a rebuild of one 
     sim/mutants.py            all of them
     sim/mutants.py 05 12      some of them, by number
     sim/mutants.py --by rules only what these tests catch of those that ask for them
+
+The suite `pages` is two browsers on the page /websocket-test; `conformance/setup.sh` fetches what it needs.
 """
 
 import os
@@ -26,9 +28,12 @@ TREE, TARGET = BUILD / "tree", BUILD / "target"
 # What runs against each mutant. A patch says in its head (`Caught-by: NAME`) whom it needs; the others are for
 # everybody, and everybody must catch them.
 SUITES = {
-    "rules": ["-p", "deskbell-core", "--test", "core", "reservation"],
-    "simulator": ["-p", "deskbell-sim", "--test", "world"],
+    "rules": ["cargo", "test", "--locked", "--quiet", "-p", "deskbell-core", "--test", "core", "reservation"],
+    "simulator": ["cargo", "test", "--locked", "--quiet", "-p", "deskbell-sim", "--test", "world"],
+    "pages": ["node", "--test", "--test-reporter=tap", "--test-concurrency=1", "conformance/browser/all-tests.test.mjs"],
 }
+# What everybody is: the others run only against the mutants that ask for them.
+EVERYBODY = ["rules", "simulator"]
 
 # Seconds after which a run counts as one that never ends: a bug that hangs is caught as well.
 PATIENCE = 600
@@ -57,25 +62,35 @@ def patch(file, *how):
         sys.exit(f"{file.name} does not fit the code any more; make it anew:\n{done.stderr}")
 
 
-def run(suite):
-    """The tests that failed, or a word for how it ended otherwise; None, where it does not build."""
-    environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), "RUST_BACKTRACE": "0",
-                   "PROPTEST_MAX_SHRINK_ITERS": "0"}
-    command = ["cargo", "test", "--locked", "--quiet", *SUITES[suite]]
-    for kept in TREE.rglob("proptest-regressions"):
-        shutil.rmtree(kept)
-    built = subprocess.run([*command, "--", "--list"], cwd=TREE, env=environment, capture_output=True, text=True)
+def prepare(suite, environment):
+    """Builds what a suite runs; gives where it runs, or None where that does not build."""
+    outside = suite == "pages"
+    # The browser and what drives it stand outside of the copy; the server under test is the copy's.
+    command = ["cargo", "build", "--locked", "--quiet", "--bin", "deskbell"] if outside else [*SUITES[suite], "--", "--list"]
+    built = subprocess.run(command, cwd=TREE, env=environment, capture_output=True, text=True)
     if built.returncode:
         sys.stderr.write(built.stderr[-3000:])
         return None
+    return ROOT if outside else TREE
+
+
+def run(suite):
+    """The tests that failed, or a word for how it ended otherwise; None, where it does not build."""
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), "RUST_BACKTRACE": "0",
+                   "PROPTEST_MAX_SHRINK_ITERS": "0", "BINARY_UNDER_TEST": str(TARGET / "debug" / "deskbell")}
+    for kept in TREE.rglob("proptest-regressions"):
+        shutil.rmtree(kept)
+    place = prepare(suite, environment)
+    if place is None:
+        return None
     try:
-        done = subprocess.run(command, cwd=TREE, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(SUITES[suite], cwd=place, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         return ["(it never ends)"]
     if done.returncode == 0:
         return []
-    failed = re.findall(r"^    ([a-z_]+(?:::[a-z_0-9]+)+)$", done.stdout, re.MULTILINE)
-    return sorted(set(failed)) or ["(the tests broke off)"]
+    failed = re.findall(r"^    ([a-z_]+(?:::[a-z_0-9]+)+)$|^not ok \d+ - (.+)$", done.stdout, re.MULTILINE)
+    return sorted({rust or page for rust, page in failed}) or ["(the tests broke off)"]
 
 
 def wanted(file, chosen):
@@ -84,7 +99,7 @@ def wanted(file, chosen):
     unknown = [name for name in named if name not in SUITES]
     if unknown:
         sys.exit(f"{file.name} names the suite {unknown[0]}, which is not there; there is {', '.join(SUITES)}")
-    return [name for name in named or SUITES if name in chosen]
+    return [name for name in named or EVERYBODY if name in chosen]
 
 
 def attempt(file, suites):
@@ -113,7 +128,7 @@ def main():
     files = sorted((ROOT / "sim" / "mutants").glob("*.patch"))
     files = [file for file in files if not numbers or file.name.split("-")[0] in numbers]
     files = [file for file in files if wanted(file, chosen)]
-    healthy = {suite: run(suite) for suite in chosen}
+    healthy = {suite: run(suite) for suite in chosen if any(suite in wanted(file, chosen) for file in files)}
     broken = [verdict(suite, failed) for suite, failed in healthy.items() if failed != []]
     if broken or not files:
         sys.exit("Without any mutant the tests must pass.\n" + "\n".join(broken or ["there is no mutant"]))

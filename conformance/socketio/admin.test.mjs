@@ -38,6 +38,18 @@ test("a password opens it: first the connection, then the session, what it may s
   for (const event of stats.aggregatedEvents) assert.deepEqual(Object.keys(event).sort(), ["count", "timestamp", "type"]);
 });
 
+test("those who poll are told apart for as long as they do", async () => {
+  const socket = await connected(ui({ username, password }));
+  const polling = () => heard(socket, "server_stats").at(-1)?.pollingClientsCount;
+  await until("nobody polls", () => polling() === 0);
+  const [stays, changes] = [site.client({ transports: ["polling"] }), site.client({ transports: ["polling", "websocket"] })];
+  await Promise.all([connected(stays), connected(changes)]);
+  await until("the change", () => changes.io.engine.transport.name === "websocket");
+  await until("one polls", () => polling() === 1);
+  stays.disconnect();
+  await until("nobody polls any more", () => polling() === 0);
+});
+
 test("the session opens it the next time", async () => {
   const first = ui({ username, password });
   const session = await next(first, "session");

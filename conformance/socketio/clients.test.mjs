@@ -47,6 +47,29 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
     assert.ok(ann.connected);
   });
 
+  test(`${name}: a backend asks, and each page answers with its callback`, async () => {
+    const [one, two] = [await site.user(`ask-${name}`, "CLIENT", { transports }), await site.user(`ask-${name}`, "CLIENT", { transports })];
+    one.on("still_there", (question, answer) => answer({ yes: question.since }, 2));
+    two.on("still_there", (question, answer) => answer(Buffer.from([7, 8])));
+    const question = { channel: `user_ask-${name}`, name: "still_there", data: { since: 10 } };
+    const { asked, answers } = await site.server.ask("POST", "/v1/ask?wait=20", question);
+    const said = Object.fromEntries(answers.map(({ session, args, attachments }) => [session, [args, attachments]]));
+    assert.deepEqual(said[one.id], [[{ yes: 10 }, 2], undefined]);
+    assert.deepEqual(said[two.id], [[{ _placeholder: true, num: 0 }], ["Bwg="]]);
+    assert.equal(asked, 2);
+  });
+
+  test(`${name}: its own id is a room of it alone`, async () => {
+    const [ann, bob] = [await site.user(`own-${name}`, "CLIENT", { transports }), await site.user(`own-bob-${name}`, "CLIENT", { transports })];
+    assert.equal((await bob.emitWithAck("join_room", ann.id)).code, "denied");
+    const came = next(ann, "whisper");
+    await site.publish(ann.id, "whisper", 1);
+    assert.equal(await came, 1);
+    await bob.emitWithAck("join_room", "lobby");
+    await settle(site, bob);
+    assert.deepEqual(heard(bob, "whisper"), []);
+  });
+
   test(`${name}: three hundred events in one moment arrive in order`, async () => {
     const ann = await site.user(`many-${name}`, "CLIENT", { transports });
     const all = next(ann, "n", (n) => n === 299);

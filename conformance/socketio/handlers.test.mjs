@@ -27,7 +27,7 @@ before(async () => {
   site = await Site.start({ config: `
 [[socketio_handlers]]
 url = "http://127.0.0.1:${backend.address().port}/events?secret=path"
-events = ["rate", "n", "broken", "silent", "page", "empty"]
+events = ["rate", "photo", "n", "broken", "silent", "page", "empty"]
 timeout = "500ms"
 ` });
 });
@@ -48,6 +48,16 @@ test("an event arrives as the client said it, with who it is, signed; and its re
   const key = createHmac("sha256", SECRET).update("deskbell webhook v1\0socketio").digest();
   const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
   assert.equal(headers["webhook-signature"], `v1,${createHmac("sha256", key).update(signed).digest("base64")}`);
+});
+
+test("bytes of an event come along, each where the arguments say", async () => {
+  const ann = await site.user("photos");
+  const bytes = Buffer.from([0, 1, 254, 255]);
+  const answer = await ann.emitWithAck("photo", { name: "a", data: bytes }, new Uint8Array([7]));
+  assert.equal(answer.handled, "photo");
+  const { args, attachments } = requests.at(-1).said;
+  const of = (place) => (assert.equal(place._placeholder, true), Buffer.from(attachments[place.num], "base64"));
+  assert.deepEqual([of(args[0].data), of(args[1]), args[0].name], [bytes, Buffer.from([7]), "a"]);
 });
 
 test("who is not known is nobody, and who waits for no answer is handled all the same", async () => {

@@ -79,6 +79,12 @@ class Sync(Server):
         name, shown = client.said.get(timeout=10)
         self.assertEqual((name, shown["room"]), ("room_error", "user_somebody"))
 
+    def test_a_backend_asks_and_what_its_function_gives_back_is_the_answer(self):
+        client = self.client("py-ask")
+        client.on("still_there", lambda question: (question["since"], "yes"))
+        answer = self.ask("/v1/ask?wait=10", {"channel": client.get_sid(), "name": "still_there", "data": {"since": 10}})
+        self.assertEqual(answer["answers"][0]["args"], [10, "yes"])
+
     def test_a_hundred_packets_that_wait_for_a_poll_come_in_bundles_that_it_takes(self):
         client = self.client("py-many", ["polling"])
         events = [{"channel": "user_py-many", "name": "n", "data": n} for n in range(100)]

@@ -2,13 +2,16 @@
 //! again, attachments stay within their bounds, and a session always either waits for something or is over.
 
 use bytes::Bytes;
+use deskbell_core::access::Identity;
 use deskbell_core::limits;
 use deskbell_wire::engineio::asked::{self, Transport};
 use deskbell_wire::engineio::packet::{self, Packet};
 use deskbell_wire::engineio::payload::{self, Payload};
 use deskbell_wire::engineio::{Due, Session, Timing};
 use deskbell_wire::socketio::encode::{self, Event};
-use deskbell_wire::socketio::{Asks, Assembly, Fault, Namespaces, Said, Shown, echo, marketplace, read};
+use deskbell_wire::socketio::{
+    Asks, Assembly, Fault, Namespaces, Said, Shown, Whole, echo, handler, marketplace, read,
+};
 
 /// Bytes of one packet with its attachments.
 const MOST: usize = 4_000;
@@ -85,11 +88,29 @@ fn hear(assembly: &mut Assembly, packet: &Packet<'_>, now: u64) -> Result<(), Fa
                 let count = whole.attachments().len();
                 assert!(count <= limits::ATTACHMENTS && count == whole.packet().attachments);
                 assert!(whole.attachments().iter().map(Bytes::len).sum::<usize>() <= MOST);
+                handed_over(&whole);
             }
         }
         _ => {}
     }
     Ok(())
+}
+
+/// What a backend is sent of it is one JSON object, however the client wrote its arguments.
+fn handed_over(whole: &Whole) {
+    let Said::Event { id, name, args } = whole.packet().said else { return };
+    let (namespace, who) = (whole.packet().namespace.to_owned(), Identity::visitor(7));
+    let body = handler::body(&handler::Said {
+        namespace: &namespace,
+        event: &name,
+        args,
+        attachments: whole.attachments(),
+        socket: "1.2",
+        who: &who,
+        wants_answer: id.is_some(),
+    });
+    let text = str::from_utf8(&body).expect("a body is text");
+    assert!(text.starts_with('{') && text.ends_with('}') && text.contains(r#""attachments":["#), "{text}");
 }
 
 /// A client is let in wherever it asks, and says there what it likes.

@@ -12,7 +12,7 @@ pub const LEDGER_FED: [&str; 7] =
     ["slots:", "booking:", "user:", "provider:", "staff:", "conversation:", "webhook:"];
 
 /// What the names of the channels begin with that say what somebody does at the moment. Nobody is owed it.
-const EPHEMERAL: [&str; 2] = ["selections:", "typing:"];
+const EPHEMERAL: [&str; 3] = ["selections:", "typing:", "#appointease"];
 
 /// What the names of the channels begin with whose newest event a Pusher client is given when it
 /// subscribes.

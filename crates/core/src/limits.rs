@@ -78,6 +78,10 @@ pub const HEADER: usize = 16 * 1024;
 pub const BODY: usize = 1024 * 1024;
 /// Bytes of one event's data over HTTP; equals the body's bound so that a refusal names one number.
 pub const EVENT_DATA: usize = BODY;
+/// Frames of one message that may be as small as they like: as many as a client that sends each of its lines alone has.
+pub const FRAGMENTS: usize = 1_024;
+/// Bytes that each further frame of it must bring on average, so that work stays in proportion to what is said.
+pub const FRAGMENT_BYTES: usize = 16;
 /// Packets in one body that a polling client posts: they share its bytes, and each is worth a look.
 pub const POLL_PACKETS_IN: usize = 1_000;
 /// Packets in one answer to a polling client: Python's refuses a body with more.
@@ -150,6 +154,11 @@ pub const STALLED: Millis = 60 * SECOND;
 pub const RING_EVENTS: usize = 65_536;
 /// Bytes of the ring's events.
 pub const RING_BYTES: usize = 64 * 1024 * 1024;
+/// Weight of entries that a shard may sleep through because nobody on it listens: a quarter of the ring's entries at
+/// least, each of which weighs 256 bytes or more, so that no shard falls behind in its sleep.
+pub const UNHEARD_BYTES: usize = RING_EVENTS / 4 * 256;
+/// Counters by which a publisher sees whether anybody on a shard listens to a channel: 64 KiB a shard.
+pub const EARS: usize = 16_384;
 /// Events that a memory stream channel keeps.
 pub const HISTORY_EVENTS: usize = 1_000;
 /// Bytes that a memory stream channel keeps.

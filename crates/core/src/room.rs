@@ -2,9 +2,11 @@
 //!
 //! A room is a channel. Whoever is known is in the own rooms without asking; nobody is let in to a room of
 //! somebody else, whatever a rule says of names that look like it. Of all other rooms the rules decide.
+//! What a connection is called publicly is a room of that connection alone.
 
 use crate::access::Identity;
-use crate::ids::UserId;
+use crate::ids::{PublicId, UserId};
+use crate::session::PublicIds;
 
 /// What a room of one user begins with.
 const USER: &str = "user_";
@@ -44,18 +46,36 @@ pub enum Belongs {
     Rules,
 }
 
-/// Whose is this room?
+/// The connection whose own room this is by its name, spelled as its client is told it.
+///
+/// ```
+/// use deskbell_core::ids::PublicId;
+/// use deskbell_core::room::of_connection;
+/// assert_eq!(of_connection("7.9"), Some(PublicId(0x0000_0007_0000_0009)));
+/// assert_eq!((of_connection("07.9"), of_connection("7.9.1"), of_connection("lobby")), (None, None, None));
+/// ```
+pub fn of_connection(room: &str) -> Option<PublicId> {
+    // It is asked about every event, so what is none is mostly known by its last letter.
+    let may = room.ends_with(|last: char| last.is_ascii_digit()) && room.contains('.');
+    may.then(|| PublicId::parse(room).ok())?.filter(|id| id.to_string() == room)
+}
+
+/// Whose is this room, seen by an identity on a connection that had these public ids?
 ///
 /// ```
 /// use deskbell_core::access::Identity;
 /// use deskbell_core::ids::UserId;
 /// use deskbell_core::room::{Belongs, belongs};
-/// let ann = Identity::user(UserId::parse("7").unwrap());
-/// assert_eq!(belongs("user_7", &ann), Belongs::Own);
-/// assert_eq!(belongs("user_8", &ann), Belongs::Foreign);
-/// assert_eq!(belongs("booking_8", &ann), Belongs::Rules);
+/// use deskbell_core::session::PublicIds;
+/// let (ann, ids) = (Identity::user(UserId::parse("7").unwrap()), PublicIds::default());
+/// assert_eq!(belongs("user_7", &ann, &ids), Belongs::Own);
+/// assert_eq!(belongs("user_8", &ann, &ids), Belongs::Foreign);
+/// assert_eq!(belongs("booking_8", &ann, &ids), Belongs::Rules);
 /// ```
-pub fn belongs(room: &str, identity: &Identity) -> Belongs {
+pub fn belongs(room: &str, identity: &Identity, ids: &PublicIds) -> Belongs {
+    if let Some(id) = of_connection(room) {
+        return if ids.contains(id) { Belongs::Own } else { Belongs::Foreign };
+    }
     let own = match (room.strip_prefix(USER), room.strip_prefix(ROLE)) {
         // Ids are compared as they are: another spelling is another user.
         (Some(id), _) => identity.user_id() == Some(id),
@@ -105,7 +125,7 @@ mod tests {
             ("User_ann", Belongs::Rules),
             ("users", Belongs::Rules),
         ] {
-            assert_eq!(belongs(room, &ann()), expected, "{room}");
+            assert_eq!(belongs(room, &ann(), &PublicIds::default()), expected, "{room}");
         }
     }
 
@@ -123,13 +143,26 @@ mod tests {
         let visitor = Identity::visitor(7);
         assert!(of(&visitor).is_empty());
         for room in ["user_7", "user_", "role_client", "role_"] {
-            assert_eq!(belongs(room, &visitor), Belongs::Foreign, "{room}");
+            assert_eq!(belongs(room, &visitor, &PublicIds::default()), Belongs::Foreign, "{room}");
+        }
+    }
+
+    #[test]
+    fn a_connection_s_name_is_its_own_room_whoever_is_on_it() {
+        let mut ids = PublicIds::default();
+        ids.push(PublicId(7 << 32 | 9));
+        for who in [ann(), Identity::visitor(7)] {
+            assert_eq!(belongs("7.9", &who, &ids), Belongs::Own);
+            assert_eq!(belongs("9.7", &who, &ids), Belongs::Foreign);
+            for room in ["7.09", "7.", ".9", "7.9 ", "7-9", "4294967296.9", "v7.9"] {
+                assert_eq!(belongs(room, &who, &ids), Belongs::Rules, "{room}");
+            }
         }
     }
 
     #[test]
     fn everybody_is_in_the_own_rooms_and_in_no_other() {
         assert_eq!(of(&ann()), ["user_ann", "role_CLIENT", "role_client", "role_admin"]);
-        assert!(of(&ann()).iter().all(|room| belongs(room, &ann()) == Belongs::Own));
+        assert!(of(&ann()).iter().all(|room| belongs(room, &ann(), &PublicIds::default()) == Belongs::Own));
     }
 }

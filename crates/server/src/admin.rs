@@ -1,6 +1,7 @@
 //! What operators see with the admin UI of Socket.IO: numbers, every two seconds, as an event of its namespace.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use deskbell_core::event::{Data, Draft, Event, Kind};
@@ -48,7 +49,7 @@ pub async fn tell(hub: Arc<Hub>) {
                 pid: std::process::id(),
                 uptime: now.saturating_sub(began) / SECOND,
                 clients_count: sockets,
-                polling_clients_count: 0,
+                polling_clients_count: app.polling.load(Ordering::Relaxed) as u64,
                 aggregated_events: counts(before, after, now),
                 namespaces: vec![Space { name: "/", sockets }],
             };

@@ -13,6 +13,7 @@ use deskbell_core::refusal::{Code, Refusal};
 
 use tokio::sync::watch;
 
+use crate::appointease;
 use crate::identity::{Verdict, Verifier};
 use crate::log::AppLog;
 use crate::portico;
@@ -59,10 +60,16 @@ pub struct App {
     pub away: portico::Away,
     /// Pages of that dialect that are connected.
     pub pages: AtomicUsize,
+    /// What it agrees to with pages of the AppointEase dialect, and what those do.
+    pub appointease: appointease::Site,
     /// How many subscriptions its channels have.
     pub occupancy: Occupancy,
     /// Its connections of the Pusher dialect.
     pub connected: AtomicUsize,
+    /// Its connections of the Socket.IO dialect that poll.
+    pub polling: Arc<AtomicUsize>,
+    /// What its backends ask them.
+    pub questions: socketio::Questions,
 }
 
 impl App {

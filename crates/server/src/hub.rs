@@ -126,7 +126,31 @@ impl Hub {
         now: Millis,
         later: impl FnOnce(Outcome) + Send + 'static,
     ) -> Option<Outcome> {
-        let once = publish.id.as_ref().map(|id| once(app, who, id, &publish));
+        let once =
+            publish.id.as_ref().map(|id| Once { key: key(app, who, id), body: what_is_said(&publish) });
+        self.publish_once(app, publish, once, now, later)
+    }
+
+    /// The same for an event of which only a part comes again with a retry; `body` is the hash of that part.
+    pub fn publish_again(
+        &self,
+        app: &App,
+        (who, id, body): (&Identity, &EventId, u64),
+        publish: Publish,
+        now: Millis,
+        later: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Option<Outcome> {
+        self.publish_once(app, publish, Some(Once { key: key(app, who, id), body }), now, later)
+    }
+
+    fn publish_once(
+        &self,
+        app: &App,
+        publish: Publish,
+        once: Option<Once>,
+        now: Millis,
+        later: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Option<Outcome> {
         let draft = draft(publish, now);
         let mut draft = Some(draft);
         let appended = app.log.with(|log| {
@@ -199,7 +223,7 @@ fn draft(publish: Publish, now: Millis) -> Draft {
 }
 
 /// The identity of a publish: the same app, principal and id are the same publish.
-fn once(app: &App, who: &Identity, id: &EventId, publish: &Publish) -> Once {
+fn key(app: &App, who: &Identity, id: &EventId) -> u128 {
     let principal = who.principal.to_string();
     let tag = mac::tag(
         b"once",
@@ -207,6 +231,11 @@ fn once(app: &App, who: &Identity, id: &EventId, publish: &Publish) -> Once {
     );
     let mut key = [0; 16];
     key.copy_from_slice(&tag[..16]);
+    u128::from_be_bytes(key)
+}
+
+/// A hash of everything in it.
+fn what_is_said(publish: &Publish) -> u64 {
     let Data { form, bytes } = &publish.data;
     let body = [
         fnv(publish.channel.as_str().as_bytes()),
@@ -215,6 +244,5 @@ fn once(app: &App, who: &Identity, id: &EventId, publish: &Publish) -> Once {
         fnv(bytes),
         fnv(publish.key.as_ref().map_or("", |key| key.as_str()).as_bytes()),
     ];
-    let body = body.iter().fold(0u64, |hash, part| hash.rotate_left(13) ^ part);
-    Once { key: u128::from_be_bytes(key), body }
+    body.iter().fold(0u64, |hash, part| hash.rotate_left(13) ^ part)
 }

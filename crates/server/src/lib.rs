@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod appointease;
 pub mod attendance;
 pub mod bell;
 pub mod bench;

@@ -28,6 +28,8 @@ pub enum Purpose {
     Address,
     /// Client connections of an address.
     Connect,
+    /// Those among them whose clients have not said yet what they came for.
+    Unused,
     /// Sockets of an address in the front door.
     Visit,
     /// Attempts of an address to come in as an operator.

@@ -168,6 +168,17 @@ impl Metrics {
         registry.register("redis_refused", refused, self.redis_refused.clone());
         registry.register("redis_connected", "Whether Redis is heard", self.redis.clone());
         registry.register("calendar_fetched_timestamp_seconds", good, self.calendars.clone());
+        self.begin_at_zero();
+    }
+
+    /// A count that first shows at one looks to Prometheus as if nothing had been counted.
+    fn begin_at_zero(&self) {
+        for code in Code::ALL {
+            drop(self.refusals.get_or_create(&CodeLabel { code: code.as_str() }));
+        }
+        for reason in ResetReason::ALL {
+            drop(self.resets.get_or_create(&ReasonLabel { reason: reason.as_str() }));
+        }
     }
 
     /// Counts a refusal.

@@ -14,6 +14,8 @@ pub enum Dialect {
     SocketIo,
     /// PorticoEstate's, at `/wss`, and at `/` where its cookies or the listener say so.
     Portico,
+    /// The AppointEase plugin's, at `/`, `/appointease…`, or wherever an e-mail address stands in the query.
+    AppointEase,
 }
 
 impl Dialect {
@@ -24,6 +26,7 @@ impl Dialect {
             Self::Pusher => "pusher",
             Self::SocketIo => "socketio",
             Self::Portico => "portico",
+            Self::AppointEase => "appointease",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bounds of the dialects that clients of other servers brought with them.
 
-use super::{DAY, MINUTE, Millis, SECOND};
+use super::{BODY, DAY, MINUTE, Millis, SECOND};
 
 /// Live holds of one principal where slots are locked by date, time and employee: its test page locks ten at once.
 pub const SLOT_LOCKS: usize = 32;
@@ -50,3 +50,19 @@ pub const PORTICO_ANSWER: usize = 1 << 20;
 pub const PORTICO_ATTEMPTS: u32 = 6;
 /// Time until the second of them.
 pub const PORTICO_FIRST_WAIT: Millis = 500;
+
+/// Connections of one address whose Socket.IO client has not asked for a namespace yet: its libraries ask at once,
+/// so this many come and go while an office of a thousand screens reconnects.
+pub const UNUSED_PER_ADDRESS: usize = 250;
+/// Sockets that one question of a backend is put to: an office, not a town.
+pub const QUESTIONED: usize = 1_000;
+/// Bytes of all answers to one question together, as many as a request may have.
+pub const ANSWERS_BYTES: usize = BODY;
+/// Time for the answers to a question where the backend says nothing, in seconds.
+pub const QUESTION_SECONDS: usize = 5;
+/// The longest, in seconds: proxies give up soon after.
+pub const QUESTION_SECONDS_MOST: usize = 30;
+/// Questions that wait for answers at once: each holds a request of a backend.
+pub const QUESTIONS: usize = 256;
+/// Questions that one connection has not answered; beyond it the oldest counts as not answered.
+pub const QUESTIONS_PER_CONNECTION: usize = 8;

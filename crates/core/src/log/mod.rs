@@ -286,6 +286,11 @@ impl Log {
         self.ring.pull(from, most, into)
     }
 
+    /// What came into the ring at or after a place and is still there.
+    pub fn since(&self, from: u64) -> impl Iterator<Item = &SharedEntry> + Clone {
+        self.ring.since(from)
+    }
+
     /// How many entries of a channel are kept.
     pub fn kept(&self, channel: &str) -> usize {
         self.records.get(channel).map_or(0, |record| record.history.len())

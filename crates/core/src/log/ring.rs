@@ -44,6 +44,12 @@ impl Ring {
         self.first + self.entries.len() as u64
     }
 
+    /// What came at or after a place, as far as it is still here.
+    pub(super) fn since(&self, from: u64) -> impl Iterator<Item = &SharedEntry> + Clone {
+        let gone = from.saturating_sub(self.first) as usize;
+        self.entries.range(gone.min(self.entries.len())..)
+    }
+
     pub(super) fn pull(&self, from: u64, most: usize, into: &mut Vec<SharedEntry>) -> Pull {
         if from < self.first || from > self.end() {
             return Pull::FellOff;

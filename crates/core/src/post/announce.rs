@@ -12,10 +12,19 @@ use serde_json::value::RawValue;
 
 use super::model::{Content, Conversation, Message};
 use super::outcome::{Change, Told};
-use crate::event::Draft;
+use crate::event::{Draft, Event};
 use crate::ids::{AppId, ConversationId, UserId};
 use crate::limits::Millis;
 use crate::reservation::Announcement;
+
+/// The event by which the members of a conversation hear that somebody is one no longer.
+const LEFT: &str = "member.removed";
+
+/// The conversation that somebody has left, if that is what an event tells. Whoever listens there as a member must stop.
+pub fn departure(event: &Event) -> Option<&str> {
+    let conversation = event.channel.as_str().strip_prefix("conversation:")?;
+    (event.name.as_str() == LEFT).then_some(conversation)
+}
 
 /// A notification as it is told.
 #[derive(Serialize)]
@@ -109,7 +118,7 @@ fn tell_conversation(
             out.push(&format!("user:{user}"), "conversation.joined", &data);
         }
         Told::Left(user) => {
-            out.push(&channel, "member.removed", &json!({ "conversation_id": id, "user": user }));
+            out.push(&channel, LEFT, &json!({ "conversation_id": id, "user": user }));
             out.push(&format!("user:{user}"), "conversation.left", &json!({ "conversation_id": id }));
         }
         Told::Said => {

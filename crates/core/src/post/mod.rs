@@ -27,7 +27,7 @@ mod outcome;
 mod preference;
 mod slice;
 
-pub use announce::announce;
+pub use announce::{announce, departure};
 pub use command::{Act, Beginning, Command, Look, Plea, Tone, whose};
 pub use decide::{can_manage, can_see, decide};
 pub use memberships::{Membership, Memberships};

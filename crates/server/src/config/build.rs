@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use deskbell_core::projection;
 use deskbell_wire::plain::Plain;
 
+use super::appointease::AppointEaseSettings;
 use super::error::Secret;
 use super::error::Source;
 use super::forms;
@@ -156,6 +157,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         handlers: values.rows("socketio_handlers").iter().map(handler).collect(),
         admin: admin(&values),
         marketplace: MarketplaceSettings { everyone: values.is("marketplace.everyone") },
+        appointease: appointease(&values),
         metrics: MetricsSettings {
             enabled: values.is("metrics.enabled"),
             public: values.is("metrics.public"),
@@ -268,6 +270,7 @@ fn apps(values: &Values) -> Vec<AppSettings> {
 fn auth(values: &Values) -> AuthSettings {
     AuthSettings {
         jwt_secret: values.secret("auth.jwt_secret"),
+        other_jwt_secret: values.secret("auth.other_jwt_secret"),
         jwt_algorithms: values.texts("auth.jwt_algorithms"),
         jwt_public_key: values.path("auth.jwt_public_key"),
         jwks_url: values.text("auth.jwks_url"),
@@ -401,6 +404,13 @@ fn socketio(values: &Values) -> SocketIoSettings {
         auth_endpoint: values.text("socketio.auth_endpoint"),
         auth_timeout_ms: values.number("socketio.auth_timeout"),
         sticky_cookie: values.text("socketio.sticky_cookie"),
+    }
+}
+
+fn appointease(values: &Values) -> AppointEaseSettings {
+    AppointEaseSettings {
+        time_zone: values.text("appointease.time_zone"),
+        slot_ms: values.number("appointease.slot"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The configuration: one table of options, read from flags, environment and file, checked, and given to each
 //! part of the server as a struct of its own. No other module reads a file, a variable or a flag for itself.
 
+mod appointease;
 mod build;
 mod error;
 mod forms;
@@ -28,6 +29,7 @@ mod table;
 mod tests;
 mod value;
 
+pub use appointease::AppointEaseSettings;
 pub use error::{ConfigError, ConfigErrors, Secret, Source};
 pub use options::{Group, Kind, Opt, all, find};
 pub use outward_settings::{CalendarSettings, RedisChannel, RedisSettings, WebhookSettings};

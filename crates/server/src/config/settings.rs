@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+use super::appointease::AppointEaseSettings;
 use super::error::{ConfigErrors, Secret};
 use super::outward_settings::{CalendarSettings, RedisSettings, WebhookSettings};
 use super::portico_settings::PorticoSettings;
@@ -89,6 +90,8 @@ pub struct Settings {
     pub admin: Option<AdminSettings>,
     /// The marketplace's route.
     pub marketplace: MarketplaceSettings,
+    /// The AppointEase dialect.
+    pub appointease: AppointEaseSettings,
     /// The metrics page.
     pub metrics: MetricsSettings,
     /// What is doubtful but stops nothing; to be logged at the start.
@@ -176,6 +179,8 @@ pub struct AppSettings {
 pub struct AuthSettings {
     /// The secret of HS256 tokens, beside the apps' own.
     pub jwt_secret: Option<Secret>,
+    /// A second one.
+    pub other_jwt_secret: Option<Secret>,
     /// HS256, RS256, ES256, EdDSA: those taken.
     pub jwt_algorithms: Vec<String>,
     /// A PEM file with a public key.

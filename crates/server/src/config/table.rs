@@ -2,6 +2,7 @@
 
 use deskbell_core::limits;
 
+use super::appointease::APPOINTEASE;
 use super::limit_table::{LIMITS, MEMORY};
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 use super::outward_table::{CALENDARS, REDIS, WEBHOOKS};
@@ -104,6 +105,7 @@ pub static SECTIONS: &[Section] = &[
     HANDLERS,
     ADMIN,
     MARKETPLACE,
+    APPOINTEASE,
     Section {
         title: "Webhooks",
         intro: "Servers of yours that are told what happened, one `[[webhooks]]` table for each. A change counts \
@@ -304,15 +306,14 @@ const LOG: &[Opt] = &[
 ];
 
 const AUTH: &[Opt] = &[
-    Opt::text(
-        "auth.jwt_secret",
-        Form::Secret,
-        "The secret of HS256 tokens. A marketplace app signs with `NEXTAUTH_SECRET`, so it goes before \
-         `JWT_SECRET`.",
-    )
-    .live(Group::Keys)
-    .also(&["NEXTAUTH_SECRET", "JWT_SECRET"])
-    .like("\"\""),
+    Opt::text("auth.jwt_secret", Form::Secret, "The secret of HS256 tokens.")
+        .live(Group::Keys)
+        .also(&["NEXTAUTH_SECRET"])
+        .like("\"\""),
+    Opt::text("auth.other_jwt_secret", Form::Secret, "A second one, or the one before the first.")
+        .live(Group::Keys)
+        .also(&["JWT_SECRET"])
+        .like("\"\""),
     Opt::texts(
         "auth.jwt_algorithms",
         Form::OneOf(JWT_ALGORITHMS),

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use axum::body::Body;
 use deskbell_core::access::Identity;
 use deskbell_core::refusal::{Code, Refusal};
+use deskbell_wire::appointease::hail::Who;
 use deskbell_wire::engineio::asked::{self, Fault};
 use deskbell_wire::http_head::Head;
 use deskbell_wire::plain::Plain;
@@ -16,7 +17,7 @@ use deskbell_wire::websocket::encode as websocket;
 use deskbell_wire::websocket::{Opcode, extension, handshake};
 use http::{Request, Response, StatusCode};
 
-use super::{Peer, Place, Seat, socketio};
+use super::{Peer, Place, Seat, appointease, socketio};
 use crate::app::App;
 use crate::clock;
 use crate::hub::Hub;
@@ -54,6 +55,8 @@ pub struct Admitted {
     pub opening: Option<Opening>,
     /// What the cookies of a page of the Portico dialect say.
     pub hail: Option<Box<Hail>>,
+    /// Who a page of the AppointEase dialect is.
+    pub who: Option<Who>,
 }
 
 /// A request that does not, and its answer.
@@ -250,8 +253,11 @@ async fn try_admit(
     if kind == Route::Socket(Dialect::SocketIo) {
         return admit_socketio(hub, place.app, head, peer, accept).await;
     }
+    if kind == Route::Socket(Dialect::AppointEase) {
+        return appointease::let_in(hub, place.app, head, peer, accept).await;
+    }
     if hub.draining.load(Ordering::Relaxed) {
-        return Err(Refusal::new(Code::Draining, "the server is stopping; connect again in a moment").into());
+        return Err(stopping().into());
     }
     let app = named_app(hub, place.app, head)?;
     check_origin(hub, app, head, peer)?;
@@ -276,7 +282,12 @@ async fn try_admit(
         echo: kind == Route::Echo,
         opening: None,
         hail,
+        who: None,
     })
+}
+
+pub(super) fn stopping() -> Refusal {
+    Refusal::new(Code::Draining, "the server is stopping; connect again in a moment")
 }
 
 /// A WebSocket of Engine.IO: a session begins on it, or goes on.
@@ -308,6 +319,7 @@ async fn admit_socketio(
         echo: false,
         opening: Some(guest.opening),
         hail: None,
+        who: None,
     })
 }
 
@@ -349,6 +361,7 @@ fn admit_pusher(
         echo: false,
         opening: None,
         hail: None,
+        who: None,
     })
 }
 
@@ -361,7 +374,7 @@ pub fn pusher_seat(
     page: impl FnOnce(&App) -> Result<(), Refused>,
 ) -> Result<(usize, Seat), Refused> {
     if hub.draining.load(Ordering::Relaxed) {
-        return Err(Refusal::new(Code::Draining, "the server is stopping; connect again in a moment").into());
+        return Err(stopping().into());
     }
     let missing =
         || Refusal::new(Code::NotFound, "no app has this key; take it from the backend's configuration");
@@ -427,7 +440,11 @@ fn is_same_host(origin: &str, host: &str, secure: bool) -> bool {
 }
 
 /// Who asks: a token, the secret, or a visitor with an old or a new signed id.
-async fn identify(hub: &Hub, app: &App, head: &Head<'_>) -> Result<(Identity, Option<u64>), Refused> {
+pub(super) async fn identify(
+    hub: &Hub,
+    app: &App,
+    head: &Head<'_>,
+) -> Result<(Identity, Option<u64>), Refused> {
     let bearer =
         head.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
     if bearer.as_deref().is_some_and(|token| app.secret.is(token)) {

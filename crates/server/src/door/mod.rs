@@ -6,10 +6,12 @@
 //! | [`admit`] | may this request become a WebSocket: app, identity, origin, limits |
 //! | [`peer`] | who is at the other end, also behind proxies |
 //! | [`stream`] | plain and TLS sockets, and how they are handed over |
+//! | [`appointease`] | the same for pages of the AppointEase dialect |
 //! | [`socketio`] | the same for sessions of Engine.IO, which may poll |
 //! | [`seat`] | counts a connection for as long as it lives |
 
 mod admit;
+mod appointease;
 mod peer;
 mod seat;
 mod socketio;
@@ -234,6 +236,7 @@ impl Door {
         } else {
             match (route(&asked, front.echo), plain(&asked, root)) {
                 (Route::Http, Some(Plain::Portico)) if front.portico => Route::Socket(Dialect::Portico),
+                (_, Some(Plain::AppointEase)) if front.appointease => Route::Socket(Dialect::AppointEase),
                 (route, _) => route,
             }
         }
@@ -359,10 +362,10 @@ fn hand_over<S: Handover>(hub: &Arc<Hub>, admitted: Admitted, stream: S, greetin
             return;
         }
     };
-    let Admitted { dialect, deflate, echo, opening, hail, .. } = admitted;
+    let Admitted { dialect, deflate, echo, opening, hail, who, .. } = admitted;
     // A WebSocket that goes on with a session goes to where that is.
     let home = opening.as_ref().filter(|opening| opening.upgrades).map(|opening| opening.sid.lot() as usize);
-    let way = Way::WebSocket { socket, greeting, read, dialect, deflate, echo, opening, hail };
+    let way = Way::WebSocket { socket, greeting, read, dialect, deflate, echo, opening, hail, who };
     let arrival = Arrival {
         app: admitted.app,
         identity: admitted.identity,

@@ -50,6 +50,8 @@ pub struct Front {
     pub portico: bool,
     /// Where clients of the Socket.IO dialect connect.
     pub socketio: Mount,
+    /// Are pages of the AppointEase dialect served?
+    pub appointease: bool,
 }
 
 /// The app of the listener that a request came in by, where it has one.

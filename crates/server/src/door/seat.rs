@@ -27,9 +27,40 @@ pub struct Seat {
     address: IpAddr,
     /// The app whose own bound it counts for.
     app: Option<u16>,
+    /// Its client has not said yet what it came for.
+    idle: bool,
 }
 
 impl Seat {
+    /// Counts the connection as one whose client has still to say what it came for, until it
+    /// [has](Self::is_used). An address has few of them at once, however many of the others.
+    pub fn not_used_yet(mut self) -> Result<Self, Refusal> {
+        let all = self.hub.front.load().connections_per_address;
+        let most = if all == 0 { 0 } else { limits::UNUSED_PER_ADDRESS };
+        if !self.hub.limiter.connect(Purpose::Unused, self.address, most) {
+            let sentence =
+                "this address has opened too many connections without using them; use or close some";
+            return Err(Refusal::new(Code::LimitReached, sentence));
+        }
+        self.idle = true;
+        Ok(self)
+    }
+
+    /// The client has said what it came for.
+    pub fn is_used(&mut self) {
+        if std::mem::take(&mut self.idle) {
+            self.hub.limiter.disconnect(Purpose::Unused, self.address);
+        }
+    }
+
+    /// The connection goes on with another's client, which may not have said it either.
+    pub fn instead_of(mut self, mut other: Self) -> Self {
+        // Both are connections of one client; where their addresses differ, the older one's counts.
+        std::mem::swap(&mut self.idle, &mut other.idle);
+        std::mem::swap(&mut self.address, &mut other.address);
+        self
+    }
+
     /// Counts the connection for an app as well, which may have so many (0 is no limit).
     pub fn of_app(mut self, app: usize, most: usize) -> Result<Self, Refusal> {
         let connected = &self.hub.apps[app].connected;
@@ -94,7 +125,7 @@ impl Hub {
             ));
         }
         self.metrics.connections.inc();
-        Ok(Seat { hub: self.clone(), address, app: None })
+        Ok(Seat { hub: self.clone(), address, app: None, idle: false })
     }
 }
 
@@ -105,6 +136,7 @@ fn is_full(open: i64, most: usize) -> bool {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.is_used();
         self.hub.limiter.disconnect(Purpose::Connect, self.address);
         self.hub.metrics.connections.dec();
         if let Some(app) = self.app {

@@ -55,12 +55,14 @@ pub async fn let_in(
     let app = named_app(hub, own, head).map_err(|_| (Fault::Forbidden, Code::NotFound))?;
     let terms = app.socketio.load();
     check_origin(hub, app, head, peer).map_err(|_| (Fault::Forbidden, Code::BadOrigin))?;
-    let seat = hub.seat(peer.address).map_err(|refusal| (Fault::Forbidden, refusal.code))?;
-    let (identity, new_visitor) = identify(hub, app, head).await;
     let (sid, upgrades) = match asked.wish {
         Wish::Upgrade(sid) => (sid, true),
         _ => (Sid::from_random(clock::random_bytes()), false),
     };
+    let seat = hub.seat(peer.address);
+    let seat = seat.and_then(|seat| if upgrades { Ok(seat) } else { seat.not_used_yet() });
+    let seat = seat.map_err(|refusal| (Fault::Forbidden, refusal.code))?;
+    let (identity, new_visitor) = identify(hub, app, head).await;
     let takes = takes(head, terms.recovery);
     // They are kept only where somebody may ask for them, and a browser's few fit.
     let asks = terms.backend.is_some();

@@ -12,9 +12,9 @@ use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::auth::{self, Proof};
+use super::gather::{Unread, gather};
 use super::problem::Problem;
 use super::query::Query;
 use crate::app::App;
@@ -221,10 +221,12 @@ pub(super) async fn whole(
     if told.is_some_and(|told| told > most as u64) {
         return Err(too_large(most));
     }
-    match tokio::time::timeout(patience, Limited::new(body, most).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
-        Ok(Err(_)) => Err(Refusal::new(Code::BadMessage, "the body broke off; send the request again")),
+    match tokio::time::timeout(patience, gather(body, most)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(Unread::TooLong)) => Err(too_large(most)),
+        Ok(Err(Unread::Broken)) => {
+            Err(Refusal::new(Code::BadMessage, "the body broke off; send the request again"))
+        }
         Err(_) => Err(Refusal::new(Code::BadMessage, "the body came too slowly; send the request again")),
     }
 }

@@ -13,6 +13,8 @@ use deskbell_core::access::Identity;
 use deskbell_core::event::Data;
 use deskbell_core::ids::{ChannelName, EventId, EventName, Principal, UserId};
 use deskbell_core::limits::{self, Millis};
+use deskbell_core::mac;
+use deskbell_core::position::fnv;
 use deskbell_core::post::{Act, Content, Plea, Tone, Ways};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::room;
@@ -24,10 +26,10 @@ use http::header::CONTENT_TYPE;
 use tokio::sync::oneshot;
 
 use super::answer;
-use super::asked::Site;
+use super::asked::{Site, idempotency_key};
 use super::ledger::stopped;
 use super::problem::Problem;
-use super::publish::{settled, start};
+use super::publish::{Started, settled, start};
 use crate::app::App;
 use crate::clock;
 use crate::hub::Hub;
@@ -61,12 +63,30 @@ async fn tell(hub: &Arc<Hub>, request: Request) -> Result<String, Problem> {
         .map_err(|_| Refusal::new(Code::BadMessage, "the body is no text; send JSON in UTF-8"))?;
     let told = forms::read(text)?;
     let app = &hub.apps[asked.app];
+    let retry = idempotency_key(&asked.headers)?.map(|key| Retry { key, body: fnv(&asked.body) });
     if let Some(kind) = told.kind {
-        let telling = Telling { hub, app, kind, now: clock::now_ms() };
+        let telling = Telling { hub, app, kind, retry, now: clock::now_ms() };
         telling.tell(&told).await?;
         hub.metrics.published.inc();
     }
     Ok(told.answer(hub.attendance.count(app.index).users))
+}
+
+/// By what a retry of a request is known: the caller's key, and a hash of all that it said.
+struct Retry {
+    key: EventId,
+    body: u64,
+}
+
+impl Retry {
+    /// The key of one part. The same place of another request with the same key has the same, so that a key that is
+    /// used for something else is noticed.
+    fn of(&self, part: &str, place: usize) -> EventId {
+        let parts = [self.key.as_str().as_bytes(), b"\0", part.as_bytes(), &place.to_be_bytes()];
+        let mut random = [0; 12];
+        random.copy_from_slice(&mac::tag(b"one part of a broadcast", &parts)[..12]);
+        EventId::from_random(random)
+    }
 }
 
 /// One thing that is told.
@@ -74,6 +94,7 @@ struct Telling<'a> {
     hub: &'a Arc<Hub>,
     app: &'a App,
     kind: Kind,
+    retry: Option<Retry>,
     now: Millis,
 }
 
@@ -101,9 +122,10 @@ impl Telling<'_> {
         // Nothing may be told to some of them only because the name of one is wrong.
         let rooms: Vec<String> = users.iter().map(room::of_user).collect();
         rooms.iter().try_for_each(|room| ChannelName::parse(room).map(drop))?;
-        let is_here =
-            |user: &UserId| self.hub.attendance.is_here(self.app.index, &Principal::User(user.clone()));
-        let (here, away): (Vec<UserId>, Vec<UserId>) = users.into_iter().partition(is_here);
+        let is_here = |(_, user): &(usize, UserId)| {
+            self.hub.attendance.is_here(self.app.index, &Principal::User(user.clone()))
+        };
+        let (here, away): (Vec<_>, Vec<_>) = users.into_iter().enumerate().partition(is_here);
         // What waits is safe before anything is heard: a client that comes in meanwhile misses nothing.
         self.notify(away, waiting::waiting(self.kind, data, id()), Tone::Silent).await?;
         match (self.kind, waiting::notification(data, id())) {
@@ -117,10 +139,11 @@ impl Telling<'_> {
         let who = Identity::backend();
         let channels = rooms.iter().map(|room| ChannelName::parse(room)).collect::<Result<Vec<_>, _>>()?;
         let mut started = Vec::with_capacity(channels.len());
-        for channel in channels {
+        for (place, channel) in channels.into_iter().enumerate() {
             let data = Data::json(data.to_owned());
-            let publish = Publish { channel, name: name.clone(), data, id: None, key: None, except: None };
-            started.push(start(self.hub, self.app, &who, publish, self.now));
+            let id = self.retry.as_ref().map(|retry| retry.of("room", place));
+            let publish = Publish { channel, name: name.clone(), data, id, key: None, except: None };
+            started.push(self.start(&who, publish));
         }
         let mut refused = None;
         for one in started {
@@ -131,17 +154,43 @@ impl Telling<'_> {
         refused.map_or(Ok(()), Err)
     }
 
-    async fn notify(&self, users: Vec<UserId>, content: Option<Content>, tone: Tone) -> Result<(), Refusal> {
+    fn start(&self, who: &Identity, publish: Publish) -> Started {
+        let (Some(retry), Some(id)) = (&self.retry, publish.id.clone()) else {
+            return start(self.hub, self.app, who, publish, self.now);
+        };
+        let (tell, told) = oneshot::channel();
+        // Nobody may be waiting any more; the event is published all the same.
+        let later = move |outcome| drop(tell.send(outcome));
+        let done = self.hub.publish_again(self.app, (who, &id, retry.body), publish, self.now, later);
+        done.map_or(Started::Waits(told), Started::Done)
+    }
+
+    /// Whoever may be asked again asks for each user alone: between two tries one may have come or gone.
+    async fn notify(
+        &self,
+        users: Vec<(usize, UserId)>,
+        content: Option<Content>,
+        tone: Tone,
+    ) -> Result<(), Refusal> {
         let Some(content) = content.filter(|_| !users.is_empty()) else { return Ok(()) };
         let content = Arc::new(content);
-        let most = (limits::NOTIFIED_BYTES / content.weight()).max(1);
+        let together = (limits::NOTIFIED_BYTES / content.weight()).max(1);
+        let most = if self.retry.is_some() { 1 } else { together };
+        let mut asked = Vec::new();
         for users in users.chunks(most) {
             let ways = Ways { in_app: true, webhook: false };
-            let act = Act::Notify { users: users.to_vec(), content: content.clone(), ways, tone };
+            let named = users.iter().map(|(_, user)| user.clone()).collect();
+            let act = Act::Notify { users: named, content: content.clone(), ways, tone };
+            let (key, body) = match &self.retry {
+                Some(retry) => (Some(retry.of("inbox", users[0].0)), retry.body),
+                None => (None, 0),
+            };
             let (tell, told) = oneshot::channel();
             let actor = post::actor(self.app, Arc::new(Identity::backend()));
-            let plea = Plea { act, key: None, body: 0 };
-            post::ask(self.hub, self.app, actor, plea, move |ran| drop(tell.send(ran)));
+            post::ask(self.hub, self.app, actor, Plea { act, key, body }, move |ran| drop(tell.send(ran)));
+            asked.push(told);
+        }
+        for told in asked {
             told.await.map_err(|_| stopped())??;
         }
         Ok(())

@@ -3,9 +3,9 @@
 //! | part | what |
 //! |---|---|
 //! | [`ROUTES`] | every route there is; `openapi.json` describes the same, and a test compares them |
-//! | `asked`, `auth`, `query` | who asks, and what |
+//! | `asked`, `auth`, `query`, `gather` | who asks, and what |
 //! | `problem`, `answer` | what goes out |
-//! | `publish` | events in |
+//! | `publish`, `ask` | events in, and questions to Socket.IO clients |
 //! | `channels`, `history`, `sessions`, `tokens` | what backends see and do |
 //! | `stream`, `poll` | events out, over a shard |
 //! | `ledger` | resources, holds, bookings, blocks, waitlists |
@@ -17,6 +17,7 @@
 //! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
 //! | `webhooks` | how webhooks are, and what could not be delivered |
 //! | `health`, `start_page` | how the server is, for machines and for people |
+//! | `websocket_test` | a page that tries every way in from a browser |
 //! | `cors` | which web pages may call all this |
 //!
 //! It runs on tokio and never fans out: whatever concerns connected clients is a letter to their
@@ -24,12 +25,14 @@
 //! the [`Peer`](crate::door::Peer) on every request.
 
 mod answer;
+mod ask;
 mod asked;
 mod auth;
 mod busy;
 mod calendars;
 mod channels;
 mod cors;
+mod gather;
 mod health;
 mod history;
 mod ledger;
@@ -49,6 +52,7 @@ mod stream;
 mod tests;
 mod tokens;
 mod webhooks;
+mod websocket_test;
 
 use std::sync::Arc;
 
@@ -84,14 +88,16 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 95] = [
+pub const ROUTES: [Route; 97] = [
     route("GET", "/", || get(start_page::page)),
+    route("GET", "/websocket-test", || get(websocket_test::page)),
     route("GET", "/healthz", || get(health::live)),
     route("GET", "/readyz", || get(health::ready)),
     route("GET", "/metrics", || get(health::metrics)),
     route("GET", "/openapi.json", || get(health::openapi)),
     route("GET", "/v1/stats", || get(health::stats)),
     route("POST", "/v1/publish", || post(publish::publish)),
+    route("POST", "/v1/ask", || post(ask::ask)),
     route("GET", "/v1/channels", || get(channels::list)),
     route("GET", "/v1/channels/{channel}", || get(channels::one)),
     route("GET", "/v1/channels/{channel}/presence", || get(channels::presence)),

@@ -25,6 +25,7 @@ use http::{HeaderValue, Method, StatusCode};
 use tokio::sync::oneshot;
 
 use super::auth;
+use super::gather::{Unread, gather};
 use crate::clock;
 use crate::door::{self, OwnApp};
 use crate::hub::Hub;
@@ -191,15 +192,10 @@ impl From<Fault> for No {
 
 async fn body(request: Request, most: usize) -> Result<Bytes, No> {
     let time = Duration::from_millis(limits::BODY_TIME);
-    match tokio::time::timeout(time, axum::body::to_bytes(request.into_body(), most)).await {
+    match tokio::time::timeout(time, gather(request.into_body(), most)).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) => {
-            let source = std::error::Error::source(&error);
-            let is_length =
-                source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-            Err(if is_length { No(Answer::too_large()) } else { Fault::BadRequest.into() })
-        }
-        Err(_) => Err(Fault::BadRequest.into()),
+        Ok(Err(Unread::TooLong)) => Err(No(Answer::too_large())),
+        Ok(Err(Unread::Broken)) | Err(_) => Err(Fault::BadRequest.into()),
     }
 }
 

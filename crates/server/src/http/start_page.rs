@@ -16,19 +16,22 @@ use crate::hub::Hub;
 const PAGE: &str = include_str!("start.html");
 
 /// The page needs nothing but itself, and nothing but itself runs on it.
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hash = |tag: &str| STANDARD.encode(Sha256::digest(between(PAGE, tag)));
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(PAGE, "'self' ws: wss:"));
+
+/// What a page of ours may do: run what stands in it, and connect to where it is told.
+pub fn policy(page: &str, connect: &str) -> HeaderValue {
+    let hash = |tag: &str| STANDARD.encode(Sha256::digest(between(page, tag)));
     let policy = format!(
-        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self' ws: wss:; \
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src {connect}; \
          img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         hash("script"),
         hash("style"),
     );
     HeaderValue::try_from(policy).expect("the policy is visible ASCII")
-});
+}
 
 /// What stands in an element that has no attributes.
-fn between<'a>(page: &'a str, tag: &str) -> &'a str {
+pub fn between<'a>(page: &'a str, tag: &str) -> &'a str {
     let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
     let inner = page.split_once(&open).and_then(|(_, rest)| rest.split_once(&close));
     inner.map_or("", |(inner, _)| inner)
@@ -36,19 +39,24 @@ fn between<'a>(page: &'a str, tag: &str) -> &'a str {
 
 /// Shows the page.
 pub async fn page(State(hub): State<Arc<Hub>>) -> Response {
+    shown(PAGE, &hub, POLICY.clone())
+}
+
+/// A page of ours as an answer.
+pub fn shown(page: &str, hub: &Hub, policy: HeaderValue) -> Response {
     let key = hub.apps.first().map_or("", |app| app.key.as_str());
-    let text = filled(key, hub.front.load().dev);
+    let text = filled(page, key, hub.front.load().dev);
     let mut response = Response::new(text.into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 
-fn filled(key: &str, dev: bool) -> String {
-    PAGE.replace("{{VERSION}}", env!("CARGO_PKG_VERSION"))
+fn filled(page: &str, key: &str, dev: bool) -> String {
+    page.replace("{{VERSION}}", env!("CARGO_PKG_VERSION"))
         .replace("{{MODE}}", if dev { "dev" } else { "normal" })
         .replace("{{DOCS}}", concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main"))
         .replace("{{KEY}}", &escaped(key))
@@ -81,14 +89,14 @@ mod tests {
 
     #[test]
     fn a_key_cannot_become_markup() {
-        let page = filled("\"><script>x</script>&", false);
+        let page = filled(PAGE, "\"><script>x</script>&", false);
         assert!(page.contains("&quot;&gt;&lt;script&gt;x&lt;/script&gt;&amp;"));
         assert!(!page.contains("{{"), "everything is filled in");
     }
 
     #[test]
     fn development_mode_is_said() {
-        assert!(filled("k", true).contains("data-mode=\"dev\""));
-        assert!(filled("k", false).contains("data-mode=\"normal\""));
+        assert!(filled(PAGE, "k", true).contains("data-mode=\"dev\""));
+        assert!(filled(PAGE, "k", false).contains("data-mode=\"normal\""));
     }
 }

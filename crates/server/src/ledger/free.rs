@@ -40,6 +40,13 @@ pub struct ShownFree {
     now: Millis,
 }
 
+impl ShownFree {
+    /// How much is free when.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+}
+
 /// Looks at what is free. `heard` hears it on a thread of the store, and hands it on.
 ///
 /// The head of the log is read first: what comes into the log meanwhile is told again behind the cursor,

@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use super::{StartError, failing, outward, portico, pusher, socketio};
 use crate::app::{App, Secret};
+use crate::appointease;
 use crate::attendance::Attendance;
 use crate::bell::Bells;
 use crate::clock;
@@ -141,6 +142,7 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
         let secret = wish.secret.as_ref().map_or(made.secret.as_str(), |secret| secret.expose());
         let log = Arc::new(AppLog::new(open_log(settings, opened, id)?, bells.clone()));
         let away = Away::new(log.with(|log| log.head()), clock::now_ms());
+        let end = log.end();
         let verifier = identity::Verifier::new(auth(settings, secret)?).map_err(StartError::new)?;
         verifier.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         apps.push(App {
@@ -162,8 +164,11 @@ fn apps(settings: &Settings, opened: &mut Opened, bells: &Bells) -> Result<Vec<A
             portico: ArcSwap::from_pointee(portico::terms(settings)?),
             away,
             pages: AtomicUsize::new(0),
+            appointease: appointease::Site::new(super::appointease::terms(settings)?, end),
             occupancy: Occupancy::default(),
             connected: AtomicUsize::new(0),
+            polling: Arc::default(),
+            questions: crate::socketio::Questions::default(),
         });
     }
     Ok(apps)
@@ -223,6 +228,8 @@ fn feed(apps: &[App], applications: Arc<Applications>) -> Feed {
             newest.send_replace(number);
             row.drafts.iter().for_each(|draft| applications.note(*index, &draft.event.channel));
             let taken = log.with(|log| log.append_if(vec![row], clock::now_ms()).map(|()| log.head()));
+            // Whoever hears of it finds it in the log.
+            newest.send_replace(number);
             match taken {
                 Ok(at) => positions.push(at),
                 // This store is the log's only feed, so nobody else can have taken the row in.
@@ -354,7 +361,8 @@ fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
 /// What proves users of an app.
 pub fn auth(settings: &Settings, app_secret: &str) -> Result<identity::Settings, StartError> {
     let auth = &settings.auth;
-    let secrets = auth.jwt_secret.iter().map(crate::config::Secret::expose).chain([app_secret]);
+    let own = auth.jwt_secret.iter().chain(&auth.other_jwt_secret);
+    let secrets = own.map(crate::config::Secret::expose).chain([app_secret]);
     let secrets = secrets
         .map(|s| identity::keys::Secret::new(s.as_bytes()))
         .collect::<Result<_, _>>()
@@ -447,6 +455,7 @@ pub fn front(settings: &Settings) -> Front {
         connect_rate: limits.connect_rate_per_address as u32,
         portico: settings.portico.enabled,
         socketio: socketio::mount(settings),
+        appointease: super::appointease::is_open(settings),
     }
 }
 

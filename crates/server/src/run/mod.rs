@@ -1,5 +1,6 @@
 //! The whole program on one screen: builds all parts in order, and stops them in reverse.
 
+mod appointease;
 pub(crate) mod build;
 mod departures;
 mod failing;
@@ -98,6 +99,7 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     // Before the first port is open, so that nothing happens that they miss.
     webhooks::start(&hub);
     tokio::spawn(admin::tell(hub.clone()));
+    crate::appointease::start(&hub);
     let (stop, stopped) = watch::channel(false);
     let router = http::router(hub.clone());
     announce(&settings, &hub);

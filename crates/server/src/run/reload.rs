@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deskbell_core::access::Rules;
 use deskbell_core::class::Classes;
 
-use super::{Running, StartError, build, outward, portico, pusher, socketio};
+use super::{Running, StartError, appointease, build, outward, portico, pusher, socketio};
 use crate::app::App;
 use crate::config::{AppSettings, Settings};
 use crate::identity;
@@ -62,6 +62,7 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     let redis = outward::redis(settings, &hub.apps)?;
     let talk = Arc::new(socketio::terms(settings)?);
     let pages = Arc::new(portico::terms(settings)?);
+    let slots = appointease::terms(settings)?.map(Arc::new);
     let news = hub.apps.iter().map(|app| news(app, settings)).collect::<Result<Vec<_>, _>>()?;
     for one in &news {
         identity::Verifier::new(one.auth.clone()).map_err(StartError::new)?;
@@ -79,6 +80,7 @@ fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
         app.projections.store(projections.clone());
         app.socketio.store(talk.clone());
         app.portico.store(pages.clone());
+        app.appointease.terms.store(slots.clone());
     }
     hub.redis.replace(redis);
     hub.tuning.store(Arc::new(build::tuning(settings)));

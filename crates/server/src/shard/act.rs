@@ -120,7 +120,7 @@ impl Shard {
             return;
         }
         let slot = handle.slot;
-        if !matches!(answer, Answer::Keys) {
+        if answer.was_owed() {
             self.unpark(slot);
         }
         match answer {
@@ -143,13 +143,16 @@ impl Shard {
                 self.say_handled(slot, result);
             }
             Answer::Missed(missed) => {
-                self.say_missed(slot, *missed);
+                self.say_missed(slot, missed);
             }
             Answer::Told(told) => {
                 self.hear_told(slot, *told);
             }
             Answer::Applications(found) => {
                 self.say_applications(slot, &found);
+            }
+            Answer::Page(answered) => {
+                self.hear_for_page(slot, *answered);
             }
             Answer::Keys => {
                 let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());

@@ -49,8 +49,8 @@ impl Shard {
             self.engine_alarm(slot);
             return;
         }
-        if self.clients.get(slot).is_some_and(|client| client.page.is_some()) {
-            self.check_page(slot);
+        if self.clients.get(slot).is_some_and(|client| client.portico.is_some()) {
+            self.check_portico(slot);
             return;
         }
         let Some(client) = self.clients.get(slot) else { return };
@@ -79,8 +79,8 @@ impl Shard {
     /// is due.
     pub(super) fn watch_life(&mut self, slot: u32) {
         let Some(client) = self.clients.get(slot) else { return };
-        if client.page.is_some() {
-            self.watch_page(slot);
+        if client.portico.is_some() {
+            self.watch_portico(slot);
             return;
         }
         let after = if client.variant.is_pusher() {

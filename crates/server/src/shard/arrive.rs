@@ -4,6 +4,7 @@ use bytes::Bytes;
 use deskbell_core::ids::PublicId;
 use deskbell_core::session::SessionId;
 use deskbell_core::vocabulary::{Hello, Notice};
+use deskbell_wire::appointease::hail::Who;
 use deskbell_wire::engineio::asked::Transport;
 use deskbell_wire::native::Reference;
 use deskbell_wire::portico::session::Hail;
@@ -42,12 +43,12 @@ impl Shard {
             self.set_alarm(slot, 0, What::Drain);
         }
         match arrival.way {
-            Way::WebSocket { socket, greeting, read, opening, hail, .. } => {
+            Way::WebSocket { socket, greeting, read, opening, hail, who, .. } => {
                 self.out = greeting;
-                self.arrive_websocket(slot, socket, read, (opening.as_ref(), hail.as_deref()));
+                self.arrive_websocket(slot, socket, read, (opening.as_ref(), hail.as_deref(), who));
             }
             Way::Polling { answer, opening } => {
-                let mut outlet = Outlet::default();
+                let mut outlet = Outlet::new(self.hub.apps[arrival.app].polling.clone());
                 outlet.wait(0, answer);
                 self.sinks[slot as usize] = Sink::Packets(Box::new(outlet));
                 self.flags[slot as usize] |= flag::PACKETS;
@@ -94,7 +95,7 @@ impl Shard {
         slot: u32,
         socket: Socket,
         read: Vec<u8>,
-        (opening, hail): (Option<&Opening>, Option<&Hail>),
+        (opening, hail, who): (Option<&Opening>, Option<&Hail>, Option<Who>),
     ) {
         let mut sink = match socket {
             Socket::Plain(stream) => Sink::Tcp(stream),
@@ -115,7 +116,9 @@ impl Shard {
         if let Some(opening) = opening {
             self.open_engine(slot, opening, Transport::WebSocket);
         } else if let Some(hail) = hail {
-            self.open_page(slot, hail);
+            self.open_portico(slot, hail);
+        } else if let Some(who) = who {
+            self.open_page(slot, who);
         } else if !echo {
             let cursor = self.cursor(slot);
             self.welcome(slot, &cursor, false, &Reference::none());
@@ -160,6 +163,7 @@ impl Shard {
         let Some(client) = self.clients.get_mut(slot) else { return };
         client.everything = true;
         let app = usize::from(client.app);
+        self.bell.listen_to_everything();
         self.cohort_mut(app, slot).everything.push(slot);
         let cursor = self.cursor(slot);
         self.welcome(slot, &cursor, false, &Reference::none());
@@ -185,7 +189,11 @@ impl Shard {
             return;
         }
         if variant.is_portico() {
-            self.notify_page(slot, notice);
+            self.notify_portico(slot, notice);
+            return;
+        }
+        if let (Variant::AppointEase, Notice::Error(refusal)) = (variant, notice) {
+            self.refuse_page(slot, refusal);
             return;
         }
         if let Notice::Error(refusal) = notice {
@@ -266,6 +274,7 @@ fn variant(way: &Way) -> Variant {
         Way::Polling { .. } | Way::WebSocket { dialect: Dialect::SocketIo, .. } => Variant::SocketIo(0),
         Way::WebSocket { dialect: Dialect::Portico, deflate: true, .. } => Variant::PorticoWsDeflate,
         Way::WebSocket { dialect: Dialect::Portico, .. } => Variant::PorticoWs,
+        Way::WebSocket { dialect: Dialect::AppointEase, .. } => Variant::AppointEase,
         Way::WebSocket { dialect: Dialect::Pusher, deflate: true, .. } => Variant::PusherWsDeflate,
         Way::WebSocket { dialect: Dialect::Pusher, .. } => Variant::PusherWs,
         Way::WebSocket { deflate: true, .. } => Variant::NativeWsDeflate,

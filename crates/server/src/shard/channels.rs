@@ -1,16 +1,20 @@
 //! Who listens to what on one shard: a table of channels with dense lists of clients.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use deskbell_core::ids::ChannelName;
 
 use super::cohort::cohort_of;
 use super::frames::Variant;
 use super::lens::PLAIN;
+use crate::bell::Bell;
 
 /// The channels of one app on one shard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Channels {
+    /// Rings for the channels that are in use here.
+    bell: Arc<Bell>,
     numbers: HashMap<ChannelName, u32>,
     channels: Vec<Channel>,
     free: Vec<u32>,
@@ -74,6 +78,11 @@ impl Channel {
 }
 
 impl Channels {
+    /// None yet, on the shard with a bell.
+    pub fn new(bell: Arc<Bell>) -> Self {
+        Self { bell, numbers: HashMap::new(), channels: Vec::new(), free: Vec::new() }
+    }
+
     /// The number of a channel that has listeners here.
     pub fn find(&self, name: &str) -> Option<u32> {
         self.numbers.get(name).copied()
@@ -107,6 +116,7 @@ impl Channels {
             }
         };
         self.numbers.insert(name.clone(), number);
+        self.bell.listen(name.as_str());
         number
     }
 
@@ -117,6 +127,7 @@ impl Channels {
         if channel.users == 0 {
             channel.lists = Vec::new();
             self.numbers.remove(channel.name.as_str());
+            self.bell.forget(channel.name.as_str());
             self.free.push(number);
         }
     }

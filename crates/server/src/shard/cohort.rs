@@ -16,6 +16,7 @@ use deskbell_core::position::Position;
 use super::Shard;
 use super::channels::Channels;
 use super::lens::Lenses;
+use crate::bell::Bell;
 
 /// One app as this shard sees it.
 #[derive(Debug)]
@@ -48,10 +49,10 @@ pub(super) fn cohort_of(slot: u32) -> usize {
 
 impl View {
     /// An app without clients, from the end of its log on.
-    pub fn new((next, at): (u64, Position), key: &CursorKey) -> Self {
+    pub fn new((next, at): (u64, Position), key: &CursorKey, bell: Arc<Bell>) -> Self {
         Self {
             cohorts: vec![Cohort::new(next, at, key)],
-            channels: Channels::default(),
+            channels: Channels::new(bell),
             lenses: Lenses::default(),
         }
     }

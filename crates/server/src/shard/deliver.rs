@@ -120,6 +120,7 @@ impl Shard {
             Pull::Next(place) => {
                 self.views[app].cohorts[cohort].next = place;
                 self.end_memberships(app, cohort, &entries);
+                self.let_in_whom_they_name(app, cohort, &entries);
                 self.hand_out_all(app, cohort, &entries);
                 // What moved the head without an entry (a ledger row that says nothing) counts too.
                 if place == end.0 {

@@ -81,9 +81,10 @@ impl Shard {
     fn disconnect_slot(&mut self, slot: u32) {
         self.live -= 1;
         self.leave_engine(slot);
-        self.close_page(slot);
+        self.close_portico(slot);
         self.stay_away(slot);
         self.look_away(slot);
+        self.close_page(slot);
         let mut sink = std::mem::take(&mut self.sinks[slot as usize]);
         self.xhr_ended(slot, &sink);
         if let Some(source) = sink.source() {
@@ -109,6 +110,7 @@ impl Shard {
         client.catching = None;
         if std::mem::take(&mut client.everything) {
             let app = usize::from(client.app);
+            self.bell.forget_everything();
             self.cohort_mut(app, slot).everything.retain(|other| *other != slot);
         }
     }
@@ -116,7 +118,8 @@ impl Shard {
     fn may_park(&self, slot: u32) -> bool {
         let Some(client) = self.clients.get(slot) else { return false };
         // Its clients come back as somebody new, with another socket's name.
-        if client.variant.is_pusher() || client.variant.is_portico() {
+        if client.variant.is_pusher() || client.variant.is_portico() || client.variant == Variant::AppointEase
+        {
             return false;
         }
         let present = client.session.entered.is_some();

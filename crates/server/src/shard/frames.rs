@@ -43,6 +43,8 @@ pub enum Variant {
     PorticoWs,
     /// The same, compressed.
     PorticoWsDeflate,
+    /// The AppointEase dialect on a WebSocket.
+    AppointEase,
     /// Every message sent back: for conformance suites.
     Echo,
     /// The same, with compression.
@@ -77,8 +79,9 @@ impl Variant {
             Self::PusherWsCursorDeflate => 9,
             Self::PusherXhr => 10,
             Self::PusherXhrCursor => 11,
-            Self::PorticoWs => 12,
-            Self::PorticoWsDeflate => 13,
+            Self::AppointEase => 12,
+            Self::PorticoWs => 13,
+            Self::PorticoWsDeflate => 14,
             Self::SocketIo(words) => WORDS + words,
         }
     }
@@ -97,6 +100,11 @@ impl Variant {
             Self::SocketIo(_) => Self::SocketIo(words),
             other => other,
         }
+    }
+
+    /// Frames that are the same for everybody who gets them: made once.
+    pub fn once(self, entry: &Entry, make: impl FnOnce() -> Bytes) -> Bytes {
+        entry.frames.get(self.number(), make)
     }
 
     /// The frames of an entry in a manner of the Socket.IO dialect, for everybody who stands right behind it.
@@ -190,7 +198,7 @@ impl Variant {
 
     /// Appends a notice.
     pub fn notice(self, notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
-        if self.is_socketio() || self.is_portico() {
+        if self.is_socketio() || self.is_portico() || self == Self::AppointEase {
             // What this dialect has no word for, its clients learn from what happens.
             return;
         }
@@ -212,6 +220,7 @@ impl Variant {
             | Self::PusherWsCursor
             | Self::PorticoWs
             | Self::SocketIo(_)
+            | Self::AppointEase
             | Self::Echo => websocket::text_frame(json),
             Self::NativeWsDeflate
             | Self::PusherWsDeflate
@@ -247,6 +256,7 @@ impl Variant {
             | Self::PusherWsCursorDeflate
             | Self::PorticoWs
             | Self::PorticoWsDeflate
+            | Self::AppointEase
             | Self::Echo
             | Self::EchoDeflate => websocket::frame_into(out, Opcode::Ping, b""),
             Self::NativeSse => native::sse::heartbeat(cursor, out),

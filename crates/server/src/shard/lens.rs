@@ -40,6 +40,8 @@ pub(super) enum Sight {
     Same,
     /// What these rows make of them. The table is the one of the subscription: a reload counts for the next.
     Rows(Arc<Table>, Vec<u16>),
+    /// What a page of the AppointEase dialect makes of them, each its own.
+    Page,
 }
 
 /// The lenses of one app on one shard.
@@ -53,7 +55,7 @@ pub(super) struct Lenses {
 impl Sight {
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Same, Self::Same) => true,
+            (Self::Same, Self::Same) | (Self::Page, Self::Page) => true,
             (Self::Rows(table, rows), Self::Rows(others, theirs)) => {
                 Arc::ptr_eq(table, others) && rows == theirs
             }
@@ -70,6 +72,7 @@ impl Lens {
         }
         let (event, channel) = (&entry.event, self.shown.as_str());
         match &self.sight {
+            Sight::Page => Vec::new(),
             Sight::Same => vec![encode::shown(event.name.as_str(), channel, &event.data.bytes)],
             Sight::Rows(table, rows) => {
                 let told = table.project(rows, event).into_iter();
@@ -182,6 +185,9 @@ impl Shard {
         cursor: impl FnOnce() -> String,
     ) -> Bytes {
         let Some(client) = self.clients.get(slot) else { return Bytes::new() };
+        if let Some(page) = &client.page {
+            return self.page_sees(slot, page, entry);
+        }
         let app = usize::from(client.app);
         let view = &self.views[app];
         let Some(number) = view.channels.find(entry.event.channel.as_str()) else { return Bytes::new() };

@@ -7,6 +7,7 @@ use deskbell_core::access::Identity;
 use deskbell_core::ids::{ChannelName, PublicId};
 use deskbell_core::refusal::Refusal;
 use deskbell_core::session::SessionId;
+use deskbell_wire::appointease::hail::Who;
 use deskbell_wire::engineio::Sid;
 use deskbell_wire::engineio::answer::Answer as Answered;
 use deskbell_wire::portico::session::Hail;
@@ -19,6 +20,7 @@ use super::sink::Socket;
 use super::socketio::{Opening, Request};
 use super::waiting::Answer;
 use crate::bell::Bell;
+use crate::socketio::Question;
 use crate::store::LedgerPage;
 
 /// A connected client of the front door or of an HTTP handler.
@@ -57,6 +59,8 @@ pub enum Way {
         opening: Option<Opening>,
         /// What the cookies of a page of the Portico dialect say.
         hail: Option<Box<Hail>>,
+        /// Who a page of the AppointEase dialect is.
+        who: Option<Who>,
     },
     /// A session of Engine.IO that polls; its first request.
     Polling {
@@ -181,6 +185,13 @@ pub enum Letter {
         whom: Whom,
         /// How many there were.
         done: oneshot::Sender<usize>,
+    },
+    /// Put a question to the sockets here that are in its room.
+    Question {
+        /// The question.
+        question: Arc<Question>,
+        /// They were asked.
+        done: oneshot::Sender<()>,
     },
     /// Tell about the sessions here.
     Sessions {

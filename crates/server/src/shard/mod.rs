@@ -15,6 +15,7 @@
 //! | [`portico`] | what pages of the Portico dialect ask |
 //! | [`pusher`] | what clients of the Pusher dialect ask |
 //! | [`socketio`] | what clients of the Socket.IO dialect ask |
+//! | [`appointease`] | what pages of the AppointEase dialect ask |
 //! | [`hello`] | who, which session, from where |
 //! | [`lens`] | log channels as a dialect's clients see them |
 //! | [`cohort`] | clients that stand at one place of the log |
@@ -26,6 +27,7 @@
 
 mod act;
 mod alarm;
+mod appointease;
 mod arrive;
 mod body;
 mod catching;
@@ -183,7 +185,10 @@ mod flag {
 impl Shard {
     /// A shard that is ready to run.
     pub fn new(number: u16, cradle: Cradle, hub: Arc<Hub>) -> Self {
-        let views = hub.apps.iter().map(|app| View::new(app.log.with(|log| log.ring_end()), &app.cursors));
+        let views = hub
+            .apps
+            .iter()
+            .map(|app| View::new(app.log.with(|log| log.ring_end()), &app.cursors, cradle.bell.clone()));
         Self {
             number,
             views: views.collect(),
@@ -297,6 +302,7 @@ impl Shard {
             Letter::Pipe { client } => self.pipe_event(client),
             Letter::Engine { session, request } => self.engine_request(&session, request),
             Letter::Disconnect { whom, done } => self.disconnect(&whom, done),
+            Letter::Question { question, done } => self.put_question(&question, done),
             Letter::Sessions { app, limit, done } => self.tell_sessions(app, limit, done),
             Letter::Occupancy { app, done } => self.tell_occupancy(app, done),
             Letter::Recheck => self.recheck_all(),

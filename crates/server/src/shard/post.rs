@@ -6,7 +6,7 @@ use deskbell_core::access::Action;
 use deskbell_core::event::SharedEntry;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::log::ResetReason;
-use deskbell_core::post::{Look, Plea};
+use deskbell_core::post::{Look, Plea, departure};
 use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::{Notice, Typing};
 use deskbell_wire::native::Reference;
@@ -80,10 +80,7 @@ impl Shard {
     pub(super) fn end_memberships(&mut self, app: usize, cohort: usize, entries: &[SharedEntry]) {
         for entry in entries {
             let event = &entry.event;
-            let Some(conversation) = event.channel.as_str().strip_prefix("conversation:") else { continue };
-            if event.name.as_str() != "member.removed" {
-                continue;
-            }
+            let Some(conversation) = departure(event) else { continue };
             let Ok(Left { user }) = serde_json::from_slice(&event.data.bytes) else { continue };
             for slot in self.listeners_of(app, cohort, &event.channel, &user) {
                 self.lose(slot, &event.channel);

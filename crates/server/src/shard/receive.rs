@@ -161,9 +161,9 @@ impl Shard {
                 self.say(slot, &Notice::Error(&no), &Reference::none());
             }
             Item::Ping(payload) => websocket::pong_into(&mut self.out, payload),
-            Item::Pong(_) => self.page_proves(slot),
+            Item::Pong(_) => self.portico_proves(slot),
             Item::Close { code, .. } => {
-                self.page_parts(slot);
+                self.portico_parts(slot);
                 self.flush(slot);
                 self.close(slot, code.unwrap_or(1000), "");
             }
@@ -182,6 +182,10 @@ impl Shard {
         }
         if self.clients.get(slot).is_some_and(|client| client.variant.is_portico()) {
             self.take_portico(slot, text);
+            return;
+        }
+        if self.is_page(slot) {
+            self.take_page(slot, text);
             return;
         }
         match native::decode_within(text, self.tuning.frame) {

@@ -385,7 +385,7 @@ impl Shard {
             return;
         }
         if self.clients.get(slot).is_some_and(|client| client.variant.is_portico()) {
-            self.recheck_page(slot);
+            self.recheck_portico(slot);
             return;
         }
         for (channel, _) in self.sub_list(slot) {

@@ -1,6 +1,8 @@
 //! A shard that is driven turn by turn, without a thread, so that it can be made to sleep.
 
 mod members;
+mod question;
+mod wake;
 mod walk;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -11,6 +11,7 @@ use deskbell_wire::native::Reference;
 
 use deskbell_wire::portico::applications::{Applications, Missing};
 
+use super::appointease::Answered;
 use super::socketio::{Entering, Missed, Proving, Told};
 use crate::ledger::Found;
 use crate::post;
@@ -90,6 +91,19 @@ pub enum Answer {
     Told(Box<Told>),
     /// The applications that a page of the Portico dialect has asked for were looked up.
     Applications(Box<Result<Applications, Missing>>),
+    /// What a message of a page of the AppointEase dialect waited for.
+    Page(Box<Answered>),
     /// The keys were fetched, or could not be.
     Keys,
+}
+
+impl Answer {
+    /// Did one of the client's frames wait for it?
+    pub fn was_owed(&self) -> bool {
+        match self {
+            Self::Keys => false,
+            Self::Page(answered) => answered.was_owed(),
+            _ => true,
+        }
+    }
 }

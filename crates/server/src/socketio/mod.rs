@@ -3,13 +3,16 @@
 //! | file | what |
 //! |---|---|
 //! | `backend` | what the site's own backend is asked |
+//! | `question` | what a backend asks sockets, and what they answer |
 //! | `terms` | namespaces, times and bounds |
 //! | `words` | in which words an entry is told in which namespaces; each form has a number |
 
 mod backend;
+mod question;
 mod terms;
 mod words;
 
 pub use backend::{Backend, NotApproved};
+pub use question::{Place, Question, Questions};
 pub use terms::{Mount, Terms};
 pub use words::{Heard, Manner, Shows, Telling, View, Words};

@@ -5,10 +5,12 @@
 
 mod harness;
 
+mod appointease;
 mod bad_http;
 mod bad_input;
 mod calendars;
 mod crash;
+mod deploy;
 mod drain;
 mod durable;
 mod first_steps;

@@ -146,7 +146,7 @@ fn apache_tells_clients_apart() {
 }
 
 /// The proxy's own client is not trusted here: it is another address of this machine.
-fn the_address_that_a_client_claims_counts_for_nothing(proxy: &Proxy, server: &Server) {
+pub fn the_address_that_a_client_claims_counts_for_nothing(proxy: &Proxy, server: &Server) {
     let claim = |name: &str, value: &str| {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();

@@ -45,6 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "run",
         &[
             "admin",
+            "appointease",
             "calendars",
             "app",
             "attendance",
@@ -90,6 +91,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "post",
             "pusher",
             "shard",
+            "socketio",
             "store",
             "webhooks",
         ],
@@ -99,6 +101,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "shard",
         &[
             "app",
+            "appointease",
             "bell",
             "clock",
             "door",
@@ -117,6 +120,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Where publishes cross over, and what every part can reach.
     ("selections", &["hub"]),
     ("ledger", &["app", "clock", "hub", "store"]),
+    ("appointease", &["app", "clock", "hub", "ledger", "store"]),
     ("outbox", &["clock", "hub", "store"]),
     ("post", &["app", "clock", "hub", "ledger", "store"]),
     (
@@ -138,7 +142,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "webhooks",
         ],
     ),
-    ("app", &["identity", "log", "pusher", "socketio", "store"]),
+    ("app", &["appointease", "identity", "log", "pusher", "socketio", "store"]),
     // What calls other people's servers.
     ("pusher", &["app", "clock", "hub", "outbound"]),
     ("socketio", &["outbound"]),

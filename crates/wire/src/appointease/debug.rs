@@ -102,6 +102,15 @@ struct PageSelection<'a> {
 }
 
 impl Panel {
+    /// The same with every address masked, for whoever has not shown the secret.
+    #[must_use]
+    pub fn masked(mut self) -> Self {
+        self.clients.iter_mut().for_each(|client| client.who = client.who.masked());
+        self.selections.iter_mut().for_each(|one| one.who = one.who.masked());
+        self.locks.iter_mut().for_each(|one| one.who = one.who.as_ref().map(Who::masked));
+        self
+    }
+
     /// The page of `GET /debug`, indented by two.
     pub fn page(&self, now: Millis) -> String {
         let page = Page {

@@ -1,6 +1,9 @@
 //! An event of a client that the application's backend handles: what the backend is sent, and what of its reply
 //! answers the client.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -17,6 +20,8 @@ pub struct Said<'a> {
     pub event: &'a str,
     /// What is said of it.
     pub args: Args<'a>,
+    /// The bytes that belong to it; where each of them stands, the arguments have a placeholder with its number.
+    pub attachments: &'a [Bytes],
     /// The client's public name.
     pub socket: &'a str,
     /// Who it is.
@@ -33,7 +38,7 @@ pub struct Said<'a> {
 /// use deskbell_wire::socketio::{Said as Packet, read};
 /// let Packet::Event { name, args, .. } = read(r#"2["rate",{"stars":5},"b-1"]"#).unwrap().said else { panic!() };
 /// let who = Identity::user(UserId::parse("7").unwrap());
-/// let said = Said { namespace: "/", event: &name, args, socket: "s", who: &who, wants_answer: true };
+/// let said = Said { namespace: "/", event: &name, args, attachments: &[], socket: "s", who: &who, wants_answer: true };
 /// let expected = r#"{"namespace":"/","event":"rate","args":[{"stars":5},"b-1"],"socket":"s","user":"7","roles":[],"ack":true}"#;
 /// assert_eq!(String::from_utf8(body(&said)).unwrap(), expected);
 /// ```
@@ -43,6 +48,8 @@ pub fn body(said: &Said<'_>) -> Vec<u8> {
         namespace: &'a str,
         event: &'a str,
         args: &'a RawValue,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<String>,
         socket: &'a str,
         user: Option<&'a str>,
         roles: &'a [String],
@@ -53,6 +60,7 @@ pub fn body(said: &Said<'_>) -> Vec<u8> {
         namespace: said.namespace,
         event: said.event,
         args: &args.expect("the packet's reader has found that these are values with commas between"),
+        attachments: said.attachments.iter().map(|bytes| STANDARD.encode(bytes)).collect(),
         socket: said.socket,
         user: said.who.user_id(),
         roles: &said.who.roles,

@@ -120,6 +120,9 @@ impl Decoder {
         let message = self.open.as_ref().and_then(|open| open.message.as_ref());
         let so_far = match (message, header.opcode) {
             (None, Opcode::Continuation) => return Err(Violation::StrayContinuation),
+            (Some(message), Opcode::Continuation) if !message.has_room_for_a_frame() => {
+                return Err(Violation::TooManyFragments);
+            }
             (Some(message), Opcode::Continuation) => message.len(),
             (Some(_), _) => return Err(Violation::InterruptedMessage),
             (None, _) => 0,
@@ -274,6 +277,9 @@ impl Feed<'_> {
         let open = self.decoder.open();
         let message = open.message.get_or_insert_with(|| Message::new(header.opcode, header.compressed));
         message.append(&self.bytes[range], self.limits.max_message)?;
+        if complete {
+            message.end_frame();
+        }
         if !(complete && header.fin) {
             return Ok(None);
         }

@@ -1,6 +1,7 @@
 //! A message of which not all bytes have arrived.
 
 use super::{Opcode, Violation};
+use deskbell_core::limits;
 
 /// The pieces of a message so far, unmasked. Text is checked as it arrives, so that a stream which can no
 /// longer become valid fails at the very byte that broke it.
@@ -9,17 +10,29 @@ pub(super) struct Message {
     pub(super) opcode: Opcode,
     pub(super) compressed: bool,
     bytes: Vec<u8>,
+    /// How many frames of it have come whole.
+    frames: usize,
     /// How many bytes are known to be whole characters; behind them stands at most a part of one.
     checked: usize,
 }
 
 impl Message {
     pub(super) const fn new(opcode: Opcode, compressed: bool) -> Self {
-        Self { opcode, compressed, bytes: Vec::new(), checked: 0 }
+        Self { opcode, compressed, bytes: Vec::new(), frames: 0, checked: 0 }
     }
 
     pub(super) const fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// One more frame of it has come whole.
+    pub(super) const fn end_frame(&mut self) {
+        self.frames += 1;
+    }
+
+    /// May one more frame follow? Frames that bring next to nothing would be work without end.
+    pub(super) const fn has_room_for_a_frame(&self) -> bool {
+        self.frames < limits::FRAGMENTS + self.bytes.len() / limits::FRAGMENT_BYTES
     }
 
     /// Adds the next bytes. The buffer doubles but never grows beyond `max`, and never on a mere announcement.

@@ -36,11 +36,13 @@ pub enum Violation {
     FrameTooBig,
     /// A message is longer than the limit, as sent or when inflated.
     MessageTooBig,
+    /// A message comes in a great many frames that bring next to nothing.
+    TooManyFragments,
 }
 
 impl Violation {
     /// Every violation, for documentation and tests.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ReservedBit,
         Self::ReservedOpcode,
         Self::Unmasked,
@@ -56,13 +58,14 @@ impl Violation {
         Self::Deflate,
         Self::FrameTooBig,
         Self::MessageTooBig,
+        Self::TooManyFragments,
     ];
 
     /// The code for the close frame: 1002 protocol error, 1007 invalid data, 1009 too big.
     pub const fn close_code(self) -> u16 {
         match self {
             Self::Utf8 | Self::Deflate => 1007,
-            Self::FrameTooBig | Self::MessageTooBig => 1009,
+            Self::FrameTooBig | Self::MessageTooBig | Self::TooManyFragments => 1009,
             _ => 1002,
         }
     }
@@ -102,6 +105,7 @@ impl Violation {
             }
             Self::FrameTooBig => ("ws_frame_too_big", "Send smaller frames."),
             Self::MessageTooBig => ("ws_message_too_big", "Send smaller messages."),
+            Self::TooManyFragments => ("ws_too_many_fragments", "Send messages in fewer and larger frames."),
         }
     }
 }

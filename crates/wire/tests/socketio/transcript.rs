@@ -1,12 +1,15 @@
 //! Reads `tests/transcripts/socketio` and holds the formats to every line of it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use deskbell_core::event::{Data, Form};
 use deskbell_wire::engineio::payload;
 use deskbell_wire::socketio::encode::{self, Event};
-use deskbell_wire::socketio::{Prepared, Said, read};
+use deskbell_wire::socketio::{Assembly, Fault, Packet, Prepared, Said, read};
 
 const ENGINE: &str = include_str!("../transcripts/socketio/engineio.txt");
 const SOCKET: &str = include_str!("../transcripts/socketio/socketio.txt");
+const BYTES: &str = include_str!("../transcripts/socketio/attachments.txt");
 
 fn bodies(line: &str) -> String {
     let body = line.strip_prefix("> ").unwrap_or_else(|| panic!("a line begins with >, not {line}"));
@@ -105,4 +108,60 @@ fn every_body_of_polling_reads_as_written_down() {
 #[test]
 fn every_packet_reads_as_written_down() {
     every_line_holds(SOCKET, 60, packets);
+}
+
+/// A packet that is whole, with its bytes.
+fn whole(packet: &Packet<'_>, attachments: &[bytes::Bytes]) -> String {
+    let said = match &packet.said {
+        Said::Event { name, args, .. } => format!("event {name:?} {}", args.text()),
+        Said::Ack { id, args } => format!("ack {id} {}", args.text()),
+        other => format!("{other:?}"),
+    };
+    let bytes = attachments
+        .iter()
+        .map(|bytes| if bytes.is_empty() { " -".to_owned() } else { format!(" {}", STANDARD.encode(bytes)) });
+    format!("= {} |{}", said.trim_end(), bytes.collect::<String>())
+}
+
+/// What one line of a connection says, if anything has become of it.
+fn assembled(assembly: &mut Assembly, line: &str, now: u64) -> Result<Option<String>, Fault> {
+    match line.split_at(1) {
+        (">", text) => {
+            let packet = assembly.text(text.trim_start(), now)?;
+            Ok(packet.map(|packet| whole(&packet, &[])))
+        }
+        ("+", bytes) => {
+            let bytes = STANDARD.decode(bytes.trim()).unwrap();
+            let packet = assembly.binary(bytes.into(), 200, now)?;
+            Ok(packet.map(|it| whole(&it.packet(), it.attachments())))
+        }
+        _ => panic!("a line begins with >, + or ~, not {line}"),
+    }
+}
+
+#[test]
+fn packets_and_their_bytes_become_whole_as_written_down() {
+    let (mut connections, mut wrong) = (0, Vec::new());
+    for connection in BYTES.split("\n\n") {
+        let lines: Vec<&str> = connection.lines().filter(|line| !line.starts_with('#')).collect();
+        let (mut assembly, mut now, mut came) = (Assembly::new(), 0, None);
+        connections += usize::from(!lines.is_empty());
+        for line in lines {
+            if let Some(passed) = line.strip_prefix("~ ") {
+                now += passed.parse::<u64>().unwrap();
+            } else if line.starts_with(['=', '!']) {
+                let said = came.take();
+                if said.as_deref() != Some(line) {
+                    wrong.push(format!("{connection}\n  expected {line}\n  but was  {said:?}"));
+                }
+            } else {
+                assert_eq!(came, None, "nobody expected this of {connection}");
+                let said = assembled(&mut assembly, line, now);
+                came = said.unwrap_or_else(|fault| Some(format!("! {}", fault.code())));
+            }
+        }
+        assert_eq!(came, None, "nobody expected this of {connection}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(connections > 15, "the transcript was read to its end: {connections}");
 }

@@ -1,5 +1,6 @@
 //! Single cases, most of them the ones that the Autobahn test suite asks about.
 
+use deskbell_core::limits;
 use deskbell_wire::websocket::deflate::Deflater;
 use deskbell_wire::websocket::encode::{Shape, masked_frame_into};
 use deskbell_wire::websocket::{Decoder, Item, Limits, Opcode, Role, Violation};
@@ -136,6 +137,26 @@ fn fragments_in_wrong_order() {
         (Opcode::Continuation, true, b"z"),
     ]);
     assert_eq!(outcome(&[after]), (vec![text("xy")], Some(Violation::StrayContinuation)));
+}
+
+/// Frames without end that bring nothing kept another server's connection, and what it noted of each, for ever.
+#[test]
+fn a_message_of_very_many_tiny_fragments_is_no_message() {
+    let with = |count: usize, size: usize| {
+        let mut frames = vec![(Opcode::Binary, false, vec![7; size])];
+        frames.resize(count - 1, (Opcode::Continuation, false, vec![7; size]));
+        frames.push((Opcode::Continuation, true, vec![7; size]));
+        let frames: Vec<_> = frames.iter().map(|(code, fin, bytes)| (*code, *fin, &bytes[..])).collect();
+        read(&frames)
+    };
+    let bound = limits::FRAGMENTS;
+    assert_eq!(outcome(&[with(bound, 0)]), (vec![Said::Binary(Vec::new())], None));
+    assert_eq!(outcome(&[with(bound + 1, 0)]), (vec![], Some(Violation::TooManyFragments)));
+    assert_eq!(outcome(&[with(bound + bound / 16 - 1, 1)]).1, None, "what they bring counts");
+    assert_eq!(outcome(&[with(bound + bound / 8, 1)]), (vec![], Some(Violation::TooManyFragments)));
+    // However many: they are large enough.
+    assert_eq!(outcome(&[with(4 * bound, limits::FRAGMENT_BYTES)]).1, None);
+    assert_eq!(Violation::TooManyFragments.close_code(), 1009);
 }
 
 #[test]

@@ -27,7 +27,8 @@ pub fn lengths(settings: &Settings) -> Finding {
         let secret = app.secret.as_ref().map(|secret| secret.expose().len());
         (format!("the secret of app {}", app.name), secret.or(made.as_ref().map(|made| made.secret.len())))
     });
-    let others = [("auth.jwt_secret", &settings.auth.jwt_secret)]
+    let auth = &settings.auth;
+    let others = [("auth.jwt_secret", &auth.jwt_secret), ("auth.other_jwt_secret", &auth.other_jwt_secret)]
         .map(|(name, secret)| (name.to_owned(), secret.as_ref().map(|secret| secret.expose().len())));
     let short: Vec<String> = apps
         .chain(others)

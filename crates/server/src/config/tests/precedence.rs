@@ -39,19 +39,16 @@ fn an_empty_variable_counts_as_absent() {
 
 #[test]
 fn the_old_names_of_variables_are_honoured_after_the_own_name() {
-    let secret = |environment: &[(&str, &str)]| {
-        let settings = load("", environment, &[]).unwrap();
-        settings.auth.jwt_secret.map(|secret| secret.expose().to_owned())
+    let secrets = |environment: &[(&str, &str)]| {
+        let auth = load("", environment, &[]).unwrap().auth;
+        [auth.jwt_secret, auth.other_jwt_secret].map(|secret| secret.map(|one| one.expose().to_owned()))
     };
+    let text = |text: &str| Some(text.to_owned());
     let (jwt, next) = (("JWT_SECRET", "of-jwt-secret"), ("NEXTAUTH_SECRET", "of-nextauth-secret"));
     let own = ("DESKBELL_AUTH_JWT_SECRET", "of-our-own-name");
-    assert_eq!(secret(&[jwt]).as_deref(), Some("of-jwt-secret"));
-    assert_eq!(
-        secret(&[jwt, next]).as_deref(),
-        Some("of-nextauth-secret"),
-        "it is the one that site signs with"
-    );
-    assert_eq!(secret(&[jwt, next, own]).as_deref(), Some("of-our-own-name"));
+    assert_eq!(secrets(&[jwt]), [None, text("of-jwt-secret")]);
+    assert_eq!(secrets(&[jwt, next]), [text("of-nextauth-secret"), text("of-jwt-secret")], "both count");
+    assert_eq!(secrets(&[jwt, next, own]), [text("of-our-own-name"), text("of-jwt-secret")]);
     for (word, on) in
         [("1", true), ("on", true), ("Yes", true), ("false", false), ("0", false), ("off", false)]
     {

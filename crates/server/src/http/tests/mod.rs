@@ -67,8 +67,11 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         }),
         away: crate::portico::Away::new(deskbell_core::position::Position::start(Epoch(1), 0, 0), 0),
         pages: std::sync::atomic::AtomicUsize::new(0),
+        appointease: crate::appointease::Site::default(),
         occupancy: crate::pusher::Occupancy::default(),
         connected: std::sync::atomic::AtomicUsize::new(0),
+        polling: Arc::default(),
+        questions: crate::socketio::Questions::default(),
     }
 }
 

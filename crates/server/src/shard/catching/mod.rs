@@ -247,6 +247,7 @@ impl Shard {
         if self.flagged(slot, flag::POLL) {
             self.poll_is_live(slot);
         }
+        self.say_what_waited(slot);
     }
 
     /// Writes a page's entries, each with the cursor that is right for this reader.

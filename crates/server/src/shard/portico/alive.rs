@@ -10,7 +10,7 @@ use crate::clock;
 
 impl Shard {
     /// Asks a page for what is due, and gives up one that has gone.
-    pub(in super::super) fn check_page(&mut self, slot: u32) {
+    pub(in super::super) fn check_portico(&mut self, slot: u32) {
         let Some(client) = self.clients.get(slot) else { return };
         let (heard, variant) = (client.heard, client.variant);
         if self.now.saturating_sub(heard) > self.tuning.silence {
@@ -18,17 +18,17 @@ impl Shard {
             return;
         }
         let (rooms, now) = (self.in_rooms(slot), self.now);
-        let Some(page) = self.page_mut(slot) else { return };
+        let Some(page) = self.portico_mut(slot) else { return };
         page.pulse.heard(heard);
         for beat in page.pulse.due(rooms, now) {
             match beat {
                 Beat::ServerPing => {
                     let random = clock::random_u64();
-                    self.tell_page(slot, |stamp| said::server_ping(random, stamp));
+                    self.tell_portico(slot, |stamp| said::server_ping(random, stamp));
                 }
                 Beat::RoomPing => {
                     for room in self.entities_of(slot) {
-                        self.tell_page(slot, |stamp| said::room_ping(room.as_str(), stamp));
+                        self.tell_portico(slot, |stamp| said::room_ping(room.as_str(), stamp));
                     }
                 }
                 Beat::LeaveRooms => {
@@ -40,22 +40,22 @@ impl Shard {
         }
         // Behind everything that was sent so far: whoever answers has all of that.
         let stands = self.stands_at(slot);
-        if let (Some(page), Some(at)) = (self.page_mut(slot), stands) {
+        if let (Some(page), Some(at)) = (self.portico_mut(slot), stands) {
             page.pinged = at;
             variant.heartbeat("", &mut self.out);
         }
         self.flush(slot);
-        self.watch_page(slot);
+        self.watch_portico(slot);
     }
 
     /// Looks again when the next thing is due.
-    pub(in super::super) fn watch_page(&mut self, slot: u32) {
+    pub(in super::super) fn watch_portico(&mut self, slot: u32) {
         let (rooms, now, rhythm) = (self.in_rooms(slot), self.now, self.tuning.portico);
         // A page may enter a room in the meantime, and nothing wakes this up for it.
         let longest = self.tuning.heartbeat.min(rhythm.room_ping).min(rhythm.silence);
         let Some(client) = self.clients.get_mut(slot) else { return };
         let heard = client.heard;
-        let Some(page) = client.page.as_deref_mut() else { return };
+        let Some(page) = client.portico.as_deref_mut() else { return };
         page.pulse.heard(heard);
         let after = page.pulse.next(rooms).saturating_sub(now).clamp(1, longest);
         self.set_alarm(slot, after, What::Life);
@@ -66,16 +66,16 @@ impl Shard {
     }
 
     /// The answer to such a question has come.
-    pub(in super::super) fn page_proves(&mut self, slot: u32) {
-        if let Some(page) = self.page_mut(slot) {
+    pub(in super::super) fn portico_proves(&mut self, slot: u32) {
+        if let Some(page) = self.portico_mut(slot) {
             page.sure = page.pinged;
         }
     }
 
     /// A page says goodbye by itself.
-    pub(in super::super) fn page_parts(&mut self, slot: u32) {
-        if self.is_page(slot)
-            && let Some(page) = self.page_mut(slot)
+    pub(in super::super) fn portico_parts(&mut self, slot: u32) {
+        if self.is_portico(slot)
+            && let Some(page) = self.portico_mut(slot)
         {
             page.parted = true;
         }

@@ -9,18 +9,18 @@ use deskbell_wire::portico::session::{Change, Hail, Kind};
 use deskbell_wire::portico::{EVERYONE, Session, SessionId};
 
 use super::super::Shard;
-use super::{No, Page};
+use super::{No, Visit};
 use crate::portico::applications;
 
 impl Shard {
     /// A page has connected. One that shows a session is in its room at once; one with other cookies is asked for
     /// one; one without any hears nothing until it speaks.
-    pub(in super::super) fn open_page(&mut self, slot: u32, hail: &Hail) {
+    pub(in super::super) fn open_portico(&mut self, slot: u32, hail: &Hail) {
         self.come_to_now(slot);
         let (now, rhythm) = (self.now, self.tuning.portico);
-        let (Some(at), Some(terms)) = (self.stands_at(slot), self.page_terms(slot)) else { return };
+        let (Some(at), Some(terms)) = (self.stands_at(slot), self.portico_terms(slot)) else { return };
         let Some(client) = self.clients.get_mut(slot) else { return };
-        client.page = Some(Box::new(Page::new(rhythm, at, now)));
+        client.portico = Some(Box::new(Visit::new(rhythm, at, now)));
         let (app, user) =
             (usize::from(client.app), client.session.identity.user_id().map(|id| format!("user_{id}")));
         self.hub.apps[app].pages.fetch_add(1, Ordering::Relaxed);
@@ -28,10 +28,10 @@ impl Shard {
         let session = match hail {
             Hail::Session(session) if opens(session) => Some(session.clone()),
             Hail::Session(_) | Hail::Sessionless => {
-                if let Some(page) = self.page_mut(slot) {
+                if let Some(page) = self.portico_mut(slot) {
                     page.was_asked = true;
                 }
-                self.tell_page(slot, said::session_id_required);
+                self.tell_portico(slot, said::session_id_required);
                 None
             }
             Hail::Silent => None,
@@ -43,29 +43,29 @@ impl Shard {
         let Some(session) = session else { return };
         let own = self.enter_session_room(slot, session);
         let rooms = self.rooms_of(slot);
-        self.tell_page(slot, |stamp| said::session_room_joined(&own, stamp));
-        self.tell_page(slot, |stamp| said::connection_success(&own, &rooms, stamp));
+        self.tell_portico(slot, |stamp| said::session_room_joined(&own, stamp));
+        self.tell_portico(slot, |stamp| said::connection_success(&own, &rooms, stamp));
     }
 
     /// A page names its session.
     pub(super) fn update_session(&mut self, slot: u32, id: SessionId) -> Result<(), No> {
-        let Some(terms) = self.page_terms(slot) else { return Ok(()) };
+        let Some(terms) = self.portico_terms(slot) else { return Ok(()) };
         if judge(terms.mode, Wish::open(&id)) != Verdict::Yes {
             return Err(No::Why(Why::BadSession));
         }
         let old = self.session_of(slot).cloned();
         let change = Change::of(old.as_ref().map(|old| &old.id), &id);
-        let was_asked = self.page(slot).is_some_and(|page| page.was_asked);
+        let was_asked = self.portico(slot).is_some_and(|page| page.was_asked);
         if change != Change::None {
             if let Some(old) = &old {
                 self.leave_session_room(slot, old);
             }
             let kind = old.map_or(Kind::Booking, |old| old.kind);
             let own = self.enter_session_room(slot, Session { id: id.clone(), kind });
-            self.tell_page(slot, |stamp| said::session_room_joined(&own, stamp));
+            self.tell_portico(slot, |stamp| said::session_room_joined(&own, stamp));
         }
         let rooms = self.rooms_of(slot);
-        self.tell_page(slot, |stamp| said::session_updated(&id, change, was_asked, &rooms, stamp));
+        self.tell_portico(slot, |stamp| said::session_updated(&id, change, was_asked, &rooms, stamp));
         Ok(())
     }
 
@@ -82,7 +82,7 @@ impl Shard {
         if let Some(channel) = applications::channel(&session.id) {
             self.hear(slot, channel.as_str());
         }
-        if let Some(page) = self.page_mut(slot) {
+        if let Some(page) = self.portico_mut(slot) {
             (page.session, page.was_asked) = (Some(session), false);
         }
         Room { size: self.size_of(slot, &room), id: room }
@@ -96,12 +96,12 @@ impl Shard {
     }
 
     /// The page goes: whoever comes next with its session goes on where it has come for certain.
-    pub(in super::super) fn close_page(&mut self, slot: u32) {
+    pub(in super::super) fn close_portico(&mut self, slot: u32) {
         let stands = self.stands_at(slot);
         let (now, window) = (self.now, self.tuning.resume_window);
         let waits = self.waiting_bytes(slot) > 0;
         let Some(client) = self.clients.get_mut(slot) else { return };
-        let Some(page) = client.page.take() else { return };
+        let Some(page) = client.portico.take() else { return };
         let app = &self.hub.apps[usize::from(client.app)];
         app.pages.fetch_sub(1, Ordering::Relaxed);
         let Some(session) = page.session else { return };

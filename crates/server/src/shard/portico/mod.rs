@@ -32,7 +32,7 @@ use crate::portico;
 
 /// What a client of this dialect has.
 #[derive(Debug)]
-pub struct Page {
+pub struct Visit {
     /// Its session.
     session: Option<Session>,
     /// It was asked for one.
@@ -49,7 +49,7 @@ pub struct Page {
     parted: bool,
 }
 
-impl Page {
+impl Visit {
     fn new(rhythm: Rhythm, at: Position, now: Millis) -> Self {
         Self {
             session: None,
@@ -71,17 +71,19 @@ impl Shard {
             // The answer to a sign of life costs less than its refusal would.
             Some(Ok(Asked::Ping { id, heartbeat })) => {
                 let random = clock::random_u64();
-                self.tell_page(slot, |stamp| said::pong(id.as_deref(), heartbeat.as_deref(), random, stamp));
+                self.tell_portico(slot, |stamp| {
+                    said::pong(id.as_deref(), heartbeat.as_deref(), random, stamp)
+                });
             }
             Some(Ok(Asked::Pong)) => {}
             Some(asked) => match self.charge(slot).and(asked) {
-                Ok(asked) => self.act_for_page(slot, asked),
-                Err(no) => self.refuse_page(slot, &no),
+                Ok(asked) => self.act_for_portico(slot, asked),
+                Err(no) => self.refuse_portico(slot, &no),
             },
         }
     }
 
-    fn act_for_page(&mut self, slot: u32, asked: Asked) {
+    fn act_for_portico(&mut self, slot: u32, asked: Asked) {
         let done = match asked {
             Asked::TellOthers(message) => self.tell_everybody(slot, &message, Hears::Others),
             Asked::TellAll(message) => self.tell_everybody(slot, &message, Hears::All),
@@ -96,7 +98,7 @@ impl Shard {
             Asked::Subscribe(entity) => self.enter_entity(slot, &entity),
             Asked::Unsubscribe(entity) => {
                 self.drop_sub(slot, &entity.room);
-                self.tell_page(slot, |stamp| said::unsubscribed(&entity, stamp));
+                self.tell_portico(slot, |stamp| said::unsubscribed(&entity, stamp));
                 Ok(())
             }
             Asked::TellRoom { room, message } => self.tell_room(slot, &room, &message),
@@ -107,13 +109,13 @@ impl Shard {
         };
         match done {
             Ok(()) => {}
-            Err(No::Why(why)) => self.tell_page(slot, |stamp| said::no(why, stamp)),
-            Err(No::Refusal(no)) => self.refuse_page(slot, &no),
+            Err(No::Why(why)) => self.tell_portico(slot, |stamp| said::no(why, stamp)),
+            Err(No::Refusal(no)) => self.refuse_portico(slot, &no),
         }
     }
 
     fn tell_everybody(&mut self, slot: u32, message: &Message, hears: Hears) -> Result<(), No> {
-        let Some(terms) = self.page_terms(slot) else { return Ok(()) };
+        let Some(terms) = self.portico_terms(slot) else { return Ok(()) };
         if judge(terms.mode, Wish::TellEverybody) != Verdict::Yes {
             return Err(No::Why(Why::NoRelays));
         }
@@ -124,7 +126,7 @@ impl Shard {
 
     /// A page says which user it is. Without a proof that is a label, and opens nothing.
     fn know_user(&mut self, slot: u32, user: i64) {
-        let Some(terms) = self.page_terms(slot) else { return };
+        let Some(terms) = self.portico_terms(slot) else { return };
         let own = self.clients.get(slot).and_then(|client| client.session.identity.user_id());
         let is_proven = own.is_some_and(|own| own == user.to_string());
         let outcome = match judge(terms.mode, Wish::BeUser) {
@@ -134,14 +136,14 @@ impl Shard {
             )),
             _ => Ok(()),
         };
-        self.tell_page(slot, |stamp| said::user_info(user, outcome.as_ref().copied(), stamp));
+        self.tell_portico(slot, |stamp| said::user_info(user, outcome.as_ref().copied(), stamp));
     }
 
     fn look_up_applications(&mut self, slot: u32) {
         let (handle, mailbox, hub) = (self.handle(slot), self.mailbox.clone(), self.hub.clone());
         let Some(id) = self.session_of(slot).map(|session| session.id.clone()) else {
             let none = Missing::NoSession;
-            self.tell_page(slot, |stamp| applications::answer(None, Err(&none), stamp));
+            self.tell_portico(slot, |stamp| applications::answer(None, Err(&none), stamp));
             return;
         };
         let Some(client) = self.clients.get_mut(slot) else { return };
@@ -157,45 +159,45 @@ impl Shard {
     /// The applications that a page has asked for are here.
     pub(super) fn say_applications(&mut self, slot: u32, found: &Result<Applications, Missing>) {
         let id = self.session_of(slot).map(|session| session.id.clone());
-        self.tell_page(slot, |stamp| applications::answer(id.as_ref(), found.as_ref(), stamp));
+        self.tell_portico(slot, |stamp| applications::answer(id.as_ref(), found.as_ref(), stamp));
     }
 
     /// What other dialects say as a notice, as far as this one has words for it.
-    pub(super) fn notify_page(&mut self, slot: u32, notice: &Notice<'_>) {
+    pub(super) fn notify_portico(&mut self, slot: u32, notice: &Notice<'_>) {
         match notice {
-            Notice::Error(refusal) => self.refuse_page(slot, refusal),
-            Notice::Closing { .. } => self.tell_page(slot, said::reconnect_required),
+            Notice::Error(refusal) => self.refuse_portico(slot, refusal),
+            Notice::Closing { .. } => self.tell_portico(slot, said::reconnect_required),
             _ => {}
         }
     }
 
-    fn refuse_page(&mut self, slot: u32, no: &Refusal) {
+    fn refuse_portico(&mut self, slot: u32, no: &Refusal) {
         self.hub.metrics.refused(no.code);
-        self.tell_page(slot, |stamp| said::error(no, stamp));
+        self.tell_portico(slot, |stamp| said::error(no, stamp));
     }
 
     /// Adds a frame to the replies of the page that is being served.
-    fn tell_page(&mut self, slot: u32, frame: impl FnOnce(Stamp<'_>) -> String) {
-        let (Some(terms), Some(client)) = (self.page_terms(slot), self.clients.get(slot)) else { return };
+    fn tell_portico(&mut self, slot: u32, frame: impl FnOnce(Stamp<'_>) -> String) {
+        let (Some(terms), Some(client)) = (self.portico_terms(slot), self.clients.get(slot)) else { return };
         let json = frame(terms.stamp(self.now));
         client.variant.written(json.as_bytes(), &mut self.out);
     }
 
-    fn page_terms(&self, slot: u32) -> Option<std::sync::Arc<portico::Terms>> {
+    fn portico_terms(&self, slot: u32) -> Option<std::sync::Arc<portico::Terms>> {
         let client = self.clients.get(slot)?;
         Some(self.hub.apps[usize::from(client.app)].portico.load_full())
     }
 
-    fn page(&self, slot: u32) -> Option<&Page> {
-        self.clients.get(slot)?.page.as_deref()
+    fn portico(&self, slot: u32) -> Option<&Visit> {
+        self.clients.get(slot)?.portico.as_deref()
     }
 
-    fn page_mut(&mut self, slot: u32) -> Option<&mut Page> {
-        self.clients.get_mut(slot)?.page.as_deref_mut()
+    fn portico_mut(&mut self, slot: u32) -> Option<&mut Visit> {
+        self.clients.get_mut(slot)?.portico.as_deref_mut()
     }
 
     fn session_of(&self, slot: u32) -> Option<&Session> {
-        self.page(slot)?.session.as_ref()
+        self.portico(slot)?.session.as_ref()
     }
 
     /// Where a connection stands now.
@@ -206,16 +208,16 @@ impl Shard {
     }
 
     /// Something that a page was owed is gone: it comes back, and loads its state anew.
-    pub(super) fn begin_page_anew(&mut self, slot: u32) {
+    pub(super) fn begin_portico_anew(&mut self, slot: u32) {
         let at = self.stands_at(slot);
-        if let (Some(page), Some(at)) = (self.page_mut(slot), at) {
+        if let (Some(page), Some(at)) = (self.portico_mut(slot), at) {
             (page.sure, page.pinged, page.since) = (at, at, None);
         }
     }
 
     /// Is a page there that speaks this dialect, and no goodbye said?
-    fn is_page(&self, slot: u32) -> bool {
-        self.page(slot).is_some() && !self.flagged(slot, flag::GONE | flag::CLOSING)
+    fn is_portico(&self, slot: u32) -> bool {
+        self.portico(slot).is_some() && !self.flagged(slot, flag::GONE | flag::CLOSING)
     }
 }
 

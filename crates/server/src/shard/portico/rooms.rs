@@ -42,13 +42,13 @@ impl Shard {
             self.see_behind(slot, &entity.room);
         }
         let size = self.size_of(slot, entity.room.as_str());
-        self.tell_page(slot, |stamp| said::entity_room_joined(entity, size, stamp));
-        self.tell_page(slot, |stamp| said::subscribed(entity, stamp));
+        self.tell_portico(slot, |stamp| said::entity_room_joined(entity, size, stamp));
+        self.tell_portico(slot, |stamp| said::subscribed(entity, stamp));
         Ok(())
     }
 
     fn may_enter(&self, slot: u32, room: &ChannelName) -> Result<(), Refusal> {
-        let mode = self.page_terms(slot).map_or(Mode::Normal, |terms| terms.mode);
+        let mode = self.portico_terms(slot).map_or(Mode::Normal, |terms| terms.mode);
         match judge(mode, Wish::EnterEntity) {
             Verdict::Yes => Ok(()),
             _ => self.may(slot, Action::Subscribe, room).map(drop),
@@ -70,7 +70,7 @@ impl Shard {
 
     /// A page has something to say in the room of an entity. To one in which it is not, only where everything is open.
     pub(super) fn tell_entity(&mut self, slot: u32, entity: &Entity, message: &Message) -> Result<(), No> {
-        let Some(terms) = self.page_terms(slot) else { return Ok(()) };
+        let Some(terms) = self.portico_terms(slot) else { return Ok(()) };
         if self.is_subscribed(slot, &entity.room) {
             self.may_tell(slot, &entity.room)?;
         } else if judge(terms.mode, Wish::TellForeignRoom) != Verdict::Yes {
@@ -80,7 +80,7 @@ impl Shard {
     }
 
     fn may_tell(&self, slot: u32, room: &ChannelName) -> Result<(), Refusal> {
-        let mode = self.page_terms(slot).map_or(Mode::Normal, |terms| terms.mode);
+        let mode = self.portico_terms(slot).map_or(Mode::Normal, |terms| terms.mode);
         match judge(mode, Wish::TellOwnRoom) {
             Verdict::Yes => Ok(()),
             _ => self.may(slot, Action::Publish, room).map(drop),
@@ -88,7 +88,7 @@ impl Shard {
     }
 
     fn say_in(&mut self, slot: u32, room: &ChannelName, message: &Message) -> Result<(), No> {
-        let Some(terms) = self.page_terms(slot) else { return Ok(()) };
+        let Some(terms) = self.portico_terms(slot) else { return Ok(()) };
         let added = Added::default().from(self.session_of(slot)).at(terms.stamp(self.now));
         let text = message.with(&added);
         self.pass_on(slot, room.as_str(), &text, Hears::Others)
@@ -96,7 +96,7 @@ impl Shard {
 
     /// A page has something to say to the other tabs of its session.
     pub(super) fn tell_tabs(&mut self, slot: u32, message: &Message) -> Result<(), No> {
-        let Some(terms) = self.page_terms(slot) else { return Ok(()) };
+        let Some(terms) = self.portico_terms(slot) else { return Ok(()) };
         let Some(session) = self.session_of(slot) else { return Err(No::Why(Why::NotInRoom)) };
         let room = session.id.room();
         let added = Added::default()
@@ -138,7 +138,7 @@ impl Shard {
         if self.is_subscribed(slot, &channel) {
             return;
         }
-        let begin = self.page(slot).and_then(|page| page.since).or_else(|| self.stands_at(slot));
+        let begin = self.portico(slot).and_then(|page| page.since).or_else(|| self.stands_at(slot));
         self.list(slot, &channel, false);
         if let Some(at) = begin {
             self.start_sub(slot, &channel, Begin::After(at), None, Whose::Channel(channel.clone()));
@@ -171,7 +171,7 @@ impl Shard {
     /// meantime stays where it is, but for what everybody is told.
     pub(super) fn go_back(&mut self, slot: u32, since: Option<Position>) {
         let (Some(since), Some(stands)) = (since, self.stands_at(slot)) else { return };
-        if let Some(page) = self.page_mut(slot) {
+        if let Some(page) = self.portico_mut(slot) {
             (page.since, page.sure, page.pinged) = (Some(since), since, since);
         }
         if since.covers(&stands) {
@@ -208,11 +208,11 @@ impl Shard {
     }
 
     /// Rules have changed: whoever lost the right to an entity's room is told and taken out of it.
-    pub(in super::super) fn recheck_page(&mut self, slot: u32) {
+    pub(in super::super) fn recheck_portico(&mut self, slot: u32) {
         for room in self.entities_of(slot) {
             if let Err(no) = self.may_enter(slot, &room) {
                 self.drop_sub(slot, &room);
-                self.tell_page(slot, |stamp| said::error(&no, stamp));
+                self.tell_portico(slot, |stamp| said::error(&no, stamp));
             }
         }
         self.flush(slot);

@@ -48,9 +48,11 @@ impl Shard {
         let namespace: Arc<str> = NAMESPACE.into();
         talker.inside.push(Inside { namespace: namespace.clone(), rooms: Vec::new() });
         self.come_to_now(slot);
-        let Some(sid) = self.clients.get(slot).map(|client| client.session.public_id().to_string()) else {
-            return;
-        };
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        if let Some(seat) = &mut client.seat {
+            seat.is_used();
+        }
+        let sid = client.session.public_id().to_string();
         // The UI listens only once it is connected, so that comes first.
         self.utter(slot, |out| encode::connected(&namespace, &sid, None, out));
         if let Some(session) = session {

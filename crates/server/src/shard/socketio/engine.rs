@@ -159,7 +159,10 @@ impl Shard {
         let Some(client) = self.clients.get_mut(main) else { return };
         client.decoder = decoder;
         client.readable = true;
-        client.seat = seat.or(client.seat.take());
+        client.seat = match (seat, client.seat.take()) {
+            (Some(new), Some(old)) => Some(Box::new(new.instead_of(*old))),
+            (one, other) => one.or(other),
+        };
         // It polled without a word behind its answer, so nothing of it can be unread.
         client.unread = unread;
         if let Some(talker) = client.socketio.as_deref_mut() {
@@ -352,6 +355,7 @@ impl Shard {
         let now = self.now;
         self.answer_get(slot, &Packet::Close);
         let Some(talker) = self.talker(slot) else { return };
+        (talker.questions, talker.missed) = (Vec::new(), None);
         let (sid, trial, tries) = (talker.sid, talker.trial.take(), talker.tries.take());
         if self.engines.get(&sid) == Some(&slot) {
             self.engines.remove(&sid);

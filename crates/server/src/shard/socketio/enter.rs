@@ -145,6 +145,9 @@ impl Shard {
         let namespace: Arc<str> = (&*entering.namespace).into();
         if let Some(client) = self.clients.get_mut(slot) {
             client.transient = !offsets;
+            if let Some(seat) = &mut client.seat {
+                seat.is_used();
+            }
             if let Some(talker) = client.socketio.as_deref_mut() {
                 talker.inside.push(Inside { namespace: namespace.clone(), rooms: Vec::new() });
             }
@@ -192,6 +195,9 @@ impl Shard {
                     self.refuse_room(slot, namespace, None, Some(&room.name), &refusal);
                 }
             }
+        }
+        if let Some(cursor) = cursor {
+            self.enter_own_room_again(slot, namespace, cursor);
         }
         self.join_own_rooms(slot, namespace);
         self.flush(slot);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use deskbell_core::ids::EventId;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::socketio::handler::{Said, body};
@@ -32,21 +33,18 @@ impl Shard {
         slot: u32,
         namespace: &str,
         id: Option<u64>,
-        (name, args, attachments): (&str, Args<'_>, usize),
+        (name, args, attachments): (&str, Args<'_>, &[Bytes]),
     ) {
         let Some(client) = self.clients.get(slot) else { return };
         let Some(handler) = self.hub.handlers.of(usize::from(client.app), namespace, name) else {
             let sentence = "nobody here knows this event; publish over HTTP, or let a backend handle it";
             return self.outcome(slot, namespace, id, Err(&Refusal::new(Code::UnknownType, sentence)));
         };
-        if attachments > 0 {
-            let sentence = "bytes are not handed to a backend; send them over HTTP, or as a text";
-            return self.outcome(slot, namespace, id, Err(&Refusal::new(Code::BadMessage, sentence)));
-        }
         let socket = client.session.public_id().to_string();
         let who = client.session.identity.clone();
+        let wants_answer = id.is_some();
         let said =
-            Said { namespace, event: name, args, socket: &socket, who: &who, wants_answer: id.is_some() };
+            Said { namespace, event: name, args, attachments, socket: &socket, who: &who, wants_answer };
         let handled = Handled { handler, namespace: namespace.into(), id, body: body(&said) };
         if let Some(client) = self.clients.get_mut(slot) {
             client.parked_frames += 1;

@@ -12,8 +12,8 @@ use deskbell_core::refusal::Refusal;
 use deskbell_core::room;
 use deskbell_wire::socketio::marketplace::waiting;
 
-use super::super::Shard;
 use super::super::waiting::Answer;
+use super::super::{Shard, flag};
 use crate::post::{self, Found, Shown};
 
 /// What waits, as it was found.
@@ -50,9 +50,16 @@ impl Shard {
         });
     }
 
-    /// Says what was found, in its order, and notes that it was said.
-    pub(in super::super) fn say_missed(&mut self, slot: u32, missed: Missed) {
-        let Missed { namespace, since, found } = missed;
+    /// Says what was found, in its order, and notes that it was said. What its rooms were told comes first, so whoever
+    /// still reads that is told the rest behind it.
+    pub(in super::super) fn say_missed(&mut self, slot: u32, missed: Box<Missed>) {
+        if self.flagged(slot, flag::CATCHING) {
+            if let Some(talker) = self.talker(slot) {
+                talker.missed = Some(missed);
+            }
+            return;
+        }
+        let Missed { namespace, since, found } = *missed;
         // Where it could not be looked at it waits for the next time.
         let Ok((Shown::Notifications { page, .. }, _)) = found.and_then(Found::show) else { return };
         let told = self.told_since(slot, &since);
@@ -69,6 +76,14 @@ impl Shard {
         }
         if !numbers.is_empty() {
             self.note_as_read(slot, numbers);
+        }
+    }
+
+    /// Whoever has read everything is told what waited behind it.
+    pub(in super::super) fn say_what_waited(&mut self, slot: u32) {
+        if let Some(missed) = self.talker(slot).and_then(|talker| talker.missed.take()) {
+            self.say_missed(slot, missed);
+            self.flush(slot);
         }
     }
 

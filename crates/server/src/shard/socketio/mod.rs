@@ -8,20 +8,24 @@
 //! | [`outlet`] | the answer of such a request as a sink |
 //! | [`enter`] | a client comes into a namespace, also as who it was |
 //! | [`rooms`] | rooms are channels, and show others in their own words |
+//! | [`own_room`] | a connection's public name is a room of its own |
 //! | [`echo`] | channels of Laravel Echo's connector |
 //! | [`site`] | what waits for the ledger or for the site |
 //! | [`prove`] | who a client is |
 //! | [`handle`] | events that the application's backend handles |
+//! | [`ask`] | what a backend asks clients |
 //! | [`missed`] | what was told while nobody of a user was there |
 //! | [`admin`] | the namespace of the admin UI |
 
 mod admin;
+mod ask;
 mod echo;
 mod engine;
 mod enter;
 mod handle;
 mod missed;
 mod outlet;
+mod own_room;
 mod prove;
 mod rooms;
 mod site;
@@ -29,8 +33,9 @@ mod site;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use deskbell_core::event::Data;
-use deskbell_core::limits::Millis;
+use deskbell_core::limits::{self, Millis};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::engineio::packet::Packet as EnginePacket;
 use deskbell_wire::engineio::{Session, Sid, Step};
@@ -42,7 +47,7 @@ use deskbell_wire::websocket::{Opcode, encode as websocket};
 use super::Shard;
 use super::mailbox::Handle;
 use crate::app::App;
-use crate::socketio::Terms;
+use crate::socketio::{Place, Terms};
 
 pub use engine::{Opening, Request};
 pub use enter::Entering;
@@ -76,8 +81,12 @@ pub struct Talker {
     owed: Vec<Room>,
     /// Events that a backend handles, the one under way first. Each is a parked frame, so there are few.
     handled: VecDeque<Handled>,
+    /// Questions that it has not answered, the oldest first.
+    questions: Vec<Place>,
     /// It was looked whether something waits for its user.
     has_looked: bool,
+    /// What was found, while the client still reads what its rooms were told.
+    missed: Option<Box<Missed>>,
     /// The WebSocket that is tried beside polling.
     trial: Option<Handle>,
     /// It is such a WebSocket itself, of that client.
@@ -108,7 +117,9 @@ impl Talker {
             inside: Vec::new(),
             owed: Vec::new(),
             handled: VecDeque::new(),
+            questions: Vec::new(),
             has_looked: false,
+            missed: None,
             trial: None,
             tries: None,
             moves: false,
@@ -134,6 +145,15 @@ impl Talker {
             std::iter::once(Room::itself(&inside.namespace)).chain(inside.rooms.iter().cloned())
         });
         here.chain(self.owed.iter().cloned()).collect()
+    }
+
+    /// It was asked something. What nobody waits for any more is forgotten by the way.
+    fn note_question(&mut self, place: Place) {
+        self.questions.retain(Place::is_awaited);
+        if self.questions.len() == limits::QUESTIONS_PER_CONNECTION {
+            self.questions.remove(0);
+        }
+        self.questions.push(place);
     }
 
     /// It is about to move over to another client.
@@ -186,7 +206,7 @@ impl Shard {
         let now = self.now;
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.text(text, now) {
-            Ok(Some(packet)) => self.take_packet(slot, packet, 0),
+            Ok(Some(packet)) => self.take_packet(slot, packet, &[]),
             Ok(None) => self.look_at_life(slot),
             Err(fault) => self.faulty(slot, fault),
         }
@@ -196,13 +216,13 @@ impl Shard {
         let (now, most) = (self.now, self.socketio_terms(slot).max_payload);
         let Some(talker) = self.talker(slot) else { return };
         match talker.assembly.binary(bytes.to_vec().into(), most, now) {
-            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments().len()),
+            Ok(Some(whole)) => self.take_packet(slot, whole.packet(), whole.attachments()),
             Ok(None) => {}
             Err(fault) => self.faulty(slot, fault),
         }
     }
 
-    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: usize) {
+    fn take_packet(&mut self, slot: u32, packet: Packet<'_>, attachments: &[Bytes]) {
         let now = self.now;
         let namespace = packet.namespace;
         let Some(talker) = self.talker(slot) else { return };
@@ -221,8 +241,10 @@ impl Shard {
             Ok(Asks::Event { id, name, args }) => {
                 self.take_event(slot, namespace, id, &name, args, attachments);
             }
-            // Nothing of ours waits for an answer.
-            Ok(Asks::Answer { .. } | Asks::Nothing) => {}
+            Ok(Asks::Answer { id, args }) => {
+                self.take_answer(slot, namespace, id, (args, attachments));
+            }
+            Ok(Asks::Nothing) => {}
         }
     }
 
@@ -233,13 +255,13 @@ impl Shard {
         id: Option<u64>,
         name: &str,
         args: Args<'_>,
-        attachments: usize,
+        attachments: &[Bytes],
     ) {
         if let Err(refusal) = self.charge(slot) {
             self.outcome(slot, namespace, id, Err(&refusal));
             return;
         }
-        let plain = attachments == 0;
+        let plain = attachments.is_empty();
         if let Some(asked) = plain.then(|| echo_frames::read(name, args)).flatten() {
             self.take_echo(slot, namespace, id, asked);
             return;

@@ -1,6 +1,9 @@
 //! A polling client's request as a sink: what leaves for the client is a WebSocket's frame everywhere else, and
 //! becomes a packet of a body here.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use deskbell_wire::engineio::answer::Answer;
 use deskbell_wire::engineio::packet::{Packet, write};
@@ -15,13 +18,27 @@ const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 
 /// What waits for something to say, and what there is to say to it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outlet {
     waiting: Option<(u64, oneshot::Sender<Answer>)>,
     payload: Payload,
+    /// How many there are like it.
+    polling: Arc<AtomicUsize>,
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        self.polling.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Outlet {
+    /// An outlet that counts as one for as long as it is there.
+    pub fn new(polling: Arc<AtomicUsize>) -> Self {
+        polling.fetch_add(1, Ordering::Relaxed);
+        Self { waiting: None, payload: Payload::default(), polling }
+    }
+
     /// A request waits, under a number.
     pub fn wait(&mut self, number: u64, to: oneshot::Sender<Answer>) {
         self.waiting = Some((number, to));
@@ -123,7 +140,7 @@ mod tests {
 
     #[test]
     fn nothing_is_taken_while_nobody_waits() {
-        let mut outlet = Outlet::default();
+        let mut outlet = Outlet::new(Arc::default());
         assert_eq!(outlet.write(&frames(&["42[\"a\"]"])), Wrote::Part(0));
         let (tell, told) = oneshot::channel();
         outlet.wait(1, tell);
@@ -136,7 +153,7 @@ mod tests {
 
     #[test]
     fn an_answer_has_as_many_packets_as_every_client_reads() {
-        let mut outlet = Outlet::default();
+        let mut outlet = Outlet::new(Arc::default());
         let (tell, told) = oneshot::channel();
         outlet.wait(1, tell);
         let many = frames(&["42[1]"; 40]);
@@ -147,8 +164,19 @@ mod tests {
     }
 
     #[test]
+    fn each_is_counted_for_as_long_as_it_is_there() {
+        let polling = Arc::default();
+        let (one, other) = (Outlet::new(Arc::clone(&polling)), Outlet::new(Arc::clone(&polling)));
+        assert_eq!(polling.load(Ordering::Relaxed), 2);
+        drop(one);
+        assert_eq!(polling.load(Ordering::Relaxed), 1);
+        drop(other);
+        assert_eq!(polling.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
     fn bytes_become_base64_and_a_close_its_packet() {
-        let mut outlet = Outlet::default();
+        let mut outlet = Outlet::new(Arc::default());
         let (tell, told) = oneshot::channel();
         outlet.wait(1, tell);
         let mut out = Vec::new();

@@ -14,10 +14,10 @@ use deskbell_core::room::{self, Belongs};
 use deskbell_wire::socketio::marketplace::asked;
 use serde::{Deserialize, Serialize};
 
-use super::super::Shard;
 use super::super::client::Whose;
 use super::super::frames::Variant;
 use super::super::subscribe::Begin;
+use super::super::{Shard, flag};
 use crate::socketio::{Manner, Shows, Telling, View};
 
 /// A room of a client.
@@ -122,7 +122,8 @@ impl Shard {
         let most = self.tuning.subscriptions;
         let rooms: usize =
             self.talker(slot).map_or(0, |talker| talker.inside.iter().map(|inside| inside.rooms.len()).sum());
-        if rooms >= most {
+        // Its own room is entered for it, and it has one in each namespace at most.
+        if rooms >= most && room::of_connection(&room.name).is_none() {
             let sentence = format!("a connection is in at most {most} rooms; leave one first");
             return Err(Refusal::new(Code::LimitReached, sentence));
         }
@@ -165,6 +166,7 @@ impl Shard {
         }
         if let Some(talker) = self.talker(slot) {
             talker.inside.retain(|inside| &*inside.namespace != namespace);
+            talker.questions.retain(|place| &*place.namespace != namespace);
         }
         for (channel, _) in self.sub_list(slot) {
             self.hide(slot, &channel, |view| &*view.namespace == namespace);
@@ -180,8 +182,12 @@ impl Shard {
         }
     }
 
-    /// Rules or an identity have changed: rooms that the client may not have any more are taken from it.
+    /// Rules or an identity have changed: rooms that the client may not have any more are taken from it. Whoever is
+    /// away is judged when it comes back, because it would not hear of it now.
     pub(in super::super) fn recheck_rooms(&mut self, slot: u32) {
+        if self.flagged(slot, flag::GONE) {
+            return;
+        }
         let rooms = self.talker(slot).map(|talker| talker.rooms()).unwrap_or_default();
         for room in rooms.iter().filter(|room| room.kind != Kind::Namespace) {
             if !self.is_in_room(slot, room) {
@@ -197,8 +203,8 @@ impl Shard {
 
     /// Is this by its name a room of somebody else?
     pub(super) fn is_foreign(&self, slot: u32, name: &str) -> bool {
-        let identity = self.clients.get(slot).map(|client| &client.session.identity);
-        identity.is_some_and(|identity| room::belongs(name, identity) == Belongs::Foreign)
+        let session = self.clients.get(slot).map(|client| &client.session);
+        session.is_some_and(|one| room::belongs(name, &one.identity, &one.public) == Belongs::Foreign)
     }
 
     pub(super) fn is_in_room(&mut self, slot: u32, room: &Room) -> bool {
@@ -214,7 +220,8 @@ impl Shard {
             return self.may_have_echo(slot, room);
         }
         let channel = self.socketio_terms(slot).channel(&room.namespace, &room.name)?;
-        match room::belongs(&room.name, identity) {
+        match room::belongs(&room.name, identity, &client.session.public) {
+            Belongs::Own if room::of_connection(&room.name).is_some() => Ok(None),
             Belongs::Own if !identity.is_over(self.now) => Ok(None),
             Belongs::Foreign => Err(Refusal::new(
                 Code::Denied,

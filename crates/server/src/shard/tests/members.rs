@@ -53,6 +53,20 @@ fn heard(reader: &Reader) -> Vec<String> {
 }
 
 #[test]
+fn whoever_only_sees_others_type_is_woken_when_it_leaves() {
+    let mut stage = Stage::with("typing", CROWDED, &[]);
+    let members = ["ann", "eve"].map(user).to_vec();
+    stage.act(Act::Create { id: Some(talk()), title: None, data: None, members });
+    let mut eve = stage.coming_reader_as(Identity::user(user("eve")), &["typing:c"], None);
+    stage.settle(&mut [&mut eve]);
+    stage.say("something");
+    stage.act(Act::Remove { id: talk(), user: Some(user("eve")) });
+    assert!(stage.shard.bell.is_rung());
+    stage.settle(&mut [&mut eve]);
+    assert_eq!(eve.resets(), [("typing:c", "denied")]);
+}
+
+#[test]
 fn cohorts_that_fell_off_the_ring_look_at_their_memberships_anew() {
     let mut stage = Stage::with("members", CROWDED, &[]);
     stage.act(Act::Create {

@@ -27,7 +27,7 @@ pub use certificate::Certificate;
 pub use conn::Conn;
 pub use http::{Answer, get, post, request, try_request};
 pub use privacy::{SERVES, Sees};
-pub use proxy::Proxy;
+pub use proxy::{Proxy, write};
 pub use publisher::{Backend, Publisher, numbered};
 pub use pusher::{Pusher, pusher_signature};
 pub use reader::{Reader, Transport};

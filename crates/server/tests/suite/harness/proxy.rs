@@ -89,7 +89,8 @@ impl Proxy {
         })
     }
 
-    fn run(server: &Server, name: &str, command: impl Fn(&Path, u16, SocketAddr) -> Command) -> Self {
+    /// Starts a proxy whose command is made for a directory, a free port and the server's address.
+    pub fn run(server: &Server, name: &str, command: impl Fn(&Path, u16, SocketAddr) -> Command) -> Self {
         // The port is free now; should another program take it in between, the next try has another.
         for _ in 0..5 {
             let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
@@ -139,7 +140,8 @@ impl Drop for Proxy {
     }
 }
 
-fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
+/// Writes a file; gives its path.
+pub fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
     let file = directory.join(name);
     std::fs::write(&file, text).unwrap();
     file

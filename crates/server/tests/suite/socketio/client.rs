@@ -135,6 +135,11 @@ impl Client {
         self.frame(Opcode::Binary, bytes);
     }
 
+    /// Sends bytes as they are, whatever frames they are.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
     fn frame(&mut self, opcode: Opcode, payload: &[u8]) {
         let mut frame = Vec::new();
         masked_frame_into(&mut frame, opcode, payload, [1, 2, 3, 4]);

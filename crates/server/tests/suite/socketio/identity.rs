@@ -45,6 +45,24 @@ fn a_token_alone_as_a_text_is_enough() {
     assert_eq!(authenticate(&mut client, &json!(token("u1", "CLIENT"))).0, "authenticated");
 }
 
+/// An application may have both, and sign with either.
+#[test]
+fn a_token_of_either_of_the_site_s_secrets_makes_a_client_known() {
+    let [jwt, next] =
+        ["JWT_SECRET", "NEXTAUTH_SECRET"].map(|name| (name, format!("{name} which is long enough to sign")));
+    for which in [vec![&jwt, &next], vec![&jwt], vec![&next]] {
+        let env = which.iter().map(|(name, secret)| ((*name).to_owned(), secret.clone())).collect();
+        let server = Server::start(Start { env, ..Start::default() });
+        for (name, secret) in [&jwt, &next] {
+            let token = token_signed(&json!({"id": "u1", "role": "CLIENT"}), secret);
+            let expected = which.iter().any(|(known, _)| known == name);
+            let mut client = Client::connect(&server);
+            let told = authenticate(&mut client, &json!({ "token": token })).0;
+            assert_eq!(told == "authenticated", expected, "{name} of {which:?}");
+        }
+    }
+}
+
 #[test]
 fn a_wrong_token_is_told_under_both_names_and_brings_nothing() {
     let server = server();

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Client;
-use crate::harness::{SERVES, Server, Start, post, token, token_signed};
+use super::{Client, Poller};
+use crate::harness::{SECRET, SERVES, Server, Start, post, request, token, token_signed};
 
 const SITE: &str = "the secret of the marketplace, which is long enough";
 
@@ -122,4 +122,101 @@ fn payments_payouts_and_notifications_come_in_the_marketplace_s_words() {
     // What a backend says in the room itself is told as it came.
     server.publish(&json!({"channel": "user_c1", "name": "booking_update", "data": {"own": true}}));
     assert_eq!(client.event(), ("booking_update".to_owned(), json!({"own": true})));
+}
+
+#[test]
+fn a_request_that_is_sent_again_with_its_key_is_told_once() {
+    let server = server();
+    let (mut one, mut two) = (page(&server, "c1", "CLIENT"), page(&server, "c2", "CLIENT"));
+    let bearer = format!("Bearer {SECRET}");
+    let tell = |key: &str, body: &Value| {
+        let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", key)];
+        request(&server, "POST", "/api/socket", &headers, Some(&body.to_string()))
+    };
+    let told = |kind: &str, users: &[&str]| {
+        let data = json!({"id": "b-1", "title": "Yes", "message": "It is yours"});
+        json!({"event": {"type": kind, "action": "accepted"}, "data": data, "targetUsers": users})
+    };
+    let booking = told("booking", &["c1", "c2", "away"]);
+    for _ in 0..3 {
+        assert_eq!(tell("b-1-accepted", &booking).status, 200);
+    }
+    let notification = told("notification", &["c1", "away"]);
+    for _ in 0..3 {
+        assert_eq!(tell("n-1", &notification).status, 200);
+    }
+    assert_eq!(one.event().0, "booking_update");
+    assert_eq!(one.event().0, "notification");
+    assert_eq!(two.event().0, "booking_update");
+    // Whoever was away has each of them once, whether it came back between two tries or not.
+    let mut away = page(&server, "away", "CLIENT");
+    assert_eq!(tell("n-1", &notification).status, 200);
+    assert_eq!(tell("b-1-accepted", &booking).status, 200);
+    assert_eq!(away.event().0, "booking_update");
+    assert_eq!(away.event().0, "notification");
+    away.expect_nothing();
+    // The key for something else is noticed.
+    for other in [told("booking", &["c2", "c1"]), told("payment", &["c1"]), told("notification", &["c3"])] {
+        let answer = tell("b-1-accepted", &other);
+        assert_eq!((answer.status, &answer.json()["code"]), (409, &json!("key_reused")), "{other}");
+    }
+    one.expect_nothing();
+    two.expect_nothing();
+    assert_eq!(tell("b-1-accepted-2", &booking).status, 200);
+    assert_eq!(one.event().0, "booking_update");
+    assert_eq!(tell("two words", &booking).status, 400);
+}
+
+/// Other applications of the same user show an inbox, and must not announce as new what waits for its page.
+#[test]
+fn what_waits_for_a_user_rings_nowhere() {
+    let server = server();
+    let _here = page(&server, "here", "CLIENT");
+    for (kind, user) in [("booking", "away"), ("notification", "away"), ("notification", "here")] {
+        let data = json!({"id": "b-1", "title": "Yes", "message": "It is yours"});
+        let event = json!({"type": kind, "action": "info"});
+        let body = json!({"event": event, "data": data, "targetUsers": [user]});
+        assert_eq!(post(&server, "/api/socket", &body).status, 200);
+    }
+    let names = |user: &str| {
+        let events = server.api("GET", &format!("/v1/channels/user:{user}/events"), None).json();
+        let names = events["events"].as_array().unwrap().iter();
+        names.map(|event| event["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("away"), ["notification.kept", "notification.kept"]);
+    assert_eq!(names("here"), ["notification.created"]);
+}
+
+/// A polling client takes what its rooms were told when it asks, which may be long after the inbox was looked at.
+#[test]
+fn what_waits_comes_behind_what_the_rooms_were_told() {
+    let server = server();
+    let client = page(&server, "c1", "CLIENT");
+    let pid = client.pid();
+    client.cut();
+    crate::harness::eventually("it has gone", || {
+        server.api("GET", "/api/socket", None).json()["connectedUsers"] == 0
+    });
+    for kind in ["booking", "payment", "notification"] {
+        let data = json!({"id": "b-1", "title": "Yes", "message": "It is yours"});
+        let event = json!({"type": kind, "action": "accepted"});
+        let body = json!({"event": event, "data": data, "targetUsers": ["c1"]});
+        assert_eq!(post(&server, "/api/socket", &body).status, 200);
+    }
+    let mut back = Poller::open(&server);
+    back.post(&format!("40{}", json!({ "pid": pid })));
+    // Its inbox is looked at behind whatever asks for it now.
+    for _ in 0..3 {
+        assert_eq!(server.api("GET", "/v1/inbox?user=c1", None).json()["unread"], 3);
+    }
+    let first = back.next();
+    assert!(first.contains(&pid), "{first}");
+    for name in ["booking_update", "payment_update", "notification"] {
+        let text = back.next();
+        assert!(text.starts_with(&format!("42[\"{name}\",")), "{text}");
+    }
+    back.post("42[\"leave_room\",\"nowhere\"]");
+    crate::harness::eventually("all of it is read", || {
+        server.api("GET", "/v1/inbox?user=c1", None).json()["unread"] == 0
+    });
 }

@@ -1,10 +1,13 @@
 //! The Socket.IO dialect.
 
+mod ask;
 mod basics;
 mod client;
 mod echo;
+mod handlers;
 mod identity;
 mod marketplace;
+mod own_room;
 mod polling;
 mod recovery;
 mod site;

@@ -118,6 +118,29 @@ fn a_body_that_is_none_ends_the_session() {
 }
 
 #[test]
+fn a_body_of_too_many_packets_ends_the_session() {
+    let server = Server::dev();
+    let packets = |count: usize| vec!["3"; count].join("\u{1e}");
+    let poller = Poller::connect(&server);
+    assert_eq!(poller.try_post(&packets(deskbell_core::limits::POLL_PACKETS_IN)).status, 200);
+    assert_eq!(poller.try_post(&packets(deskbell_core::limits::POLL_PACKETS_IN + 1)).status, 400);
+    assert_eq!(poller.get().status, 400);
+}
+
+#[test]
+fn a_client_without_bytes_sends_them_as_base64_over_both_transports() {
+    let server = Server::dev();
+    let mut client = Client::open(&server, "&b64=1", &[]);
+    client.enter("/", &json!({}));
+    client.send("451-7[\"upload\",{\"_placeholder\":true,\"num\":0}]");
+    client.send("bAQID");
+    assert!(client.text().starts_with("437[{\"success\":false,\"code\":\"unknown_type\""));
+    let mut poller = Poller::connect(&server);
+    poller.post("451-7[\"upload\",{\"_placeholder\":true,\"num\":0}]\u{1e}bAQID");
+    assert!(poller.next().starts_with("437[{\"success\":false,\"code\":\"unknown_type\""));
+}
+
+#[test]
 fn a_body_that_is_too_long_is_refused_and_ends_the_session() {
     let server = Server::start(Start::with("[socketio]\nmax_payload = \"2KiB\"\n").flag("--dev"));
     let poller = Poller::connect(&server);
@@ -236,6 +259,10 @@ fn a_page_reads_its_answers_with_its_cookies_where_its_origin_is_named() {
     let foreign = request(&server, "GET", path, &[("Origin", "https://evil.test")], None);
     assert_eq!((foreign.status, foreign.text().as_str()), (403, r#"{"code":4,"message":"Forbidden"}"#));
     assert_eq!(foreign.header("access-control-allow-origin"), None);
+    // No browser asks before it opens a WebSocket, so its origin is looked at here.
+    let socket = "/socket.io/?EIO=4&transport=websocket";
+    assert!(Client::raw(&server, socket, &[("Origin", site)]).is_ok());
+    assert!(Client::raw(&server, socket, &[("Origin", "https://evil.test")]).is_err());
     let preflight = [("Origin", site), ("Access-Control-Request-Method", "POST")];
     let answer = request(&server, "OPTIONS", path, &preflight, None);
     assert_eq!((answer.status, answer.header("access-control-allow-methods")), (204, Some("GET, POST")));

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Client, Poller};
-use crate::harness::{Server, Start, count, token};
+use crate::harness::{Server, Start, count, in_seconds, token};
 
 #[test]
 fn whoever_comes_back_gets_its_rooms_and_what_it_missed_exactly_once() {
@@ -130,11 +130,23 @@ fn a_client_with_positional_arguments_is_spared() {
         let mut asked = Client::open(&server, "&recovery=on", &headers);
         assert!(asked.enter("/", &json!({}))["pid"].is_string());
     }
+    // Its WebSocket says nothing of itself, but where it comes from; Node's says neither.
+    let origin = format!("http://{}", server.address);
+    let mut client = Client::open(&server, "", &[("Origin", &origin)]);
+    assert!(client.enter("/", &json!({}))["pid"].is_null());
+    let browser = [("Origin", origin.as_str()), ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64)")];
+    let mut client = Client::open(&server, "", &browser);
+    assert!(client.enter("/", &json!({}))["pid"].is_string());
     let mut client = Client::open(&server, "&recovery=off", &[]);
     assert!(client.enter("/", &json!({}))["pid"].is_null());
     let server = Server::start(Start::with("[socketio]\nrecovery = \"off\"\n").flag("--dev"));
     let mut client = Client::open(&server, "&recovery=on", &[]);
-    assert!(client.enter("/", &json!({}))["pid"].is_null());
+    assert!(client.enter("/", &json!({}))["pid"].is_null(), "what is switched off is not to be had");
+    let server = Server::start(Start::with("[socketio]\nrecovery = \"on\"\n").flag("--dev"));
+    let mut client = Client::open(&server, "", &[("User-Agent", "python-requests/2.31")]);
+    assert!(client.enter("/", &json!({}))["pid"].is_string(), "switched on for all");
+    let mut client = Client::open(&server, "&recovery=off", &[]);
+    assert!(client.enter("/", &json!({}))["pid"].is_null(), "a client may still do without");
 }
 
 #[test]
@@ -218,4 +230,54 @@ fn whoever_has_become_another_user_does_not_get_the_rooms_of_the_first() {
     server.send("user_u1", 3);
     server.send("user_u2", 4);
     assert_eq!(client.event().1, json!(4));
+}
+
+/// Elsewhere a client that was told nothing for two minutes could not come back, because its last event was gone.
+#[test]
+fn a_client_that_was_told_nothing_for_long_comes_back_all_the_same() {
+    let config = "[[channels]]\npattern = \"*\"\nhistory_age = \"50ms\"\n";
+    let server = Server::start(Start::with(config).flag("--dev"));
+    let mut client = Client::connect(&server);
+    client.join("lobby");
+    server.send("lobby", 0);
+    client.event();
+    let (sid, pid) = (client.sid(), client.pid());
+    let offset = client.cut();
+    for n in 0..50 {
+        server.send("elsewhere", n);
+    }
+    crate::harness::eventually("its last event is gone", || {
+        server.api("GET", "/v1/channels/lobby", None).json()["events"] == 0
+    });
+    let mut client = Client::back(&server, &pid, offset.as_deref());
+    assert_eq!((client.sid(), client.pid()), (sid, pid));
+    server.send("lobby", 1);
+    assert_eq!(client.event().1, json!(1));
+}
+
+/// Elsewhere whoever comes back is not asked again, and who was shut out meanwhile is in.
+#[test]
+fn whoever_comes_back_proves_anew_who_it_is() {
+    let server = Server::start(Start::default());
+    let auth = json!({ "token": token(&json!({"sub": "u1"})) });
+    let client = Client::connect_with(&server, &auth, &[]);
+    let pid = client.pid();
+    client.cut();
+    let late = token(&json!({"sub": "u1", "exp": in_seconds(-3_600)}));
+    let mut client = Client::open(&server, "", &[]);
+    client.send(&format!("40{}", json!({ "pid": pid, "token": late })));
+    assert!(client.text().contains("token_expired"), "it came in");
+    assert_eq!(client.enter("/", &json!({ "pid": pid, "token": auth["token"] }))["pid"], json!(pid));
+    // What a rule gave is asked for again, too.
+    let rule = "[[access]]\npattern = \"lobby\"\nallow = [\"subscribe\"]\nto = \"everyone\"\n";
+    let mut server = Server::start(Start::with(rule));
+    let mut client = Client::connect(&server);
+    client.join("lobby");
+    let pid = client.pid();
+    client.cut();
+    server.reload("");
+    let mut client = Client::back(&server, &pid, None);
+    assert_eq!(client.event().0, "room_error");
+    server.send("lobby", 1);
+    client.expect_nothing();
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Client, Got, Poller};
-use crate::harness::{Server, get};
+use crate::harness::{Conn, Server, Start, get, request};
 
 /// A message is answered by the end of the connection, and nobody else notices.
 fn is_fatal(server: &Server, message: &str) {
@@ -85,6 +85,119 @@ fn attachments_that_never_come_end_the_connection() {
     let mut client = Client::connect(&server);
     client.send("451-[\"x\",{\"_placeholder\":true,\"num\":0}]");
     assert_eq!(client.until_closed().0, Some(1002));
+}
+
+#[test]
+fn attachments_that_come_too_late_end_the_connection() {
+    let server = Server::dev();
+    let mut client = Client::connect(&server);
+    client.send("452-[\"x\",{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]");
+    let begun = std::time::Instant::now();
+    // One byte of them now and then puts nothing off.
+    client.send_bytes(&[1]);
+    assert_eq!(client.until_closed().0, Some(1002));
+    let waited = begun.elapsed().as_millis() as u64;
+    assert!(waited >= deskbell_core::limits::ATTACHMENTS_TIME - 100, "it was given {waited} ms");
+}
+
+#[test]
+fn a_message_of_very_many_tiny_fragments_ends_the_connection() {
+    let server = Server::dev();
+    let mut client = Client::connect(&server);
+    let mut frames = vec![0x01, 0x80, 1, 2, 3, 4];
+    for _ in 0..deskbell_core::limits::FRAGMENTS {
+        frames.extend([0x00, 0x80, 1, 2, 3, 4]);
+    }
+    client.send_raw(&frames);
+    assert_eq!(client.until_closed().0, Some(1009));
+    Client::connect(&server).expect_nothing();
+}
+
+#[test]
+fn a_body_of_very_many_tiny_chunks_costs_what_its_bytes_cost() {
+    use std::io::Write as _;
+    let server = Server::dev();
+    let poller = Poller::connect(&server);
+    let before = server.peak();
+    let mut stream = Conn::open(&server);
+    let head = format!("POST {} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", poller.path());
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&b"1\r\n4\r\n".repeat(900_000)).unwrap();
+    stream.write_all(b"0\r\n\r\n").unwrap();
+    // It is no packet, but it was read to its end.
+    assert_eq!(stream.answer().status, 400);
+    let grown = server.peak() - before;
+    assert!(grown < 16 * 1024 * 1024, "{grown} bytes for a body of 900,000");
+}
+
+#[test]
+fn sessions_that_ask_for_no_namespace_are_few_for_each_address() {
+    let server = Server::start(
+        Start::with("trusted_proxies = [\"127.0.0.1\"]\nlimit.connect_rate_per_address = 0\n").flag("--dev"),
+    );
+    let from = |address: &'static str| [("X-Forwarded-For", address)];
+    let path = "/socket.io/?EIO=4&transport=polling";
+    let most = deskbell_core::limits::UNUSED_PER_ADDRESS;
+    for _ in 0..most {
+        assert_eq!(request(&server, "GET", path, &from("10.0.0.1"), None).status, 200);
+    }
+    let one_more = request(&server, "GET", path, &from("10.0.0.1"), None);
+    assert_eq!((one_more.status, one_more.text().as_str()), (403, r#"{"code":4,"message":"Forbidden"}"#));
+    assert!(Client::raw(&server, "/socket.io/?EIO=4&transport=websocket", &from("10.0.0.1")).is_err());
+    // Others have their own places, and who has come in gives its place back.
+    let mut others: Vec<Client> = Vec::new();
+    for _ in 0..most + 10 {
+        others.push(Client::connect_with(&server, &json!({}), &from("10.0.0.2")));
+    }
+    drop(others);
+    // Whoever never asks is let go, and then there is room again.
+    crate::harness::eventually("there is room again", || {
+        request(&server, "GET", path, &from("10.0.0.1"), None).status == 200
+    });
+}
+
+/// A page in development is mounted twice: it connects, goes, and connects again within a moment.
+#[test]
+fn a_page_that_goes_while_it_connects_leaves_nothing_behind() {
+    let server = Server::start(Start::with("limit.connect_rate_per_address = 0\n").flag("--dev"));
+    let before = server.stats()["connections"].as_i64().unwrap();
+    let logged = server.logged().len();
+    for round in 0..2 * deskbell_core::limits::UNUSED_PER_ADDRESS {
+        let Ok(client) = Client::raw(&server, "/socket.io/?EIO=4&transport=websocket", &[]) else {
+            // The server has not seen yet that those before it went.
+            continue;
+        };
+        if round % 2 == 0 {
+            client.cut();
+        }
+    }
+    crate::harness::eventually("every place is free", || {
+        server.stats()["connections"].as_i64() == Some(before)
+    });
+    Client::connect(&server).expect_nothing();
+    assert_eq!(server.logged()[logged..], [] as [String; 0]);
+}
+
+#[test]
+fn a_change_to_a_websocket_does_not_make_a_session_one_that_was_asked_for() {
+    let server = Server::start(Start::with("limit.connect_rate_per_address = 0\n").flag("--dev"));
+    let most = deskbell_core::limits::UNUSED_PER_ADDRESS;
+    let mut changed = Vec::new();
+    for _ in 0..most {
+        let poller = Poller::open(&server);
+        let path = format!("/socket.io/?EIO=4&transport=websocket&sid={}", poller.sid);
+        let mut client = Client::raw(&server, &path, &[]).unwrap();
+        client.send("2probe");
+        client.send("5");
+        assert_eq!(client.text(), "3probe");
+        changed.push(client);
+    }
+    let path = "/socket.io/?EIO=4&transport=polling";
+    crate::harness::eventually("every change is done", || get(&server, path).status == 403);
+    // One of them asks at last, and its place is free.
+    changed[0].enter("/", &json!({}));
+    assert_eq!(get(&server, path).status, 200);
+    assert_eq!(get(&server, path).status, 403);
 }
 
 #[test]

@@ -1,0 +1,18 @@
+//! What an app agrees to with pages of the AppointEase dialect, and the acts that their WebSockets and its routes share.
+//!
+//! | part | what |
+//! |---|---|
+//! | [`Site`] | the terms, and what its pages do at the moment: whom they watch, what they look at |
+//! | [`acts`] | locks, and what is free: questions to the ledger |
+//! | [`follow`] | what happens in the ledger becomes news for those who watch a slot, and updates for those who poll |
+//! | [`news`] | the channels of that news |
+//!
+//! Nothing here waits: what it is given to call hears the answer on a thread of the store.
+
+pub mod acts;
+mod follow;
+pub mod news;
+mod site;
+
+pub use follow::start;
+pub use site::{Guest, Key, Site, Terms};

@@ -1,0 +1,167 @@
+//! What had to wait for the ledger: locks, free times, a person's appointments.
+
+use std::sync::Arc;
+
+use deskbell_core::calendar::Date;
+use deskbell_core::ids::ChannelName;
+use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::slotted::Unavailable;
+use deskbell_wire::appointease::{Day, Slot, debug, said};
+
+use super::super::Shard;
+use super::super::mailbox::Letter;
+use super::super::waiting::Answer;
+use super::FOLLOWED;
+use crate::appointease::acts;
+
+/// What a page's message waited for.
+#[derive(Debug)]
+pub enum Answered {
+    /// A lock was decided.
+    Locked(Slot, Result<acts::Lock, Refusal>),
+    /// The end of one was.
+    Unlocked(Slot, Result<(), Refusal>),
+    /// It was looked which times cannot be had.
+    Unavailable(Day, Date, Result<Unavailable, Refusal>),
+    /// The locks that there are, and how many.
+    Locks(Result<(Vec<debug::Lock>, usize), Refusal>),
+    /// A person's appointments, and how many.
+    Appointments(Form, Arc<str>, Result<(String, usize), Refusal>),
+}
+
+/// In which message a person's appointments are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As an answer to `subscribe`.
+    Update,
+    /// As an answer to `watch_appointments`.
+    Data,
+    /// As news: nobody waits for it.
+    News,
+}
+
+impl Answered {
+    /// Did a message wait for it?
+    pub fn was_owed(&self) -> bool {
+        !matches!(self, Self::Appointments(Form::News, ..))
+    }
+}
+
+impl Shard {
+    /// The ledger has answered.
+    pub(in super::super) fn hear_for_page(&mut self, slot: u32, answered: Answered) {
+        let told = self.told_of(slot, answered);
+        match told {
+            Ok(frame) => self.answer_page(slot, &frame),
+            Err(refusal) => self.refuse_page(slot, &refusal),
+        }
+    }
+
+    fn told_of(&mut self, slot: u32, answered: Answered) -> Result<String, Refusal> {
+        let now = self.now;
+        Ok(match answered {
+            Answered::Locked(wish, lock) => said::lock(&wish, lock?.locked, now),
+            Answered::Unlocked(wish, done) => {
+                done?;
+                said::slot_unlocked(&wish, now)
+            }
+            Answered::Unavailable(day, date, found) => {
+                let terms = self.terms_of_page(slot)?;
+                said::availability(&day, &acts::times(found?, date, &terms.grid), now)
+            }
+            Answered::Locks(found) => self.panel_of(slot, found?)?,
+            Answered::Appointments(Form::Data, email, found) => {
+                let (rows, count) = found?;
+                said::appointments_data(&email, &rows, count, now)
+            }
+            Answered::Appointments(Form::Update | Form::News, _, found) => said::update(&found?.0, now),
+        })
+    }
+
+    /// The debug panel. Only a developer sees whole addresses.
+    fn panel_of(&self, slot: u32, (locks, locked): (Vec<debug::Lock>, usize)) -> Result<String, Refusal> {
+        let terms = self.terms_of_page(slot)?;
+        let panel = debug::Panel { locks, locked, ..self.app_of_page(slot)?.appointease.panel() };
+        let panel = if terms.trusting { panel } else { panel.masked() };
+        Ok(panel.info(self.now))
+    }
+
+    /// `subscribe`: a person's appointments, now and when they change.
+    pub(super) fn subscribe_person(&mut self, slot: u32, email: Option<String>) -> Result<(), Refusal> {
+        let own = self.email_of(slot);
+        let named = email.as_deref();
+        if named.is_none_or(|named| own.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(named))) {
+            let own = own.ok_or_else(|| {
+                let sentence =
+                    "nobody is known here whose appointments these are; connect with a signed e-mail address";
+                Refusal::new(Code::Denied, sentence)
+            })?;
+            self.look_up_person(slot, Form::Update, own);
+            return Ok(());
+        }
+        let email: Arc<str> = email.unwrap_or_default().into();
+        self.may_follow(slot, &email)?;
+        self.follow_person(slot, &email);
+        self.answer_page(slot, &said::subscribed(&email));
+        self.look_up_person(slot, Form::Update, email);
+        Ok(())
+    }
+
+    /// `watch_appointments`: the same in another message.
+    pub(super) fn watch_person(&mut self, slot: u32, email: Option<String>) -> Result<(), Refusal> {
+        let own = || {
+            self.email_of(slot).ok_or_else(|| {
+                Refusal::new(Code::BadField, "`email` is missing; say whose appointments you mean")
+            })
+        };
+        let email: Arc<str> = email.map_or_else(own, |email| Ok(email.into()))?;
+        self.may_follow(slot, &email)?;
+        self.follow_person(slot, &email);
+        self.look_up_person(slot, Form::Data, email);
+        Ok(())
+    }
+
+    fn may_follow(&self, slot: u32, email: &str) -> Result<(), Refusal> {
+        let terms = self.terms_of_page(slot)?;
+        let Some(client) = self.clients.get(slot) else { return Ok(()) };
+        acts::may_see(&terms, &client.session.identity.principal, email)
+    }
+
+    /// The page is told when a person's appointments change. Beyond a few persons it asks again.
+    pub(super) fn follow_person(&mut self, slot: u32, email: &str) {
+        let email: Arc<str> = email.to_ascii_lowercase().into();
+        let Ok(channel) = ChannelName::parse(&format!("user:{email}")) else { return };
+        let Some(page) = self.page_mut(slot) else { return };
+        if page.follows.contains(&email) || page.follows.len() >= FOLLOWED {
+            return;
+        }
+        page.follows.push(email);
+        self.show_page(slot, channel);
+    }
+
+    /// The page is told of nobody's appointments any more.
+    pub(super) fn unfollow(&mut self, slot: u32) {
+        let Some(page) = self.page_mut(slot) else { return };
+        page.follows.clear();
+        self.drop_lenses(slot, |lens| lens.source.as_str().starts_with("user:"));
+    }
+
+    fn look_up_person(&mut self, slot: u32, form: Form, email: Arc<str>) {
+        let Some((app, _, answer)) = self.owe(slot) else { return };
+        let hub = self.hub.clone();
+        acts::appointments(&hub, &hub.apps[app], &email.clone(), move |found| {
+            answer(Answer::Page(Box::new(Answered::Appointments(form, email, found))));
+        });
+    }
+
+    /// A person's appointments have changed: the page is told them anew.
+    pub(super) fn look_again(&self, slot: u32, email: &str) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let (handle, mailbox, email) = (self.handle(slot), self.mailbox.clone(), Arc::<str>::from(email));
+        let app = &self.hub.apps[usize::from(client.app)];
+        acts::appointments(&self.hub, app, &email.clone(), move |found| {
+            let answer = Answer::Page(Box::new(Answered::Appointments(Form::News, email, found)));
+            mailbox.answer(Letter::Answer { client: handle, answer });
+        });
+    }
+}

@@ -1,0 +1,143 @@
+//! Locks are holds: one page has a slot, everybody else hears that it is taken.
+
+use super::*;
+
+/// Locks one slot of a date by all pages at once, and gives the type of each answer.
+fn race(pages: &mut [Page], slot: &Value) -> Vec<Value> {
+    pages.iter_mut().for_each(|page| page.ws.send(slot));
+    pages.iter_mut().map(|page| page.ws.next()).collect()
+}
+
+/// Fifty pages lock one slot at once, again and again. Somebody who watches is told once.
+fn of_fifty_one_wins(server: &Server, rounds: usize) {
+    let mut pages: Vec<Page> = (0..50).map(|_| Page::open(server, "/")).collect();
+    let mut watcher = Page::open(server, "/");
+    for round in 0..rounds {
+        let (date, time) = (
+            format!("2025-11-{:02}", 1 + round / 40),
+            format!("{:02}:{:02}", round % 40 / 2, round % 2 * 30),
+        );
+        let slot =
+            |kind: &str| json!({"type": kind, "date": date, "time": time, "employeeId": 1 + round / 1_000});
+        watcher.ws.send(&slot("watch_slot"));
+        watcher.ws.send(&json!({"type": "ping"}));
+        watcher.news("pong");
+        let answers = race(&mut pages, &slot("lock_slot"));
+        let won: Vec<usize> = (0..50).filter(|nth| answers[*nth]["type"] == "slot_locked").collect();
+        assert_eq!(won.len(), 1, "round {round}: {answers:?}");
+        let lost: Vec<&Value> = answers.iter().filter(|answer| answer["type"] == "slot_taken").collect();
+        assert_eq!(lost.len(), 49, "round {round}: {answers:?}");
+        let name = format!("{date} {time}");
+        for answer in lost {
+            assert_eq!((&answer["reason"], &answer["slot"]), (&json!("locked"), &json!(name)), "{answer}");
+            assert_eq!(
+                (&answer["data"]["slot"], &answer["data"]["employee_id"]),
+                (&json!(name), &slot("")["employeeId"])
+            );
+        }
+        let told = watcher.until_times(|times| times.contains(&json!(time)));
+        assert_eq!(told.len(), 1, "round {round}: {told:?}");
+        assert_eq!((&told[0]["slot"], &told[0]["data"]["time"]), (&json!(name), &json!(time)));
+        let winner = &mut pages[won[0]];
+        winner.ws.send(&slot("unlock_slot"));
+        assert_eq!(winner.ws.next()["type"], "slot_unlocked");
+        assert_eq!(watcher.until_times(|times| !times.contains(&json!(time))), Vec::<Value>::new());
+    }
+    let ended = server.api("GET", "/v1/holds", None).json();
+    assert_eq!(ended["reservations"], json!([]), "{ended}");
+}
+
+#[test]
+fn of_fifty_who_lock_one_slot_at_once_one_has_it() {
+    of_fifty_one_wins(&site(UNBOUND), 100);
+}
+
+#[test]
+fn of_fifty_who_lock_one_slot_at_once_one_has_it_over_postgres() {
+    let database = postgres::shared().database();
+    let mut start = Start::with(&format!("{SITE}{UNBOUND}"));
+    start.env.push(("DESKBELL_LEDGER".to_owned(), database.url()));
+    of_fifty_one_wins(&Server::start(start), 100);
+}
+
+#[test]
+fn whoever_locks_again_has_no_more_time_and_nobody_else_can_unlock() {
+    let server = Server::dev();
+    let (mut ann, mut bob) =
+        (Page::open(&server, "/?email=ann%40b.c"), Page::open(&server, "/?email=bob%40b.c"));
+    assert_eq!(ann.lock("10:00")["expiresIn"], 600);
+    let hold = |server: &Server| {
+        let mut hold = server.api("GET", "/v1/holds", None).json()["reservations"][0].clone();
+        hold["ttl_ms"].take();
+        hold
+    };
+    let first = hold(&server);
+    assert_eq!(ann.lock("10:00")["type"], "slot_locked");
+    assert_eq!(hold(&server), first);
+    let refused = bob.ask(of_slot("unlock_slot", "10:00"));
+    assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("not_holder")), "{refused}");
+    assert_eq!(bob.lock("10:00")["type"], "slot_taken");
+    assert_eq!(bob.lock("10:15")["type"], "slot_taken", "half of it is taken");
+    assert_eq!(ann.lock("10:15")["reason"], "overlaps");
+    assert_eq!(ann.ask(of_slot("unlock_slot", "10:00"))["type"], "slot_unlocked");
+    assert_eq!(bob.lock("10:00")["type"], "slot_locked");
+}
+
+#[test]
+fn a_page_that_is_done_keeps_its_slot_for_a_minute_and_nobody_is_told_twice() {
+    let server = site("");
+    let (mut ann, mut bob) = (Page::open(&server, "/"), Page::open(&server, "/"));
+    bob.watch("10:00");
+    ann.lock("10:00");
+    assert_eq!(bob.until_times(|times| times.contains(&json!("10:00"))).len(), 1);
+    let mut done = of_slot("unlock_slot", "10:00");
+    done["completed"] = json!(true);
+    assert_eq!(ann.ask(done)["type"], "slot_unlocked");
+    let hold = server.api("GET", "/v1/holds", None).json()["reservations"][0].clone();
+    let left = hold["expires_at"].as_u64().unwrap() - deskbell_server_now(&server);
+    assert!(left <= 60_000, "{left} ms");
+    bob.ws.send(&of_slot("lock_slot", "10:00"));
+    let taken = bob.ws.next();
+    assert_eq!((&taken["type"], &taken["reason"]), (&json!("slot_taken"), &json!("locked")), "{taken}");
+}
+
+/// The server's own time.
+fn deskbell_server_now(server: &Server) -> u64 {
+    let mut page = Page::open(server, "/");
+    page.ask(json!({"type": "ping"}))["timestamp"].as_u64().unwrap()
+}
+
+const SHORT: &str = "[holds]\ngrace = \"1s\"\n";
+
+#[test]
+fn a_second_tab_keeps_the_lock_and_the_last_one_ends_it_after_the_grace() {
+    let server = site(SHORT);
+    let mut first = Page::open(&server, "/");
+    let cookie = first.ws.cookie().unwrap();
+    let mut watcher = Page::open(&server, "/");
+    watcher.watch("10:00");
+    assert_eq!(first.lock("10:00")["type"], "slot_locked");
+    assert_eq!(watcher.until_times(|times| times.contains(&json!("10:00"))).len(), 1);
+    // A second tab, then a reload of the first.
+    let second = Page::open_with(&server, "/", &[("Cookie", &cookie)]);
+    first.ws.close();
+    let mut again = Page::open_with(&server, "/", &[("Cookie", &cookie)]);
+    second.ws.close();
+    assert_eq!(again.lock("10:00")["type"], "slot_locked", "it is still its own");
+    assert_eq!(watcher.ask(json!({"type": "ping"}))["type"], "pong");
+    again.ws.close();
+    assert_eq!(watcher.until_times(Vec::is_empty), Vec::<Value>::new());
+}
+
+#[test]
+fn the_end_of_a_lock_is_told_also_after_a_crash() {
+    let server = site(SHORT);
+    let mut ann = Page::open(&server, "/");
+    ann.lock("10:00");
+    let server = server.crash_and_restart();
+    let mut bob = Page::open(&server, "/");
+    bob.watch("10:00");
+    // Its holder does not come back.
+    bob.until_times(Vec::is_empty);
+    assert_eq!(bob.lock("10:00")["type"], "slot_locked");
+}

@@ -1,0 +1,131 @@
+//! Every message, and its answer.
+
+use super::*;
+
+/// What the plugin's own test page sends when all its tests are run.
+fn sends() -> Vec<Value> {
+    let ping = || json!({"type": "ping", "timestamp": 1_761_527_416_882_u64});
+    let told = |kind: &str| json!({"type": kind, "appointmentId": "APT-2025-000123", "email": "a@b.c"});
+    let mut all = vec![ping(), ping()];
+    for kind in ["lock_slot", "unlock_slot", "selecting_slot", "deselect_slot"] {
+        all.push(of_slot(kind, "10:00"));
+    }
+    all.extend((0..5).map(|nth| of_slot("selecting_slot", &format!("1{nth}:00"))));
+    all.push(json!({"type": "watch_appointments", "email": "a@b.c"}));
+    all.extend([told("appointment_updated"), told("appointment_cancelled")]);
+    all.push(json!({"type": "unwatch_appointments", "email": "a@b.c"}));
+    all.extend((0..2).map(|_| of_slot("lock_slot", "14:00")));
+    all.extend((0..3).map(|_| of_slot("lock_slot", "15:00")));
+    all.extend((0..3).map(|_| of_slot("lock_slot", "16:00")));
+    all.extend((0..10).map(|nth| of_slot("lock_slot", &format!("9:{nth}00"))));
+    all.extend((0..10).map(|nth| json!({"type": "ping", "sequence": nth})));
+    all.extend((0..50).map(|_| ping()));
+    all
+}
+
+#[test]
+fn ninety_three_sends_get_ninety_three_answers() {
+    for path in ["/", "/?email=ann%40example.org", "/appointease", "/appointease/v1/realtime/ws"] {
+        let server = Server::dev();
+        let mut page = Page::open(&server, path);
+        let sends = sends();
+        assert_eq!(sends.len(), 93);
+        sends.iter().for_each(|send| page.ws.send(send));
+        // The answer to what is sent last may overtake those of the ledger, so all are counted.
+        let answers: Vec<Value> = sends.iter().map(|_| page.ws.next()).collect();
+        let of = |kind: &str| answers.iter().filter(|answer| answer["type"] == kind).count();
+        let counted = ["pong", "slot_locked", "slot_unlocked", "selection_confirmed", "error"].map(of);
+        assert_eq!(counted, [62, 9, 1, 6, 10], "{path}");
+        assert_eq!(of("appointments_data") + of("event_received") + of("unwatch_confirmed"), 4);
+        page.ws.send(&json!({"type": "ping", "timestamp": 0}));
+        assert_eq!(page.ws.next()["type"], "pong", "there was nothing else");
+        page.ws.close();
+    }
+}
+
+#[test]
+fn whoever_connects_is_greeted_by_its_name_or_as_nobody() {
+    let server = site("");
+    let nobody = Page::open(&server, "/").greeting;
+    assert_eq!((&nobody["mode"], &nobody["status"]), (&json!("websocket"), &json!("connected")));
+    assert!(nobody["clientId"].as_str().unwrap().starts_with("anonymous_"), "{nobody}");
+    assert_eq!(nobody["isAnonymous"], true);
+    // Outside of development an address that is only said proves nothing.
+    let said = Page::open(&server, "/?email=ann%40example.org").greeting;
+    assert_eq!(said["isAnonymous"], true, "{said}");
+    let sig = deskbell_wire::signature::sign_email(
+        SECRET.as_bytes(),
+        "ann@example.org",
+        in_seconds(60).unsigned_abs(),
+    );
+    for path in [
+        format!("/?email=Ann%40example.org&sig={sig}"),
+        format!("/appointease/s/{sig}?email=ann%40example.org"),
+    ] {
+        let mut proven = Page::open(&server, &path);
+        assert_eq!(proven.greeting["isAnonymous"], false, "{path}");
+        assert_eq!(proven.ask(json!({"type": "subscribe"}))["type"], "update");
+    }
+    let forged = Ws::upgraded(Conn::open(&server), "x", &format!("/?email=bob%40example.org&sig={sig}"), &[]);
+    assert!(forged.err().unwrap().starts_with("HTTP/1.1 401"), "a proof that does not hold is refused");
+    assert_eq!(
+        Page::open(&Server::dev(), "/?email=Ann%40example.org").greeting["clientId"],
+        "Ann@example.org"
+    );
+}
+
+#[test]
+fn the_dialect_is_off_until_its_zone_is_known() {
+    let server = Server::start(Start::default());
+    let answer = Ws::upgraded(Conn::open(&server), "x", "/", &[]).err().unwrap();
+    assert!(!answer.contains(" 101 "), "{answer}");
+}
+
+#[test]
+fn an_answer_names_a_slot_as_it_was_asked_for() {
+    let server = site("");
+    let mut page = Page::open(&server, "/");
+    let answer =
+        page.ask(json!({"type": "lock_slot", "date": "2025-11-03", "time": "9:30", "employeeId": "7"}));
+    assert_eq!(answer["type"], "slot_locked", "{answer}");
+    assert_eq!((&answer["time"], &answer["employeeId"]), (&json!("9:30"), &json!("7")));
+    assert_eq!(answer["expiresIn"], 600);
+    let answer = page.ask(json!({"type": "check_availability", "date": "2025-11-03", "employeeId": 7}));
+    assert_eq!((&answer["unavailable"], &answer["employeeId"]), (&json!(["09:30"]), &json!(7)), "{answer}");
+    let step = page.ask(json!({"type": "booking_session", "step": 4, "service": "Haircut"}));
+    assert_eq!((&step["type"], &step["step"]), (&json!("session_tracked"), &json!(4)));
+    let answer =
+        page.ask(json!({"type": "unwatch_slot", "date": "2025-11-03", "time": "10:00", "employee_id": 1}));
+    assert_eq!(answer["type"], "unwatch_confirmed", "{answer}");
+    for (message, said) in [
+        (json!({"type": "subscribe"}), "denied"),
+        (json!({"type": "watch_appointments", "email": "ann@example.org"}), "denied"),
+        (json!({"type": "nothing"}), "unknown_type"),
+        (json!({"type": "watch_slot", "date": "2025-11-03", "time": "", "employeeId": 1}), "unknown_type"),
+        (json!({}), "unknown_type"),
+        (of_slot("lock_slot", "9:300"), "bad_field"),
+    ] {
+        let answer = page.ask(message);
+        assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(said)), "{answer}");
+    }
+    page.ws.send_text("invalid json");
+    assert_eq!(page.ask(json!({"type": "ping"}))["type"], "pong");
+}
+
+#[test]
+fn others_see_what_is_looked_at_until_its_page_has_gone() {
+    let server = site("");
+    let (mut ann, mut bob) = (Page::open(&server, "/"), Page::open(&server, "/"));
+    for time in ["10:00", "11:00"] {
+        assert_eq!(ann.ask(of_slot("selecting_slot", time))["type"], "selection_confirmed");
+    }
+    bob.news("active_selections");
+    let seen = bob.news("active_selections");
+    assert_eq!((&seen["slots"], &seen["employeeId"]), (&json!(["10:00", "11:00"]), &json!(1)), "{seen}");
+    let panel = bob.ask(json!({"type": "get_debug"}));
+    assert_eq!((&panel["connectedClients"], &panel["activeSelections"]), (&json!(2), &json!(2)), "{panel}");
+    assert_eq!(ann.ask(of_slot("deselect_slot", "10:00"))["type"], "deselection_confirmed");
+    assert_eq!(bob.news("active_selections")["slots"], json!(["11:00"]));
+    ann.ws.close();
+    assert_eq!(bob.news("active_selections")["slots"], json!([]));
+}
