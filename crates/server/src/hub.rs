@@ -27,6 +27,7 @@ use crate::door::Front;
 use crate::handlers::Handlers;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
+use crate::portico::Applications;
 use crate::pusher::Hooks;
 use crate::redis::Redis;
 use crate::shard::{Directory, Mailbox, Tuning};
@@ -65,6 +66,8 @@ pub struct Hub {
     pub operator: Option<Operator>,
     /// Calendars that are fetched.
     pub calendars: Calendars,
+    /// Where the applications of Portico's sessions come from.
+    pub applications: Arc<Applications>,
     /// The Redis through which backends publish.
     pub redis: Redis,
     /// Seals calendar links.

@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod open_files;
 pub mod outbound;
 pub mod outbox;
+pub mod portico;
 pub mod post;
 pub mod pusher;
 pub mod redis;

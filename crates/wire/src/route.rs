@@ -12,6 +12,8 @@ pub enum Dialect {
     Pusher,
     /// Socket.IO's, at the paths that the operator names.
     SocketIo,
+    /// PorticoEstate's, at `/wss`, and at `/` where its cookies or the listener say so.
+    Portico,
     /// The AppointEase plugin's, at `/`, `/appointease…`, or wherever an e-mail address stands in the query.
     AppointEase,
 }
@@ -23,6 +25,7 @@ impl Dialect {
             Self::Native => "native",
             Self::Pusher => "pusher",
             Self::SocketIo => "socketio",
+            Self::Portico => "portico",
             Self::AppointEase => "appointease",
         }
     }

@@ -37,6 +37,19 @@ pub const PORTICO_ROOM_PING: Millis = 240 * SECOND;
 pub const PORTICO_SILENCE: Millis = 480 * SECOND;
 /// Applications of one session that are not finished: a cart, not an archive.
 pub const PORTICO_APPLICATIONS: usize = 200;
+/// Sessions of the Portico dialect whose pages left a place behind, about 200 bytes each; beyond it the one is
+/// forgotten that left first.
+pub const PORTICO_AWAY: usize = 10_000;
+/// Places of one session: more tabs than anybody has.
+pub const PORTICO_TABS: usize = 16;
+/// Looks at applications that are under way at once; others wait for them.
+pub const PORTICO_LOOKS: usize = 16;
+/// Bytes of a session's applications as a database or a site gives them.
+pub const PORTICO_ANSWER: usize = 1 << 20;
+/// Attempts to tell a session of its applications, each after twice the time of the one before.
+pub const PORTICO_ATTEMPTS: u32 = 6;
+/// Time until the second of them.
+pub const PORTICO_FIRST_WAIT: Millis = 500;
 
 /// Connections of one address whose Socket.IO client has not asked for a namespace yet: its libraries ask at once,
 /// so this many come and go while an office of a thousand screens reconnects.

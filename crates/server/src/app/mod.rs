@@ -20,6 +20,7 @@ use tokio::sync::{Notify, watch};
 use crate::appointease;
 use crate::identity::{Verdict, Verifier};
 use crate::log::AppLog;
+use crate::portico;
 use crate::pusher::{Occupancy, Terms};
 use crate::socketio;
 use crate::store::{Members, Tenant};
@@ -59,6 +60,12 @@ pub struct App {
     pub words: socketio::Words,
     /// What it agrees to with clients and backends of the Pusher dialect.
     pub pusher: ArcSwap<Terms>,
+    /// What it agrees to with pages of the Portico dialect.
+    pub portico: ArcSwap<portico::Terms>,
+    /// Where such pages stood that have gone.
+    pub away: portico::Away,
+    /// Pages of that dialect that are connected.
+    pub pages: AtomicUsize,
     /// What it agrees to with pages of the AppointEase dialect, and what those do.
     pub appointease: appointease::Site,
     /// How many subscriptions its channels have.

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use deskbell_core::projection;
+use deskbell_wire::plain::Plain;
 
 use super::appointease::AppointEaseSettings;
 use super::error::Secret;
 use super::error::Source;
 use super::forms;
 use super::outward_settings::{CalendarSettings, RedisChannel, RedisSettings, WebhookSettings};
+use super::portico_settings::{ApplicationsFrom, PorticoSettings};
 use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
 use super::settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, ChannelClass, ChannelRule, HistorySettings,
@@ -146,6 +148,7 @@ pub fn settings(sources: Sources, values: Values) -> Settings {
         limits: limits(&values),
         pusher: pusher(&values),
         socketio: socketio(&values),
+        portico: portico(&values),
         pusher_webhooks: values.rows("pusher_webhooks").iter().map(pusher_webhook).collect(),
         handlers: values.rows("socketio_handlers").iter().map(handler).collect(),
         operator_secret: values.secret("operator.secret"),
@@ -173,7 +176,37 @@ fn listen(row: &Row, tls_is_set_up: bool) -> Listen {
     let cells = &row.cells;
     // The form of the address was checked; one that cannot be read would be a bug, and it binds to nothing.
     let addr = cells.word("addr").parse().unwrap_or_else(|_| std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    Listen { addr, tls: cells.on("tls").unwrap_or(tls_is_set_up), app: cells.amount("app") }
+    let root = match cells.text("root").as_deref() {
+        Some("portico") => Plain::Portico,
+        _ => Plain::AppointEase,
+    };
+    Listen { addr, tls: cells.on("tls").unwrap_or(tls_is_set_up), app: cells.amount("app"), root }
+}
+
+fn portico(values: &Values) -> PorticoSettings {
+    let applications = match values.word("portico.applications").as_str() {
+        "postgres" => ApplicationsFrom::Postgres {
+            url: values.secret("portico.database").unwrap_or_else(|| Secret::new(String::new())),
+            query: values.word("portico.query"),
+        },
+        "callback" => ApplicationsFrom::Callback {
+            url: values.word("portico.callback"),
+            secret: values.secret("portico.callback_secret"),
+        },
+        _ => ApplicationsFrom::Ledger,
+    };
+    PorticoSettings {
+        enabled: values.is("portico.enabled"),
+        app: values.amount("portico.app"),
+        relays: values.is("portico.relays"),
+        time_zone: values.word("portico.time_zone"),
+        server_ping_ms: values.number("portico.server_ping"),
+        room_ping_ms: values.number("portico.room_ping"),
+        silence_ms: values.number("portico.silence"),
+        redis: values.is("portico.redis"),
+        applications,
+        applications_timeout_ms: values.number("portico.applications_timeout"),
+    }
 }
 
 fn log(values: &Values) -> LogSettings {

@@ -11,6 +11,8 @@ mod options;
 mod outward_settings;
 mod outward_table;
 pub mod pages;
+mod portico_settings;
+mod portico_table;
 mod pusher_settings;
 mod pusher_table;
 mod raw;
@@ -32,6 +34,7 @@ pub use appointease::AppointEaseSettings;
 pub use error::{ConfigError, ConfigErrors, Secret, Source};
 pub use options::{Group, Kind, Opt, all, find};
 pub use outward_settings::{CalendarSettings, RedisChannel, RedisSettings, WebhookSettings};
+pub use portico_settings::{ApplicationsFrom, PorticoSettings};
 pub use pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
 pub use reload::Difference;
 pub use settings::{

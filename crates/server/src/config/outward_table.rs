@@ -146,7 +146,7 @@ const REDIS_FIELDS: &[Opt] = &[
     Opt::text(
         "kind",
         Form::OneOf(REDIS_KINDS),
-        "What is written there: `laravel`, by Laravel's `redis` broadcaster.",
+        "What is written there: `laravel`, by Laravel's `redis` broadcaster, or `portico`, by PorticoEstate.",
     )
     .or(Preset::Text("laravel")),
     Opt::number("app", 0, within(1, u32::MAX as u64), APP).unset().like("1001"),

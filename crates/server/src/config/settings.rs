@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::appointease::AppointEaseSettings;
 use super::error::{ConfigErrors, Secret};
 use super::outward_settings::{CalendarSettings, RedisSettings, WebhookSettings};
+use super::portico_settings::PorticoSettings;
 use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
 use super::socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
 use super::socketio_settings::SocketIoSettings;
@@ -79,6 +80,8 @@ pub struct Settings {
     pub pusher: PusherSettings,
     /// The Socket.IO dialect.
     pub socketio: SocketIoSettings,
+    /// The Portico dialect.
+    pub portico: PorticoSettings,
     /// Servers that are told what happens in channels, as Pusher tells.
     pub pusher_webhooks: Vec<PusherWebhookSettings>,
     /// Backends that handle events of Socket.IO clients.
@@ -108,6 +111,8 @@ pub struct Listen {
     pub tls: bool,
     /// The app of connections that name no key; `None`: the first.
     pub app: Option<u64>,
+    /// Whose `/` is where nothing else tells: the dialect that a page there speaks.
+    pub root: deskbell_wire::plain::Plain,
 }
 
 /// The log of the process.

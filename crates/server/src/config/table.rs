@@ -6,6 +6,7 @@ use super::appointease::APPOINTEASE;
 use super::limit_table::{LIMITS, MEMORY};
 use super::options::{Bounds, Form, Group, Opt, Preset, Section, within};
 use super::outward_table::{CALENDARS, REDIS, WEBHOOKS};
+use super::portico_table::PORTICO;
 use super::pusher_table::{OF_APP, PUSHER};
 use super::socketio_backend::{ADMIN, HANDLERS, MARKETPLACE};
 use super::socketio_table::SOCKETIO;
@@ -28,7 +29,9 @@ pub const ACTIONS: &[&str] = &["subscribe", "publish", "presence", "hold", "conf
 /// The protocols whose clients can be shown events in their own words.
 pub const DIALECTS: &[&str] = &["native", "appointease", "portico", "pusher", "socketio"];
 /// What is written on channels of Redis.
-pub const REDIS_KINDS: &[&str] = &["laravel"];
+pub const REDIS_KINDS: &[&str] = &["laravel", "portico"];
+/// The dialects whose pages ask for `/`.
+pub const ROOTS: &[&str] = &["appointease", "portico"];
 /// What becomes of holds whose holder has gone.
 pub const ON_DISCONNECT: &[&str] = &["release", "keep"];
 
@@ -93,6 +96,11 @@ pub static SECTIONS: &[Section] = &[
         title: "Socket.IO",
         intro: "The dialect of socket.io-client 4, python-socketio, and applications built on them.",
         options: SOCKETIO,
+    },
+    Section {
+        title: "Portico",
+        intro: "The dialect of PorticoEstate: its pages at `/wss`, and its channels of Redis. See portico.md.",
+        options: PORTICO,
     },
     HANDLERS,
     ADMIN,
@@ -200,6 +208,13 @@ const LISTEN: &[Opt] = &[
     )
     .unset()
     .like("1001"),
+    Opt::text(
+        "root",
+        Form::OneOf(ROOTS),
+        "Whose pages ask for `/` here, where no e-mail address and no cookie tells. With `portico` the cookie \
+         `PHPSESSID` counts as well, which every PHP site sets.",
+    )
+    .or(Preset::Text("appointease")),
 ];
 
 const APP_ID: &str = "The app's id, a number.";

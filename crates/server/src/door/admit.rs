@@ -9,13 +9,15 @@ use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::appointease::hail::Who;
 use deskbell_wire::engineio::asked::{self, Fault};
 use deskbell_wire::http_head::Head;
+use deskbell_wire::plain::Plain;
+use deskbell_wire::portico::session::{Hail, Trust, hail};
 use deskbell_wire::pusher::{code, encode, xhr};
 use deskbell_wire::route::{Dialect, Route, pusher_key};
 use deskbell_wire::websocket::encode as websocket;
 use deskbell_wire::websocket::{Opcode, extension, handshake};
 use http::{Request, Response, StatusCode};
 
-use super::{Peer, Seat, appointease, socketio};
+use super::{Peer, Place, Seat, appointease, socketio};
 use crate::app::App;
 use crate::clock;
 use crate::hub::Hub;
@@ -51,6 +53,8 @@ pub struct Admitted {
     pub echo: bool,
     /// How a session of Engine.IO begins on it.
     pub opening: Option<Opening>,
+    /// What the cookies of a page of the Portico dialect say.
+    pub hail: Option<Box<Hail>>,
     /// Who a page of the AppointEase dialect is.
     pub who: Option<Who>,
 }
@@ -210,12 +214,12 @@ fn switching(greeting: &[u8]) -> Response<Body> {
 /// Decides about an upgrade.
 pub async fn admit(
     hub: &Arc<Hub>,
-    own: Option<u64>,
+    place: Place,
     head: &Head<'_>,
     kind: Route,
     peer: &Peer,
 ) -> Result<Admitted, Refused> {
-    let result = try_admit(hub, own, head, kind, peer).await;
+    let result = try_admit(hub, place, head, kind, peer).await;
     if let Err(refused) = &result {
         match Code::ALL.iter().find(|code| code.as_str() == refused.code) {
             Some(code) => hub.metrics.refused(*code),
@@ -230,7 +234,7 @@ pub async fn admit(
 
 async fn try_admit(
     hub: &Arc<Hub>,
-    own: Option<u64>,
+    place: Place,
     head: &Head<'_>,
     kind: Route,
     peer: &Peer,
@@ -247,15 +251,15 @@ async fn try_admit(
         return admit_pusher(hub, head, peer, accept).map_err(|refused| refused.in_frames(accept));
     }
     if kind == Route::Socket(Dialect::SocketIo) {
-        return admit_socketio(hub, own, head, peer, accept).await;
+        return admit_socketio(hub, place.app, head, peer, accept).await;
     }
     if kind == Route::Socket(Dialect::AppointEase) {
-        return appointease::let_in(hub, own, head, peer, accept).await;
+        return appointease::let_in(hub, place.app, head, peer, accept).await;
     }
     if hub.draining.load(Ordering::Relaxed) {
         return Err(stopping().into());
     }
-    let app = named_app(hub, own, head)?;
+    let app = named_app(hub, place.app, head)?;
     check_origin(hub, app, head, peer)?;
     // The seat comes first: whoever connects too often shall not have signatures checked.
     let seat = hub.seat(peer.address)?;
@@ -264,16 +268,20 @@ async fn try_admit(
     let cookie = new_visitor.map(|id| visitor_cookie(&hub.seals.visitor(id), peer.secure));
     headers.extend(cookie.as_deref().map(|cookie| ("Set-Cookie", cookie)));
     let (greeting, deflate) = greet(hub, head, accept, headers)?;
+    let trust = if place.root == Plain::Portico { Trust::AlsoPhp } else { Trust::Own };
+    let is_portico = kind == Route::Socket(Dialect::Portico);
+    let hail = is_portico.then(|| Box::new(hail(head.header("cookie"), trust)));
     Ok(Admitted {
         app: app.index,
         identity: Arc::new(identity),
         peer: *peer,
         seat,
         greeting,
-        dialect: Dialect::Native,
+        dialect: if hail.is_some() { Dialect::Portico } else { Dialect::Native },
         deflate,
         echo: kind == Route::Echo,
         opening: None,
+        hail,
         who: None,
     })
 }
@@ -310,6 +318,7 @@ async fn admit_socketio(
         deflate: false,
         echo: false,
         opening: Some(guest.opening),
+        hail: None,
         who: None,
     })
 }
@@ -351,6 +360,7 @@ fn admit_pusher(
         deflate,
         echo: false,
         opening: None,
+        hail: None,
         who: None,
     })
 }

@@ -63,6 +63,7 @@ pub(super) async fn let_in(
         deflate: false,
         echo: false,
         opening: None,
+        hail: None,
         who: Some(who),
     })
 }

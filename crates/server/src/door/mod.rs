@@ -57,8 +57,17 @@ pub struct Door {
     hub: Arc<Hub>,
     router: Router,
     tls: Option<Arc<Acceptor>>,
+    /// What the listener says of those who come in by it.
+    place: Place,
+}
+
+/// What a listener says of connections that do not say it themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
     /// Which app an unnamed connection means.
-    app: Option<u64>,
+    pub app: Option<u64>,
+    /// Whose pages ask for `/`.
+    pub root: Plain,
 }
 
 /// How a request head that could not be admitted ends.
@@ -73,8 +82,8 @@ enum Knocked {
 
 impl Door {
     /// A door for one listener.
-    pub fn new(hub: Arc<Hub>, router: Router, tls: Option<Arc<Acceptor>>, app: Option<u64>) -> Self {
-        Self { hub, router, tls, app }
+    pub fn new(hub: Arc<Hub>, router: Router, tls: Option<Arc<Acceptor>>, place: Place) -> Self {
+        Self { hub, router, tls, place }
     }
 
     /// Accepts connections until told to stop.
@@ -160,8 +169,8 @@ impl Door {
                 return;
             }
         };
-        let (hub, own) = (self.hub.clone(), self.app);
-        let answered = Self::answer_door(&hub, own, stream, bytes, most, address, secure).await;
+        let (hub, place) = (self.hub.clone(), self.place);
+        let answered = Self::answer_door(&hub, place, stream, bytes, most, address, secure).await;
         if let (Knocked::Http(read), Some(stream)) = answered {
             Box::pin(self.serve_http(stream, read, address, secure, stop)).await;
         }
@@ -170,7 +179,7 @@ impl Door {
     /// Decides about the first request of a connection.
     async fn answer_door<S: Handover>(
         hub: &Arc<Hub>,
-        own: Option<u64>,
+        place: Place,
         mut stream: S,
         bytes: Vec<u8>,
         most: usize,
@@ -188,12 +197,12 @@ impl Door {
                 return (Knocked::Over, None);
             }
         };
-        let kind = Self::kind(hub, &head);
+        let kind = Self::kind(hub, place.root, &head);
         if kind == Route::Http {
             return (Knocked::Http(bytes), Some(stream));
         }
         let peer = hub.front.load().peer(address, secure, |name| peer::joined(head.headers().named(name)));
-        match admit::admit(hub, own, &head, kind, &peer).await {
+        match admit::admit(hub, place, &head, kind, &peer).await {
             Ok(admitted) => {
                 let greeting = admitted.greeting.clone();
                 let rest = bytes[head.len()..].to_vec();
@@ -212,7 +221,7 @@ impl Door {
         }
     }
 
-    fn kind(hub: &Hub, head: &Head<'_>) -> Route {
+    fn kind(hub: &Hub, root: Plain, head: &Head<'_>) -> Route {
         let asked = Asked {
             method: head.method(),
             path: head.path(),
@@ -224,10 +233,12 @@ impl Door {
             Route::Http
         } else if front.socketio.takes(head.path(), head.query()) {
             Route::Socket(Dialect::SocketIo)
-        } else if front.appointease && plain(&asked, Plain::AppointEase) == Some(Plain::AppointEase) {
-            Route::Socket(Dialect::AppointEase)
         } else {
-            route(&asked, front.echo)
+            match (route(&asked, front.echo), plain(&asked, root)) {
+                (Route::Http, Some(Plain::Portico)) if front.portico => Route::Socket(Dialect::Portico),
+                (_, Some(Plain::AppointEase)) if front.appointease => Route::Socket(Dialect::AppointEase),
+                (route, _) => route,
+            }
         }
     }
 
@@ -281,9 +292,9 @@ impl Door {
         {
             let text = admit::head_text(&request);
             if let Ok(Some(head)) = http_head::parse_within(&text, usize::MAX) {
-                let kind = Self::kind(&self.hub, &head);
+                let kind = Self::kind(&self.hub, self.place.root, &head);
                 if kind != Route::Http {
-                    return match admit::admit(&self.hub, self.app, &head, kind, &peer).await {
+                    return match admit::admit(&self.hub, self.place, &head, kind, &peer).await {
                         Ok(admitted) => upgrade_later::<S>(self.hub.clone(), admitted, request),
                         Err(refused) if refused.lingers() => say_farewell(refused, request),
                         Err(refused) => refused.into_response(),
@@ -293,7 +304,7 @@ impl Door {
         }
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(OwnApp(self.app));
+        request.extensions_mut().insert(OwnApp(self.place.app));
         let mut router = self.router;
         match router.call(request).await {
             Ok(response) => response,
@@ -351,10 +362,10 @@ fn hand_over<S: Handover>(hub: &Arc<Hub>, admitted: Admitted, stream: S, greetin
             return;
         }
     };
-    let Admitted { dialect, deflate, echo, opening, who, .. } = admitted;
+    let Admitted { dialect, deflate, echo, opening, hail, who, .. } = admitted;
     // A WebSocket that goes on with a session goes to where that is.
     let home = opening.as_ref().filter(|opening| opening.upgrades).map(|opening| opening.sid.lot() as usize);
-    let way = Way::WebSocket { socket, greeting, read, dialect, deflate, echo, opening, who };
+    let way = Way::WebSocket { socket, greeting, read, dialect, deflate, echo, opening, hail, who };
     let arrival = Arrival {
         app: admitted.app,
         identity: admitted.identity,

@@ -46,6 +46,8 @@ pub struct Front {
     pub connections_per_address: usize,
     /// New connections per second of an address; 0 is off.
     pub connect_rate: u32,
+    /// Are pages of the Portico dialect served?
+    pub portico: bool,
     /// Where clients of the Socket.IO dialect connect.
     pub socketio: Mount,
     /// Are pages of the AppointEase dialect served?

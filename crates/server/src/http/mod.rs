@@ -14,6 +14,7 @@
 //! | `pusher` | the Pusher dialect's own API |
 //! | `marketplace` | the route by which a marketplace's backend tells its Socket.IO clients something |
 //! | `appointease` | the routes of the AppointEase plugin, for its pages and for its backend |
+//! | `portico` | how the server is, and what is told to everybody, as PorticoEstate asks it |
 //! | `socketio` | the requests of polling Socket.IO clients |
 //! | `calendars`, `busy` | calendars of bookings, and busy times from elsewhere |
 //! | `webhooks` | how webhooks are, and what could not be delivered |
@@ -40,6 +41,7 @@ mod health;
 mod history;
 mod ledger;
 mod marketplace;
+mod portico;
 mod post;
 mod problem;
 pub mod publish;
@@ -91,7 +93,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 114] = [
+pub const ROUTES: [Route; 117] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/websocket-test", || get(websocket_test::page)),
     route("GET", "/healthz", || get(health::live)),
@@ -206,6 +208,9 @@ pub const ROUTES: [Route; 114] = [
     route("POST", "/wp-json/appointease/v1/reschedule-availability", || post(pages::availability)),
     route("POST", "/broadcast", || post(backend::broadcast)),
     route("GET", "/debug", || get(backend::debug)),
+    route("GET", "/health", || get(portico::health)),
+    route("GET", "/wss/health", || get(portico::health)),
+    route("POST", "/wss-publish", || post(portico::publish)),
 ];
 
 /// All routes over a running server.

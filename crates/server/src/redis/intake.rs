@@ -8,11 +8,13 @@ use deskbell_core::access::Identity;
 use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::vocabulary::Publish;
+use deskbell_wire::portico::published::{self, Published};
 use deskbell_wire::redis::{Message, Table, Taken};
 use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::hub::{Hub, Outcome};
+use crate::portico;
 
 /// The longest part of a channel's name that a log line repeats.
 const LONGEST_NAME: usize = 100;
@@ -46,6 +48,21 @@ impl Intake {
             Taken::Publish(app, publish) => {
                 self.count();
                 self.publish(app, publish).await;
+            }
+            Taken::Portico(app, topic) => {
+                self.count();
+                let payload = message.payload.as_deref().unwrap_or_default();
+                let now = clock::now_ms();
+                let read = published::read(topic, payload, self.hub.apps[app].portico.load().stamp(now));
+                match read {
+                    Ok(Published::Tell { channel, message }) => {
+                        self.publish(app, portico::publish_of(channel, &message, None)).await;
+                    }
+                    Ok(Published::LookUpApplications(session)) => {
+                        portico::applications::refresh(&self.hub, app, session);
+                    }
+                    Err(refusal) => self.refused(topic.as_str(), &refusal),
+                }
             }
             Taken::Refused(refusal) => {
                 self.count();

@@ -20,7 +20,7 @@ use deskbell_core::rate::Rate;
 use deskbell_core::session::Seals;
 use tokio::sync::watch;
 
-use super::{StartError, failing, outward, pusher, socketio};
+use super::{StartError, failing, outward, portico, pusher, socketio};
 use crate::app::{Apps, Secret};
 use crate::attendance::Attendance;
 use crate::bell::Bells;
@@ -32,6 +32,7 @@ use crate::identity;
 use crate::limiter::Limiter;
 use crate::log::AppLog;
 use crate::metrics::Metrics;
+use crate::portico::Applications;
 use crate::redis::Redis;
 use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
 use crate::store::{Opened, Options, QUIET, Seed, Shared, World};
@@ -91,7 +92,8 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let webhooks = outward::webhooks(settings, &apps)?;
     let calendars = outward::calendars(settings, &apps)?;
     let redis = Redis::new(outward::redis(settings, &apps)?);
-    let store = opened.start(world(tenants.logs.clone())).map_err(StartError::new)?;
+    let applications = Arc::new(portico::applications(settings)?);
+    let store = opened.start(world(tenants.logs.clone(), applications.clone())).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
         hooks: outward::pusher_webhooks(settings, &apps)?,
         handlers: outward::handlers(settings, &apps)?,
@@ -107,6 +109,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         webhooks,
         operator: operator(settings)?,
         calendars,
+        applications,
         redis,
         links: LinkKey::derive(&stored),
         limiter: Limiter::default(),
@@ -195,6 +198,7 @@ pub fn recipe(settings: &Settings) -> Result<Recipe, StartError> {
         auth: auth(settings)?,
         site: socketio::auth(settings)?,
         socketio: Arc::new(socketio::terms(settings)?),
+        portico: Arc::new(portico::terms(settings)?),
         pusher: pusher::terms(settings)?,
         appointease: super::appointease::terms(settings)?.map(Arc::new),
     })
@@ -234,9 +238,13 @@ fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, 
 
 /// What the store is given: the way into the logs, the time, and dice. Committed rows go into their app's log
 /// before anybody is told that they are safe.
-fn world(logs: Arc<Logs>) -> World {
+fn world(logs: Arc<Logs>, applications: Arc<Applications>) -> World {
     World {
-        feed: Box::new(move |app, rows| logs.take(app, rows)),
+        feed: Box::new(move |app, rows| {
+            let drafts = rows.iter().flat_map(|row| &row.drafts);
+            drafts.for_each(|draft| applications.note(app, &draft.event.channel));
+            logs.take(app, rows)
+        }),
         clock: Box::new(clock::now_ms),
         seeds: Box::new(clock::random_bytes::<16>),
         quiet: QUIET,
@@ -287,6 +295,7 @@ pub fn classes(settings: &Settings) -> Result<Classes, StartError> {
         let pattern = pattern(&rule.pattern)?;
         rules.push((pattern, class(rule)));
     }
+    rules.push((pattern(crate::portico::applications::PATTERN)?, Class::of_shape(Shape::Latest)));
     let mut otherwise = Class::of_shape(Shape::Stream);
     let history = &settings.history;
     otherwise.retention =
@@ -425,6 +434,7 @@ pub fn tuning(settings: &Settings) -> Tuning {
         stalled: limits.stalled_ms,
         pusher_activity: settings.pusher.activity_ms,
         pusher_pong: settings.pusher.pong_ms,
+        portico: portico::rhythm(settings),
     }
 }
 
@@ -452,6 +462,7 @@ pub fn front(settings: &Settings) -> Front {
         connections: limits.connections,
         connections_per_address: limits.connections_per_address,
         connect_rate: limits.connect_rate_per_address as u32,
+        portico: settings.portico.enabled,
         socketio: socketio::mount(settings),
         appointease: super::appointease::is_open(settings),
     }

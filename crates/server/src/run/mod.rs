@@ -5,6 +5,7 @@ pub(crate) mod build;
 mod departures;
 mod failing;
 pub(crate) mod outward;
+mod portico;
 mod pusher;
 mod reload;
 mod socketio;
@@ -24,7 +25,7 @@ use crate::admin;
 use crate::calendars;
 use crate::clock;
 use crate::config::Settings;
-use crate::door::Door;
+use crate::door::{Door, Place};
 use crate::http;
 use crate::hub::Hub;
 use crate::logging::{self, Logging};
@@ -108,7 +109,8 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
         let scheme = if listen.tls { "https" } else { "http" };
         let address = listener.local_addr().unwrap_or(listen.addr);
         tracing::info!("listening on {scheme}://{address}");
-        let door = Door::new(hub.clone(), router.clone(), tls.clone().filter(|_| listen.tls), listen.app);
+        let place = Place { app: listen.app, root: listen.root };
+        let door = Door::new(hub.clone(), router.clone(), tls.clone().filter(|_| listen.tls), place);
         doors.push(tokio::spawn(door.serve(listener, stopped.clone())));
     }
     for index in 0..hub.apps.count() {
@@ -118,6 +120,7 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     crate::pusher::start(&hub);
     calendars::start(&hub);
     redis::start(&hub);
+    tokio::spawn(crate::portico::applications::follow(hub.clone()));
     tokio::spawn(keep_house(hub.clone()));
     tokio::spawn(flush_joins(hub.clone()));
     tokio::spawn(departures::watch(hub.clone()));

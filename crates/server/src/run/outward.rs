@@ -8,6 +8,7 @@ use deskbell_core::ids::ResourceId;
 use deskbell_core::limits;
 use deskbell_core::pattern::Pattern;
 use deskbell_core::webhook::{Terms, Wants};
+use deskbell_wire::portico::published;
 use deskbell_wire::redis::{Kind, Row, Table, Topic};
 use deskbell_wire::webhook::Secret;
 use tokio::sync::Semaphore;
@@ -132,11 +133,24 @@ pub fn redis_with(
     } else {
         None
     };
-    let rows = wish.channels.iter().map(|channel| row(channel, &app));
+    // Behind the operator's own rows, so that one of those for the same channel decides.
+    let of_portico = of_portico(settings);
+    let rows = wish.channels.iter().chain(&of_portico).map(|channel| row(channel, &app));
     let rows = rows.collect::<Result<_, _>>().map_err(|why| StartError(format!("redis.channels {why}")))?;
     let password = wish.password.as_ref().map(|password| Password(password.expose().to_owned()));
     let place = Place { host, port: wish.port, user: wish.user.clone(), password, secure };
     Ok(Some(Plan { place, table: Table::new(rows) }))
+}
+
+/// The channels on which PorticoEstate publishes.
+fn of_portico(settings: &Settings) -> Vec<RedisChannel> {
+    let wish = &settings.portico;
+    let known = |name: &str| settings.redis.channels.iter().any(|row| row.pattern == name);
+    let names = published::Topic::ALL.into_iter().map(published::Topic::as_str);
+    names
+        .filter(|name| wish.enabled && wish.redis && !known(name))
+        .map(|name| RedisChannel { pattern: name.to_owned(), kind: "portico".to_owned(), app: wish.app })
+        .collect()
 }
 
 fn row(wish: &RedisChannel, app: impl Fn(Option<u64>) -> Result<usize, String>) -> Result<Row, String> {

@@ -148,6 +148,9 @@ impl Shard {
             Answer::Told(told) => {
                 self.hear_told(slot, *told);
             }
+            Answer::Applications(found) => {
+                self.say_applications(slot, &found);
+            }
             Answer::Page(answered) => {
                 self.hear_for_page(slot, *answered);
             }

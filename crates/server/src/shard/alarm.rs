@@ -49,6 +49,10 @@ impl Shard {
             self.engine_alarm(slot);
             return;
         }
+        if self.clients.get(slot).is_some_and(|client| client.portico.is_some()) {
+            self.check_portico(slot);
+            return;
+        }
         let Some(client) = self.clients.get(slot) else { return };
         let (variant, silent) = (client.variant, self.now.saturating_sub(client.heard));
         if variant.is_pusher() && self.is_silent_pusher(slot, silent) {
@@ -75,6 +79,10 @@ impl Shard {
     /// is due.
     pub(super) fn watch_life(&mut self, slot: u32) {
         let Some(client) = self.clients.get(slot) else { return };
+        if client.portico.is_some() {
+            self.watch_portico(slot);
+            return;
+        }
         let after = if client.variant.is_pusher() {
             let (asks, answers) = (self.tuning.pusher_activity, self.tuning.pusher_pong);
             let silent = self.now.saturating_sub(client.heard);

@@ -7,6 +7,7 @@ use deskbell_core::vocabulary::{Hello, Notice};
 use deskbell_wire::appointease::hail::Who;
 use deskbell_wire::engineio::asked::Transport;
 use deskbell_wire::native::Reference;
+use deskbell_wire::portico::session::Hail;
 use deskbell_wire::route::Dialect;
 use mio::{Interest, Token};
 
@@ -43,9 +44,9 @@ impl Shard {
             self.set_alarm(slot, 0, What::Drain);
         }
         match arrival.way {
-            Way::WebSocket { socket, greeting, read, opening, who, .. } => {
+            Way::WebSocket { socket, greeting, read, opening, hail, who, .. } => {
                 self.out = greeting;
-                self.arrive_websocket(slot, socket, read, opening.as_ref(), who);
+                self.arrive_websocket(slot, socket, read, (opening.as_ref(), hail.as_deref(), who));
             }
             Way::Polling { answer, opening } => {
                 let mut outlet = Outlet::new(self.hub.apps[arrival.app].polling.clone());
@@ -99,8 +100,7 @@ impl Shard {
         slot: u32,
         socket: Socket,
         read: Vec<u8>,
-        opening: Option<&Opening>,
-        who: Option<Who>,
+        (opening, hail, who): (Option<&Opening>, Option<&Hail>, Option<Who>),
     ) {
         let mut sink = match socket {
             Socket::Plain(stream) => Sink::Tcp(stream),
@@ -120,6 +120,8 @@ impl Shard {
             self.clients.get(slot).is_some_and(|c| matches!(c.variant, Variant::Echo | Variant::EchoDeflate));
         if let Some(opening) = opening {
             self.open_engine(slot, opening, Transport::WebSocket);
+        } else if let Some(hail) = hail {
+            self.open_portico(slot, hail);
         } else if let Some(who) = who {
             self.open_page(slot, who);
         } else if !echo {
@@ -189,6 +191,10 @@ impl Shard {
         let Some(variant) = self.clients.get(slot).map(|client| client.variant) else { return };
         if variant == Variant::NativePoll {
             self.say_to_poll(slot, notice);
+            return;
+        }
+        if variant.is_portico() {
+            self.notify_portico(slot, notice);
             return;
         }
         if let (Variant::AppointEase, Notice::Error(refusal)) = (variant, notice) {
@@ -271,6 +277,8 @@ fn variant(way: &Way) -> Variant {
         Way::WebSocket { echo: true, deflate: true, .. } => Variant::EchoDeflate,
         Way::WebSocket { echo: true, .. } => Variant::Echo,
         Way::Polling { .. } | Way::WebSocket { dialect: Dialect::SocketIo, .. } => Variant::SocketIo(0),
+        Way::WebSocket { dialect: Dialect::Portico, deflate: true, .. } => Variant::PorticoWsDeflate,
+        Way::WebSocket { dialect: Dialect::Portico, .. } => Variant::PorticoWs,
         Way::WebSocket { dialect: Dialect::AppointEase, .. } => Variant::AppointEase,
         Way::WebSocket { dialect: Dialect::Pusher, deflate: true, .. } => Variant::PusherWsDeflate,
         Way::WebSocket { dialect: Dialect::Pusher, .. } => Variant::PusherWs,

@@ -13,6 +13,7 @@ use deskbell_wire::websocket::{Decoder, Role};
 use super::appointease::Page;
 use super::body::Pipe;
 use super::frames::Variant;
+use super::portico::Visit;
 use super::pusher::Speaker;
 use super::session::Session;
 use super::socketio::Talker;
@@ -70,6 +71,8 @@ pub struct Client {
     pub seat: Option<Box<Seat>>,
     /// What only few clients of the Pusher dialect have.
     pub speaker: Option<Box<Speaker>>,
+    /// What pages of the Portico dialect have.
+    pub portico: Option<Box<Visit>>,
     /// What pages of the AppointEase dialect have.
     pub page: Option<Box<Page>>,
     /// What clients of the Socket.IO dialect have.
@@ -155,6 +158,7 @@ impl Client {
             seat: None,
             speaker: None,
             page: None,
+            portico: None,
             socketio: None,
         }
     }

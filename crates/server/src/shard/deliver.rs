@@ -370,9 +370,11 @@ impl Shard {
             Variant::SocketIo(words) => app.words.manner(words),
             _ => None,
         };
-        let encoded = |entry: &SharedEntry| match &manner {
-            Some(manner) => variant.told(entry, manner, key),
-            None => variant.event(entry, key),
+        let terms = variant.is_portico().then(|| app.portico.load());
+        let encoded = |entry: &SharedEntry| match (&manner, &terms) {
+            (Some(manner), _) => variant.told(entry, manner, key),
+            (_, Some(terms)) => variant.shown(entry, terms),
+            (None, None) => variant.event(entry, key),
         };
         let mut frames =
             entries.iter().enumerate().filter(|(place, _)| wanted(*place)).map(|(_, entry)| entry);

@@ -83,6 +83,7 @@ impl Shard {
     fn disconnect_slot(&mut self, slot: u32) {
         self.live -= 1;
         self.leave_engine(slot);
+        self.close_portico(slot);
         self.stay_away(slot);
         self.look_away(slot);
         self.close_page(slot);
@@ -119,7 +120,8 @@ impl Shard {
     fn may_park(&self, slot: u32) -> bool {
         let Some(client) = self.clients.get(slot) else { return false };
         // Its clients come back as somebody new, with another socket's name.
-        if client.variant.is_pusher() || client.variant == Variant::AppointEase {
+        if client.variant.is_pusher() || client.variant.is_portico() || client.variant == Variant::AppointEase
+        {
             return false;
         }
         let present = client.session.entered.is_some();

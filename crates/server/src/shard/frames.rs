@@ -5,11 +5,13 @@ use deskbell_core::cursor::CursorKey;
 use deskbell_core::event::{Entry, Kind};
 use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::{self, Reference};
+use deskbell_wire::portico;
 use deskbell_wire::pusher;
 use deskbell_wire::websocket::Opcode;
 use deskbell_wire::websocket::deflate::Deflater;
 use deskbell_wire::websocket::encode as websocket;
 
+use crate::portico::Terms;
 use crate::socketio::{Heard, Manner};
 
 /// A dialect on a transport.
@@ -37,6 +39,10 @@ pub enum Variant {
     PusherXhrCursor,
     /// The Socket.IO dialect, in the words of a number.
     SocketIo(u16),
+    /// The Portico dialect on a WebSocket.
+    PorticoWs,
+    /// The same, compressed.
+    PorticoWsDeflate,
     /// The AppointEase dialect on a WebSocket.
     AppointEase,
     /// Every message sent back: for conformance suites.
@@ -74,6 +80,8 @@ impl Variant {
             Self::PusherXhr => 10,
             Self::PusherXhrCursor => 11,
             Self::AppointEase => 12,
+            Self::PorticoWs => 13,
+            Self::PorticoWsDeflate => 14,
             Self::SocketIo(words) => WORDS + words,
         }
     }
@@ -105,6 +113,14 @@ impl Variant {
             let token = Self::sealed(entry, key);
             let offset = std::str::from_utf8(&token).unwrap_or_default();
             manner.frames(entry, offset, &mut Heard::default())
+        })
+    }
+
+    /// The frame of an entry in the Portico dialect, whose times are written on the site's clock.
+    pub fn shown(self, entry: &Entry, terms: &Terms) -> Bytes {
+        entry.frames.get(self.number(), || {
+            let json = portico::message::event(entry, terms.stamp(entry.event.at));
+            json.map_or_else(Bytes::new, |json| self.wrap(json.as_bytes(), None))
         })
     }
 
@@ -182,7 +198,7 @@ impl Variant {
 
     /// Appends a notice.
     pub fn notice(self, notice: &Notice<'_>, reference: &Reference, out: &mut Vec<u8>) {
-        if self.is_socketio() || self == Self::AppointEase {
+        if self.is_socketio() || self.is_portico() || self == Self::AppointEase {
             // What this dialect has no word for, its clients learn from what happens.
             return;
         }
@@ -202,12 +218,14 @@ impl Variant {
             Self::NativeWs
             | Self::PusherWs
             | Self::PusherWsCursor
+            | Self::PorticoWs
             | Self::SocketIo(_)
             | Self::AppointEase
             | Self::Echo => websocket::text_frame(json),
             Self::NativeWsDeflate
             | Self::PusherWsDeflate
             | Self::PusherWsCursorDeflate
+            | Self::PorticoWsDeflate
             | Self::EchoDeflate => compressed(json),
             Self::NativeSse => {
                 let mut out = Vec::with_capacity(json.len() + 160);
@@ -236,6 +254,8 @@ impl Variant {
             | Self::PusherWsDeflate
             | Self::PusherWsCursor
             | Self::PusherWsCursorDeflate
+            | Self::PorticoWs
+            | Self::PorticoWsDeflate
             | Self::AppointEase
             | Self::Echo
             | Self::EchoDeflate => websocket::frame_into(out, Opcode::Ping, b""),
@@ -295,11 +315,20 @@ impl Variant {
         matches!(self, Self::SocketIo(_))
     }
 
+    /// Does it speak the Portico dialect?
+    pub fn is_portico(self) -> bool {
+        matches!(self, Self::PorticoWs | Self::PorticoWsDeflate)
+    }
+
     /// Was compression agreed on?
     pub fn is_compressed(self) -> bool {
         matches!(
             self,
-            Self::NativeWsDeflate | Self::PusherWsDeflate | Self::PusherWsCursorDeflate | Self::EchoDeflate
+            Self::NativeWsDeflate
+                | Self::PusherWsDeflate
+                | Self::PusherWsCursorDeflate
+                | Self::PorticoWsDeflate
+                | Self::EchoDeflate
         )
     }
 

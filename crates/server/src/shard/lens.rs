@@ -11,6 +11,7 @@ use deskbell_core::event::{Entry, Kind};
 use deskbell_core::ids::ChannelName;
 use deskbell_core::position::Position;
 use deskbell_core::projection::Table;
+use deskbell_wire::portico::{Stamp, message as portico};
 use deskbell_wire::pusher::encode;
 
 use super::Shard;
@@ -78,6 +79,21 @@ impl Lens {
                 told.map(|one| encode::shown(one.name.as_str(), channel, &one.data)).collect()
             }
         }
+    }
+}
+
+impl Lens {
+    /// The same for pages of the Portico dialect.
+    fn messages(&self, entry: &Entry, stamp: Stamp<'_>) -> Vec<Vec<u8>> {
+        let Sight::Rows(table, rows) = &self.sight else { return Vec::new() };
+        if entry.kind != Kind::Message {
+            return Vec::new();
+        }
+        let told = table.project(rows, &entry.event).into_iter();
+        let room = self.shown.as_str();
+        let shown =
+            told.filter_map(|one| portico::projected(one.name.as_str(), room, &one.data, entry, stamp));
+        shown.map(String::into_bytes).collect()
     }
 }
 
@@ -175,12 +191,19 @@ impl Shard {
         let app = usize::from(client.app);
         let view = &self.views[app];
         let Some(number) = view.channels.find(entry.event.channel.as_str()) else { return Bytes::new() };
+        let terms = client.variant.is_portico().then(|| self.hub.apps[app].portico.load());
         let mut frames: Vec<Vec<u8>> = Vec::new();
         for sub in client.session.subs.iter().filter(|sub| sub.channel == number) {
             if lies_before(sub, entry) || only.is_some_and(|only| *self.known_as(app, sub) != *only) {
                 continue;
             }
-            if sub.lens == PLAIN {
+            if let Some(terms) = &terms {
+                let stamp = terms.stamp(entry.event.at);
+                match sub.lens {
+                    PLAIN => frames.extend(portico::event(entry, stamp).map(String::into_bytes)),
+                    lens => frames.extend(view.lenses.get(lens).messages(entry, stamp)),
+                }
+            } else if sub.lens == PLAIN {
                 let at = frames.len();
                 encode::event(entry, &mut |frame| frames.insert(at, frame.to_vec()));
             } else {

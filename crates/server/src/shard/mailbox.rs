@@ -10,6 +10,7 @@ use deskbell_core::session::SessionId;
 use deskbell_wire::appointease::hail::Who;
 use deskbell_wire::engineio::Sid;
 use deskbell_wire::engineio::answer::Answer as Answered;
+use deskbell_wire::portico::session::Hail;
 use deskbell_wire::route::Dialect;
 use tokio::sync::oneshot;
 
@@ -56,6 +57,8 @@ pub enum Way {
         echo: bool,
         /// How a session of Engine.IO begins on it, or which one goes on.
         opening: Option<Opening>,
+        /// What the cookies of a page of the Portico dialect say.
+        hail: Option<Box<Hail>>,
         /// Who a page of the AppointEase dialect is.
         who: Option<Who>,
     },

@@ -12,6 +12,7 @@
 //! | [`receive`] | bytes become commands |
 //! | [`act`] | commands become answers |
 //! | [`ledger`], [`post`] | what clients ask of the ledger |
+//! | [`portico`] | what pages of the Portico dialect ask |
 //! | [`pusher`] | what clients of the Pusher dialect ask |
 //! | [`socketio`] | what clients of the Socket.IO dialect ask |
 //! | [`appointease`] | what pages of the AppointEase dialect ask |
@@ -41,6 +42,7 @@ mod hello;
 mod ledger;
 mod lens;
 mod mailbox;
+mod portico;
 mod post;
 mod pusher;
 mod receive;

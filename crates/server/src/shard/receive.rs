@@ -151,14 +151,19 @@ impl Shard {
                 self.hub.metrics.messages_in.inc();
                 self.take_socketio_bytes(slot, bytes);
             }
+            // What is no JSON harms nothing in this dialect, and nobody is told.
+            Item::Binary(_) if self.clients.get(slot).is_some_and(|client| client.variant.is_portico()) => {
+                let _ = self.charge(slot);
+            }
             Item::Binary(_) => {
                 let no =
                     Refusal::new(Code::BadMessage, "this dialect has text messages only; send JSON as text");
                 self.say(slot, &Notice::Error(&no), &Reference::none());
             }
             Item::Ping(payload) => websocket::pong_into(&mut self.out, payload),
-            Item::Pong(_) => {}
+            Item::Pong(_) => self.portico_proves(slot),
             Item::Close { code, .. } => {
+                self.portico_parts(slot);
                 self.flush(slot);
                 self.close(slot, code.unwrap_or(1000), "");
             }
@@ -173,6 +178,10 @@ impl Shard {
         }
         if self.clients.get(slot).is_some_and(|client| client.variant.is_socketio()) {
             self.take_socketio(slot, text);
+            return;
+        }
+        if self.clients.get(slot).is_some_and(|client| client.variant.is_portico()) {
+            self.take_portico(slot, text);
             return;
         }
         if self.is_page(slot) {

@@ -384,6 +384,10 @@ impl Shard {
             self.recheck_rooms(slot);
             return;
         }
+        if self.clients.get(slot).is_some_and(|client| client.variant.is_portico()) {
+            self.recheck_portico(slot);
+            return;
+        }
         for (channel, _) in self.sub_list(slot) {
             if self.may_go_on(slot, &channel) {
                 if self.watches(slot, &channel) && !self.may_go_on_watching(slot, &channel) {

@@ -2,6 +2,7 @@
 
 use deskbell_core::limits::{self, Millis};
 use deskbell_core::rate::Rate;
+use deskbell_wire::portico::pulse::Rhythm;
 
 /// Limits and times of client connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct Tuning {
     pub pusher_activity: Millis,
     /// Time that the answer has.
     pub pusher_pong: Millis,
+    /// How often pages of the Portico dialect are asked for a sign of life.
+    pub portico: Rhythm,
 }
 
 impl Default for Tuning {
@@ -65,6 +68,7 @@ impl Default for Tuning {
             sse_rotation: limits::SSE_ROTATION,
             pusher_activity: limits::PUSHER_ACTIVITY,
             pusher_pong: limits::PUSHER_PONG,
+            portico: Rhythm::default(),
         }
     }
 }

@@ -9,6 +9,8 @@ use deskbell_core::refusal::Refusal;
 use deskbell_core::vocabulary::{Command, Hello};
 use deskbell_wire::native::Reference;
 
+use deskbell_wire::portico::applications::{Applications, Missing};
+
 use super::appointease::Answered;
 use super::socketio::{Entering, Missed, Proving, Told};
 use crate::ledger::Found;
@@ -87,6 +89,8 @@ pub enum Answer {
     Missed(Box<Missed>),
     /// What a Socket.IO client's event waited for.
     Told(Box<Told>),
+    /// The applications that a page of the Portico dialect has asked for were looked up.
+    Applications(Box<Result<Applications, Missing>>),
     /// What a message of a page of the AppointEase dialect waited for.
     Page(Box<Answered>),
     /// The keys were fetched, or could not be.

@@ -14,7 +14,9 @@ use tokio::sync::Notify;
 use super::{Fed, Tenants};
 use crate::app::{App, Secret};
 use crate::appointease;
+use crate::clock;
 use crate::identity::{self, Verifier};
+use crate::portico;
 use crate::pusher::{Occupancy, Own, Terms};
 use crate::socketio;
 use crate::store::Tenant;
@@ -36,6 +38,8 @@ pub struct Recipe {
     pub socketio: Arc<socketio::Terms>,
     /// The same for the Pusher dialect.
     pub pusher: Terms,
+    /// The same for the Portico dialect.
+    pub portico: Arc<portico::Terms>,
     /// The same for the AppointEase dialect, if it is served.
     pub appointease: Option<Arc<appointease::Terms>>,
 }
@@ -93,6 +97,7 @@ impl Recipe {
         app.pusher.store(Arc::new(portion.pusher));
         app.appointease.terms.store(self.appointease.clone());
         app.socketio.store(self.socketio.clone());
+        app.portico.store(self.portico.clone());
         app.projections.store(self.projections.clone());
         app.rules.store(Arc::new(self.rules.clone()));
         app.log.with(|log| log.set_classes(self.classes.clone()));
@@ -106,6 +111,7 @@ impl Tenants {
         let recipe = self.recipe.load_full();
         let Portion { secret, auth, site, pusher } = recipe.portion(facts.secret, facts.own)?;
         let end = fed.log.end();
+        let away = portico::Away::new(fed.log.with(|log| log.head()), clock::now_ms());
         let verifier = Verifier::new(auth).map_err(|bad| bad.to_string())?;
         Ok(App {
             index,
@@ -123,15 +129,14 @@ impl Tenants {
             socketio: ArcSwap::new(recipe.socketio.clone()),
             words: socketio::Words::default(),
             pusher: ArcSwap::from_pointee(pusher),
+            portico: ArcSwap::new(recipe.portico.clone()),
+            away,
+            pages: AtomicUsize::new(0),
             occupancy: Occupancy::default(),
             connected: AtomicUsize::new(0),
             polling: Arc::default(),
             questions: socketio::Questions::default(),
-            appointease: appointease::Site::new(
-                recipe.appointease.as_deref().cloned(),
-                end,
-                clock::now_ms(),
-            ),
+            appointease: appointease::Site::new(recipe.appointease.as_deref().cloned(), end, clock::now_ms()),
             selections: Mutex::default(),
             tenant: ArcSwapOption::new(facts.tenant.clone()),
             gone: AtomicBool::new(false),

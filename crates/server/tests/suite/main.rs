@@ -27,6 +27,7 @@ mod options;
 mod origin;
 mod outbox;
 mod outside;
+mod portico;
 mod post;
 mod presence;
 mod promises;

@@ -85,6 +85,11 @@ impl Missing {
     }
 }
 
+/// What a site is asked for the applications of a session.
+pub fn question(id: &SessionId) -> String {
+    Object::of_type("partial_applications").text("sessionId", id.expose()).end()
+}
+
 /// The answer to a page that asked.
 pub fn answer(id: Option<&SessionId>, found: Result<&Applications, &Missing>, stamp: Stamp<'_>) -> String {
     let data = match (id, found) {

@@ -151,3 +151,10 @@ pub fn event(entry: &Entry, stamp: Stamp<'_>) -> Option<String> {
     };
     Some(frame.text("timestamp", &stamp.text()).text("id", event.id.as_str()).end())
 }
+
+/// What a room shows of a log channel behind it: an object of the projection's name and members, in that room.
+pub fn projected(name: &str, room: &str, data: &[u8], entry: &Entry, stamp: Stamp<'_>) -> Option<String> {
+    let message = Message::read(std::str::from_utf8(data).ok()?).ok()?;
+    let added = Added::default().text("type", name).text("roomId", room).at(stamp);
+    Some(message.with(&added.text("id", entry.event.id.as_str())))
+}

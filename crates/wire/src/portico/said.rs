@@ -193,6 +193,7 @@ pub fn no(why: Why, stamp: Stamp<'_>) -> String {
 pub fn error(refusal: &Refusal, stamp: Stamp<'_>) -> String {
     let code = match refusal.code {
         Code::Denied | Code::NotSubscribed => Why::NotInRoom.code().to_owned(),
+        Code::BadField if refusal.message == Why::BadSession.message() => Why::BadSession.code().to_owned(),
         code => code.as_str().to_ascii_uppercase(),
     };
     end(Object::of_type("error").text("message", &refusal.message).text("code", &code), stamp)

@@ -67,6 +67,11 @@ impl SessionId {
         self.0.len() >= limits::PORTICO_SESSION
     }
 
+    /// The id, for whoever issued it; never for showing it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
     /// Its room.
     pub fn room(&self) -> String {
         format!("{ROOM}{}", self.0)

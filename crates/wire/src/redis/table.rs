@@ -7,12 +7,15 @@ use deskbell_core::vocabulary::Publish;
 
 use super::laravel;
 use super::reply::Message;
+use crate::portico::published as portico;
 
 /// What is written on a channel of Redis, and so what its messages ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Laravel's `redis` broadcaster: the channel stands behind a prefix.
     Laravel,
+    /// What PorticoEstate publishes: three channels of fixed names.
+    Portico,
 }
 
 impl Kind {
@@ -20,6 +23,7 @@ impl Kind {
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "laravel" => Some(Self::Laravel),
+            "portico" => Some(Self::Portico),
             _ => None,
         }
     }
@@ -28,6 +32,7 @@ impl Kind {
     const fn has_prefix(self) -> bool {
         match self {
             Self::Laravel => true,
+            Self::Portico => false,
         }
     }
 }
@@ -46,6 +51,8 @@ pub enum BadTopic {
     InnerStar,
     /// The kind has a prefix, and a single channel is named.
     NoStar,
+    /// The kind has channels of fixed names, and this is none of them.
+    NoTopic,
 }
 
 impl fmt::Display for BadTopic {
@@ -53,6 +60,9 @@ impl fmt::Display for BadTopic {
         f.write_str(match self {
             Self::InnerStar => "has a * that is not its last character; a * stands for the rest of a name",
             Self::NoStar => "names one channel of Redis; put a * behind the prefix, as in laravel_database_*",
+            Self::NoTopic => {
+                "is no channel of PorticoEstate; write notifications, session_messages or room_messages"
+            }
         })
     }
 }
@@ -66,6 +76,9 @@ impl Topic {
         }
         if kind.has_prefix() && !open {
             return Err(BadTopic::NoStar);
+        }
+        if kind == Kind::Portico && (open || portico::Topic::parse(text.as_bytes()).is_none()) {
+            return Err(BadTopic::NoTopic);
         }
         Ok(Self { text: text.to_owned(), open })
     }
@@ -111,6 +124,8 @@ pub struct Table(Vec<Row>);
 pub enum Taken {
     /// To be published in an app.
     Publish(usize, Publish),
+    /// What PorticoEstate publishes on one of its channels, to be read on the clock of that app's site.
+    Portico(usize, portico::Topic),
     /// Nothing: it comes again, or came before, by the pattern of the row that decides about its channel.
     ByAnother,
     /// Nothing that can be understood.
@@ -147,9 +162,16 @@ impl Table {
                 "it is larger than limit.body; publish less, or raise that limit",
             ));
         };
-        let publish = match row.kind {
-            Kind::Laravel => laravel::read(rest, payload),
-        };
-        publish.map_or_else(Taken::Refused, |publish| Taken::Publish(row.app, publish))
+        match row.kind {
+            Kind::Laravel => laravel::read(rest, payload)
+                .map_or_else(Taken::Refused, |publish| Taken::Publish(row.app, publish)),
+            Kind::Portico => match portico::Topic::parse(channel) {
+                Some(topic) => Taken::Portico(row.app, topic),
+                None => Taken::Refused(Refusal::new(
+                    Code::BadChannel,
+                    "PorticoEstate has no such channel; it has notifications, session_messages and room_messages",
+                )),
+            },
+        }
     }
 }

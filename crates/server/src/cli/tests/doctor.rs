@@ -8,7 +8,7 @@ use super::{Answering, Scratch, answer, certificates, deskbell};
 use crate::config::{Listen, Settings, TlsSettings};
 
 fn listen(addr: std::net::SocketAddr) -> Listen {
-    Listen { addr, tls: false, app: None }
+    Listen { addr, tls: false, app: None, root: deskbell_wire::plain::Plain::AppointEase }
 }
 
 #[track_caller]

@@ -170,7 +170,7 @@ fn an_unknown_key_is_an_error_that_suggests_the_nearest() {
         ),
         (
             "[[listen]]\naddr = \"127.0.0.1:1\"\nzzzzzzzz = 1",
-            "deskbell.toml:3: listen.zzzzzzzz: there is no such key; this table has addr, tls or app",
+            "deskbell.toml:3: listen.zzzzzzzz: there is no such key; this table has addr, tls, app or root",
         ),
         (
             "channels = [5]",

@@ -6,7 +6,9 @@ use super::from_file;
 #[test]
 fn the_defaults_are_those_of_the_design() {
     let settings = from_file("").unwrap();
-    assert_eq!(settings.listen, [Listen { addr: "127.0.0.1:8080".parse().unwrap(), tls: false, app: None }]);
+    let root = deskbell_wire::plain::Plain::AppointEase;
+    let addr = "127.0.0.1:8080".parse().unwrap();
+    assert_eq!(settings.listen, [Listen { addr, tls: false, app: None, root }]);
     assert!(settings.shards >= 1);
     assert_eq!(settings.apps.len(), 1);
     assert_eq!((settings.apps[0].id, &settings.apps[0].key, &settings.apps[0].secret), (None, &None, &None));

@@ -62,6 +62,12 @@ pub(super) fn app(index: usize, key: &str, secret: &str) -> App {
         words: crate::socketio::Words::default(),
         pusher: ArcSwap::default(),
         appointease: crate::appointease::Site::new(None, 0, 0),
+        portico: ArcSwap::from_pointee(crate::portico::Terms {
+            mode: deskbell_wire::portico::relays::Mode::Normal,
+            zone: deskbell_core::calendar::TimeZone::parse("UTC").unwrap(),
+        }),
+        away: crate::portico::Away::new(deskbell_core::position::Position::start(Epoch(1), 0, 0), 0),
+        pages: std::sync::atomic::AtomicUsize::new(0),
         occupancy: crate::pusher::Occupancy::default(),
         connected: std::sync::atomic::AtomicUsize::new(0),
         selections: std::sync::Mutex::default(),

@@ -2,8 +2,10 @@
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use deskbell_wire::plain::Plain;
+
 use super::*;
-use crate::door::Door;
+use crate::door::{Door, Place};
 
 /// Reads a stream until the text has what is looked for.
 async fn until(body: &mut Body, text: &mut String, word: &str) {
@@ -129,7 +131,12 @@ async fn a_listener_with_an_app_of_its_own_means_it_for_readers_over_http_too() 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (_stop, stopped) = tokio::sync::watch::channel(false);
-    let door = Door::new(server.hub.clone(), server.router.clone(), None, Some(1002));
+    let door = Door::new(
+        server.hub.clone(),
+        server.router.clone(),
+        None,
+        Place { app: Some(1002), root: Plain::AppointEase },
+    );
     tokio::spawn(door.serve(listener, stopped));
     let ask = async |line: &str| {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();

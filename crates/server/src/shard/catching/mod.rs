@@ -282,6 +282,7 @@ impl Shard {
             let manner = self.words_of(slot, &entry.event.channel).and_then(|words| app.words.manner(words));
             let frame = match turn {
                 _ if let Some(manner) = manner => manner.frames(entry, &app.seal(stands), &mut heard),
+                _ if variant.is_portico() && !has_lenses => variant.shown(entry, &app.portico.load()),
                 _ if has_lenses => self.seen(slot, entry, only_of(turn), || app.seal(stands)),
                 Turn::All if at == entry.after => variant.event(entry, &app.cursors),
                 _ => variant.event_with(entry, &app.seal(stands)),

@@ -53,6 +53,8 @@ impl Shard {
             return;
         }
         let stock = |variant: Variant| variant.is_pusher() && !variant.carries_cursor();
+        self.begin_portico_anew(slot);
+        let stock = |variant: Variant| stock(variant) || variant.is_portico();
         if self.clients.get(slot).is_some_and(|client| stock(client.variant)) {
             // Nor has this one: it comes back, and its page loads anew.
             self.set_alarm(slot, crate::clock::random_below(limits::RELOAD_SPREAD), What::Drain);
