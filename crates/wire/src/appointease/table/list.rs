@@ -62,16 +62,19 @@ fn table_of(element: &RawValue) -> Option<Table> {
     serde_json::from_str::<Table>(element.get()).ok().filter(|table| table.kind == "table")
 }
 
-/// What is no text is taken as it is written: a number is exact in no other form.
 fn row(columns: &Columns) -> Result<Row, Fault> {
     if columns.len() > COLUMNS {
         return Err(Fault::Wide);
     }
-    let value = |raw: &Box<RawValue>| match raw.get() {
+    Ok(Row::new(columns.keys().map(String::as_str), columns.values().map(|raw| value(raw))))
+}
+
+/// What is no text is taken as it is written: a number is exact in no other form.
+fn value(raw: &RawValue) -> Option<String> {
+    match raw.get() {
         "null" => None,
         other => Some(text(raw).map_or_else(|| other.to_owned(), std::borrow::Cow::into_owned)),
-    };
-    Ok(Row::new(columns.keys().map(String::as_str), columns.values().map(value)))
+    }
 }
 
 #[cfg(test)]
