@@ -10,6 +10,7 @@ import re
 import statistics
 import typing
 
+import appointments
 import inboxes
 import presence
 import servers
@@ -134,7 +135,7 @@ def all_scenarios(quick):
     seconds = 1 if quick else 4
     timed = ["--duration", seconds, "--warmup", 0.5]
     return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(seconds), *store(quick),
-            *post(quick), *pusher(timed), *beside_sockudo(timed, seconds), *beside_socketio(timed, quick),
+            *post(quick), *appointease(quick), *pusher(timed), *beside_sockudo(timed, seconds), *beside_socketio(timed, quick),
             *details(seconds)]
 
 
@@ -294,6 +295,30 @@ def post(quick):
              Target("CPU, notifying everybody / as many publishes, 1,000 in a request",
                     inboxes.ratio("notified", "published in batches"))],
             rounds=3, measure=inboxes.measured),
+    ]
+
+
+def appointease(quick):
+    ours = "deskbell"
+
+    def of(what):
+        return lambda round: round[ours]["page"][what]
+    return [
+        Scenario(
+            "appointease", "A page of the AppointEase dialect, one message after the other; what it is told of is on the disk",
+            {ours: Run("deskbell", [100 if quick else 2000])},
+            [*(Target(f"p99 in ms of {text}", appointments.p99(ours, kind), most=most) for kind, text, most in (
+                ("ping", "ping and pong", 3), ("lock", "a lock", 10), ("availability", "a date's free times", 20),
+                ("appointments", f"{appointments.APPOINTMENTS} appointments of a person", 20))),
+             Target("errors", of("errors"), most=0)],
+            rounds=3, measure=appointments.conversed),
+        Scenario(
+            "appointease-flood", "1,000 messages of one page within a second, with the limits as they are",
+            {ours: Run("deskbell", [])},
+            [Target("answered of those sent", of("answered"), least=1),
+             Target("messages sent per second", of("sent_per_s"), least=990),
+             Target("ms that the last answer came behind the last message", of("late_ms"), most=100)],
+            rounds=3, measure=appointments.flooded),
     ]
 
 

@@ -83,9 +83,17 @@ class Judging(unittest.TestCase):
         names = [found.name for found in scenarios.all_scenarios(quick=False)]
         self.assertEqual(len(names), len(set(names)))
         for found in scenarios.all_scenarios(quick=False):
-            if found.name not in ("connect", "inbox", "instructions", "ledger", "ledger-past", "postgres",
+            if found.name not in ("appointease", "appointease-flood", "connect", "inbox", "instructions", "ledger", "ledger-past", "postgres",
                                   "pusher-presence", "socketio-polling", "watchers-1k"):
                 scenarios.judge(found, [{label: report() for label in found.runs}])
+
+    def test_a_slow_page_or_one_that_errs_is_missed(self):
+        def missed(lock, errors):
+            page = {kind: {"p99_ms": 1.0} for kind in ("ping", "availability", "appointments")}
+            made = {**report(), "page": {**page, "lock": {"p99_ms": lock}, "errors": errors}}
+            return [target["text"] for target in scenarios.judge(scenario("appointease"), [{"deskbell": made}])
+                    if not target["met"]]
+        self.assertEqual((missed(9.9, 0), missed(10.1, 1)), ([], ["p99 in ms of a lock", "errors"]))
 
     def test_a_slow_look_and_a_dear_notification_are_missed_and_their_opposites_are_not(self):
         def judged(read_all, notified):
