@@ -19,6 +19,7 @@ pebble             /usr/bin/pebble
 postgresql         /usr/lib/postgresql/*/bin/postgres
 libfaketime        /usr/lib/*/faketime/libfaketime.so.1
 mariadb-server-core /usr/sbin/mariadbd
+mariadb-client-core /usr/bin/mariadb
 redis-server       /usr/bin/redis-server
 php-cli            /usr/bin/php
 php-predis         /usr/share/php/Predis/autoload.php

@@ -80,7 +80,7 @@ export class Site {
   async #database() {
     const data = path.join(this.folder, "mariadb");
     await run("mariadb-install-db", [
-      "--no-defaults", `--datadir=${data}`, "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root",
+      "--no-defaults", `--datadir=${data}`, `--tmpdir=${this.folder}`, "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root",
     ]);
     const content = path.join(this.folder, "content.sql");
     await writeFile(content, [
@@ -92,7 +92,7 @@ export class Site {
     ].join("\n"));
     const port = await freePort();
     await this.#spawn(port, "mariadbd", [
-      "--no-defaults", `--datadir=${data}`, `--socket=${this.folder}/s`, `--pid-file=${this.folder}/pid`, `--init-file=${content}`,
+      "--no-defaults", `--datadir=${data}`, `--tmpdir=${this.folder}`, `--socket=${this.folder}/s`, `--pid-file=${this.folder}/pid`, `--init-file=${content}`,
       "--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-buffer-pool-size=32M", `--port=${port}`,
     ]);
     return port;

@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod limiter;
 pub mod log;
 pub mod logging;
+pub mod mariadb;
 pub mod metrics;
 pub mod open_files;
 pub mod outbound;

@@ -11,7 +11,7 @@ use deskbell_core::reservation::{Act, Actor, Claim, Plea, Reservation, State};
 use deskbell_core::slotted::{self, Grid, Locked, Then, Unavailable, Unlock, in_the_slot};
 use deskbell_core::vocabulary::Availability;
 use deskbell_wire::appointease::debug::{self, LISTED};
-use deskbell_wire::appointease::{Day, Employee, Slot, rows};
+use deskbell_wire::appointease::{Day, Employee, Slot};
 
 use super::site::{Terms, locked};
 use crate::app::App;
@@ -20,8 +20,8 @@ use crate::hub::Hub;
 use crate::ledger;
 use crate::store::{Filter, Look, Ruling, Seen, Sighting};
 
-/// Reservations that may be in one slot or on one date of an employee.
-const OF_A_DAY: usize = 500;
+/// Reservations that may be in one slot, on one date of an employee, or a person's.
+pub const OF_A_DAY: usize = 500;
 
 /// A lock that was asked for.
 #[derive(Debug)]
@@ -254,20 +254,6 @@ pub fn times(unavailable: Unavailable, date: Date, grid: &Grid) -> Vec<String> {
             (0..24 * 60).step_by(slot).map(|minute| date.minute(minute).time()).collect()
         }
     }
-}
-
-/// A person's appointments as one list, and how many they are.
-pub fn appointments(
-    hub: &Hub,
-    app: &App,
-    email: &str,
-    heard: impl FnOnce(Result<(String, usize), Refusal>) + Send + 'static,
-) {
-    let states = vec![State::Pending, State::Booked, State::Active, State::Completed, State::NoShow];
-    let filter = Filter { email: Some(email.into()), states, ..Filter::default() };
-    list(hub, app, filter, OF_A_DAY, move |found| {
-        heard(found.map(|found| rows::list(found.iter().map(Arc::as_ref))));
-    });
 }
 
 /// The locks that there are, for the debug panel, and how many.

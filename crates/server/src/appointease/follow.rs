@@ -19,7 +19,7 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::news::{self, News};
-use super::{acts, site};
+use super::{acts, persons, site};
 use crate::app::App;
 use crate::clock;
 use crate::hub::Hub;
@@ -76,6 +76,8 @@ struct Told {
 struct Reserved {
     claims: Vec<Claim>,
     holder: Principal,
+    #[serde(default)]
+    email: Option<String>,
 }
 
 /// What is told of a resource's usage.
@@ -95,6 +97,9 @@ struct Bounds {
 /// Dates that may have changed: of one employee within a span, or all that are watched.
 type Touched = BTreeSet<(ResourceId, Date)>;
 
+/// Persons whose appointments may have changed, in small letters.
+type Persons = BTreeSet<String>;
+
 impl Follower {
     async fn run(mut self) {
         self.recall().await;
@@ -104,17 +109,20 @@ impl Follower {
         loop {
             let (pull, end) =
                 self.app().log.with(|log| (log.pull(next, limits::PULL, &mut entries), log.ring_end().0));
-            let mut touched = Touched::new();
+            let (mut touched, mut persons) = (Touched::new(), Persons::new());
             next = match pull {
                 Pull::Next(place) => place,
                 Pull::FellOff => {
                     touched.extend(self.app().appointease.watched(None));
+                    persons.extend(self.app().appointease.all_followed());
                     end
                 }
             };
             if let Some(terms) = self.app().appointease.terms.load_full() {
-                entries.iter().for_each(|entry| self.take(entry, &terms.grid, &mut touched));
+                let mut take = |entry| self.take(entry, &terms.grid, &mut touched, &mut persons);
+                entries.iter().for_each(&mut take);
                 self.tell_dates(touched, &terms.grid).await;
+                self.tell_persons(persons).await;
             }
             entries.clear();
             if next == end && rows.changed().await.is_err() {
@@ -144,7 +152,7 @@ impl Follower {
     }
 
     /// Takes one entry in.
-    fn take(&mut self, entry: &SharedEntry, grid: &Grid, touched: &mut Touched) {
+    fn take(&mut self, entry: &SharedEntry, grid: &Grid, touched: &mut Touched, persons: &mut Persons) {
         let (channel, bytes) = (entry.event.channel.as_str(), &entry.event.data.bytes);
         if channel.starts_with("slots:employee:") {
             let Ok(usage) = serde_json::from_slice::<Usage>(bytes) else { return };
@@ -152,6 +160,10 @@ impl Follower {
         } else if channel.starts_with("staff:") {
             let Ok(told) = serde_json::from_slice::<Told>(bytes) else { return };
             self.hear(entry.event.name.as_str(), &told, grid, entry.event.at);
+            let of_booking = entry.event.name.as_str().starts_with("booking.");
+            persons.extend(
+                told.reservation.email.filter(|_| of_booking).map(|email| email.to_ascii_lowercase()),
+            );
         }
     }
 
@@ -201,6 +213,17 @@ impl Follower {
     fn update(&self, claim: &Claim, grid: &Grid, at: Millis, what: fn(Slot) -> What) {
         if let Some(slot) = acts::slot_of(grid, claim) {
             self.app().appointease.update(what(slot), None, at);
+        }
+    }
+
+    /// Looks up the appointments of persons whom somebody follows, once for all pages.
+    async fn tell_persons(&self, persons: Persons) {
+        for email in persons.into_iter().filter(|email| self.app().appointease.is_followed(email)) {
+            let (tell, told) = oneshot::channel();
+            persons::look_up(&self.hub, self.app(), &email, move |found| drop(tell.send(found)));
+            // A ledger that cannot be read has said so, and the person's next change is looked at again.
+            let Ok(Ok(found)) = told.await else { continue };
+            persons::show(&self.hub, self.app(), &email, &found, clock::now_ms());
         }
     }
 

@@ -8,6 +8,8 @@
 //! | [`notices`] | what the site's backend says of its appointments |
 //! | [`updates`] | what those are told who poll |
 //! | [`news`] | the channels of that news |
+//! | [`persons`] | a person's appointments as the value of a channel |
+//! | [`table`] | the site's own table of appointments, read again and again |
 //!
 //! Nothing here waits: what it is given to call hears the answer on a thread of the store.
 
@@ -15,7 +17,9 @@ pub mod acts;
 mod follow;
 pub mod news;
 pub mod notices;
+pub mod persons;
 mod site;
+pub mod table;
 mod updates;
 
 pub use follow::{start, start_one};

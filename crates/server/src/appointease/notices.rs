@@ -17,6 +17,13 @@ use crate::clock;
 use crate::hub::Hub;
 use crate::store::{Filter, Ruling};
 
+/// Makes the ledger agree with what the site has of an appointment, which is no news: those who watch or poll hear what
+/// the ledger tells of it.
+pub async fn settle(hub: &Arc<Hub>, app: &App, notice: &Notice) -> Result<(), Refusal> {
+    let _turn = app.appointease.notices.lock().await;
+    follow(hub, app, notice).await.map(drop)
+}
+
 /// Takes in what happened at the site. Notices of one app are taken in one after the other: each is decided by what
 /// the ledger has of its appointment.
 pub async fn take(hub: &Arc<Hub>, app: &App, told: &Broadcast) -> Result<(), Refusal> {

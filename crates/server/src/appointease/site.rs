@@ -50,6 +50,8 @@ pub struct Site {
     pub(super) from: u64,
     /// The days that somebody watches, with how many do.
     watched: Mutex<BTreeMap<(ResourceId, Date), usize>>,
+    /// The persons whose appointments somebody follows, in small letters, with how many do.
+    followed: Mutex<HashMap<String, usize>>,
     /// Employees that are known to be resources.
     pub(super) known: Mutex<HashSet<ResourceId>>,
     /// Whose turn it is to be decided by what the ledger has.
@@ -102,6 +104,7 @@ impl Site {
             terms: ArcSwapOption::from_pointee(terms),
             from,
             watched: Mutex::default(),
+            followed: Mutex::default(),
             known: Mutex::default(),
             notices: tokio::sync::Mutex::default(),
             updates: Mutex::new(Updates::new(now)),
@@ -148,6 +151,32 @@ impl Site {
     pub(super) fn watched(&self, resource: Option<&ResourceId>) -> Vec<(ResourceId, Date)> {
         let watched = locked(&self.watched);
         watched.keys().filter(|(known, _)| resource.is_none_or(|wanted| wanted == known)).cloned().collect()
+    }
+
+    /// Somebody follows a person's appointments.
+    pub fn follow(&self, email: &str) {
+        *locked(&self.followed).entry(email.to_owned()).or_default() += 1;
+    }
+
+    /// It does no more.
+    pub fn unfollow(&self, email: &str) {
+        let mut followed = locked(&self.followed);
+        if let Some(count) = followed.get_mut(email) {
+            *count -= 1;
+            if *count == 0 {
+                followed.remove(email);
+            }
+        }
+    }
+
+    /// Does anybody follow this person's appointments?
+    pub(super) fn is_followed(&self, email: &str) -> bool {
+        locked(&self.followed).contains_key(email)
+    }
+
+    /// All persons whose appointments somebody follows.
+    pub(super) fn all_followed(&self) -> Vec<String> {
+        locked(&self.followed).keys().cloned().collect()
     }
 
     /// A connection is here, or is shown otherwise from now on.

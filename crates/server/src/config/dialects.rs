@@ -84,6 +84,10 @@ pub(super) fn appointease(values: &Values) -> AppointEaseSettings {
     AppointEaseSettings {
         time_zone: values.text("appointease.time_zone"),
         slot_ms: values.number("appointease.slot"),
+        database: values.secret("appointease.database"),
+        table: values.word("appointease.table"),
+        every_ms: values.number("appointease.every"),
+        app: values.amount("appointease.app"),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use deskbell_core::calendar::TimeZone;
 use deskbell_core::limits;
 use deskbell_core::projection::Table;
+use deskbell_wire::mysql::Address;
 use deskbell_wire::redis::{Kind, Topic};
 
 use super::error::{ConfigError, Source};
@@ -72,6 +73,11 @@ fn slots(values: &Values, errors: &mut Vec<ConfigError>) {
     let held = values.held("appointease.slot");
     if amount(held).is_some_and(|slot| !slot.is_multiple_of(limits::MINUTE)) {
         refuse(errors, held, "appointease.slot", "a slot has whole minutes; write one like 30m");
+    }
+    let held = values.held("appointease.database");
+    if let Some(Err(why)) = text_of(&held.value).map(|url| Address::parse(url, "")) {
+        let sentence = format!("the address {why}; write mysql://USER:PASSWORD@127.0.0.1:3306/DATABASE");
+        refuse(errors, held, "appointease.database", sentence);
     }
 }
 

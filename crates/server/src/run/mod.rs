@@ -103,6 +103,9 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     webhooks::start(&hub);
     tokio::spawn(admin::tell(hub.clone()));
     crate::appointease::start(&hub);
+    if let Some(plan) = appointease::table(&settings, &hub.apps)? {
+        crate::appointease::table::start(&hub, plan);
+    }
     let (stop, stopped) = watch::channel(false);
     let router = http::router(hub.clone());
     announce(&settings, &hub);

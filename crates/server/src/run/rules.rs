@@ -15,7 +15,9 @@ pub fn classes(settings: &Settings) -> Result<Classes, StartError> {
         let pattern = pattern(&rule.pattern)?;
         rules.push((pattern, class(rule)));
     }
-    rules.push((pattern(crate::portico::applications::PATTERN)?, Class::of_shape(Shape::Latest)));
+    for own in [crate::portico::applications::PATTERN, crate::appointease::persons::PATTERN] {
+        rules.push((pattern(own)?, Class::of_shape(Shape::Latest)));
+    }
     let mut otherwise = Class::of_shape(Shape::Stream);
     let history = &settings.history;
     otherwise.retention =

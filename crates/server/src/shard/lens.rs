@@ -186,7 +186,7 @@ impl Shard {
     ) -> Bytes {
         let Some(client) = self.clients.get(slot) else { return Bytes::new() };
         if let Some(page) = &client.page {
-            return self.page_sees(slot, page, entry);
+            return Self::page_sees(page, entry);
         }
         let app = usize::from(client.app);
         let view = &self.views[app];

@@ -100,10 +100,6 @@ pub enum Answer {
 impl Answer {
     /// Did one of the client's frames wait for it?
     pub fn was_owed(&self) -> bool {
-        match self {
-            Self::Keys => false,
-            Self::Page(answered) => answered.was_owed(),
-            _ => true,
-        }
+        !matches!(self, Self::Keys)
     }
 }

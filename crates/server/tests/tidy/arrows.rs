@@ -40,7 +40,7 @@ const WIRE: [&str; 11] = [
 /// The ways through them are told in ARCHITECTURE.md.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The program: the command line, and everything built in order.
-    ("cli", &["bench", "clock", "config", "outbox", "redis", "run", "store"]),
+    ("cli", &["bench", "clock", "config", "mariadb", "outbox", "redis", "run", "store"]),
     (
         "run",
         &[
@@ -126,7 +126,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Where publishes cross over, and what every part can reach.
     ("selections", &["hub"]),
     ("ledger", &["app", "clock", "hub", "store"]),
-    ("appointease", &["app", "clock", "hub", "ledger", "store"]),
+    ("appointease", &["app", "clock", "hub", "ledger", "mariadb", "store"]),
     ("portico", &["clock", "hub", "outbound", "store"]),
     ("outbox", &["clock", "hub", "store"]),
     ("post", &["app", "clock", "hub", "ledger", "store"]),

@@ -2,6 +2,7 @@
 //!
 //! | part | what |
 //! |---|---|
+//! | [`Address`] | where a table is, as an operator writes it |
 //! | [`Packets`] | bytes in any pieces become packets, within a bound |
 //! | [`Reading`] | the whole conversation: signing in, one question, its rows |
 //! | `login` | the proof of a password, and who signs in |
@@ -9,6 +10,7 @@
 //!
 //! Nothing is ever written there: the only question is for all rows of a table.
 
+mod address;
 mod field;
 mod login;
 mod packets;
@@ -16,6 +18,7 @@ mod reading;
 
 use std::fmt;
 
+pub use address::Address;
 pub use packets::{Packets, packet};
 pub use reading::{Guest, Reading, Told};
 

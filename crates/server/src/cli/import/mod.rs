@@ -4,12 +4,10 @@
 //! |---|---|
 //! | `mod` | what the table says is said to the server, as the site's backend would say it |
 //! | [`source`] | where the rows come from: a file, or the site's database |
-//! | [`database`] | one table of a MariaDB or MySQL |
 //!
 //! It takes the way of every notice of a backend, `POST /broadcast`. So there is one rule for what an appointment
 //! does to what is held and booked already, and whatever is imported twice is there once.
 
-mod database;
 mod source;
 
 use std::io::Write;

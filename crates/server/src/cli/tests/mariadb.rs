@@ -1,16 +1,13 @@
 //! `deskbell import` from a real MariaDB.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+#[path = "../../../tests/suite/harness/mariadb.rs"]
+#[allow(dead_code)] // The outside tests use the rest of it.
+mod database;
 
 use serde_json::{Value, json};
 
-use super::{Answering, Scratch, answer, deskbell};
-use crate::clock::now_ms;
-
-/// Milliseconds that it may take to start: the machine is shared.
-const DEADLINE: u64 = 60_000;
+use super::{Answering, answer, deskbell};
+use database::MariaDb;
 
 /// What it holds: each statement on a line of its own.
 const CONTENT: &str = "CREATE DATABASE word CHARACTER SET utf8mb4;
@@ -24,70 +21,6 @@ GRANT SELECT ON word.wp_appointments TO bare@'127.0.0.1';
 CREATE USER nobody@'127.0.0.1' IDENTIFIED BY 'hunter2';
 ";
 
-/// A running MariaDB, which ends with the test.
-struct MariaDb {
-    child: Child,
-    port: u16,
-    _files: Scratch,
-}
-
-impl MariaDb {
-    fn start() -> Self {
-        let files = Scratch::new();
-        let data = files.path().join("data");
-        let made = Command::new("mariadb-install-db")
-            .arg("--no-defaults")
-            .arg(format!("--datadir={}", data.display()))
-            .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
-            .output()
-            .unwrap_or_else(|error| panic!("mariadb-install-db: {error}; run setup.sh"));
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let content = files.write("content.sql", CONTENT);
-        // A port that was free a moment ago may be taken by now; then the next one is tried.
-        for _ in 0..5 {
-            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-            let mut child = Self::spawn(files.path(), &content, port);
-            let begun = now_ms();
-            // It listens when its content is there.
-            while child.try_wait().unwrap().is_none() && now_ms() < begun + DEADLINE {
-                if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                    return Self { child, port, _files: files };
-                }
-            }
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        panic!("mariadbd does not start")
-    }
-
-    fn spawn(files: &Path, content: &str, port: u16) -> Child {
-        let file = |name: &str, option: &str| format!("--{option}={}", files.join(name).display());
-        Command::new("mariadbd")
-            .arg("--no-defaults")
-            .args([file("data", "datadir"), file("s.sock", "socket"), file("pid", "pid-file")])
-            .arg(format!("--init-file={content}"))
-            .args(["--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
-            .args(["--innodb-buffer-pool-size=32M", "--performance-schema=OFF"])
-            .arg(format!("--port={port}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("mariadbd: {error}; run setup.sh"))
-    }
-
-    fn url(&self, user: &str) -> String {
-        format!("mysql://{user}@127.0.0.1:{}/word", self.port)
-    }
-}
-
-impl Drop for MariaDb {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn printed(words: &[&str]) -> Vec<Value> {
     let ran = deskbell(words);
     assert_eq!((ran.err.as_str(), ran.code), ("", 0));
@@ -96,7 +29,7 @@ fn printed(words: &[&str]) -> Vec<Value> {
 
 #[test]
 fn a_table_is_read_from_its_database_and_each_row_told() {
-    let database = MariaDb::start();
+    let database = MariaDb::start(CONTENT);
     let url = database.url("wp:hunter2");
     let events = printed(&["import", &url, "--dry-run"]);
     assert_eq!(events.len(), 2);

@@ -13,7 +13,7 @@ use deskbell_wire::appointease::poll::{self as forms, Question, Update};
 
 use super::{Visit, told};
 use crate::app::App;
-use crate::appointease::{acts, locked};
+use crate::appointease::{locked, persons};
 use crate::clock;
 use crate::hub::Hub;
 
@@ -81,11 +81,11 @@ async fn full(
     question: &Question,
 ) -> Result<String, Refusal> {
     let rows = match person {
-        Some(email) => Some(told(|tell| acts::appointments(hub, app, email, tell)).await?.0),
+        Some(email) => Some(told(|tell| persons::look_up(hub, app, email, tell)).await?.or_newer(app, email)),
         None => None,
     };
     locked(&app.appointease.updates).answered(who, begun.turn, upto);
-    Ok(forms::answer(updates, rows.as_deref(), upto, question.unit))
+    Ok(forms::answer(updates, rows.as_ref().map(persons::Appointments::list), upto, question.unit))
 }
 
 /// Who polls: several pages of one browser are told apart by what they call themselves.

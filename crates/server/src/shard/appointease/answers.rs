@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use deskbell_core::calendar::Date;
-use deskbell_core::ids::ChannelName;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::slotted::Unavailable;
 use deskbell_wire::appointease::{Day, Slot, debug, said};
 
 use super::super::Shard;
-use super::super::mailbox::Letter;
 use super::super::waiting::Answer;
 use super::FOLLOWED;
 use crate::appointease::acts;
+use crate::appointease::persons::{self, Appointments};
 
 /// What a page's message waited for.
 #[derive(Debug)]
@@ -25,8 +24,8 @@ pub enum Answered {
     Unavailable(Day, Date, Result<Unavailable, Refusal>),
     /// The locks that there are, and how many.
     Locks(Result<(Vec<debug::Lock>, usize), Refusal>),
-    /// A person's appointments, and how many.
-    Appointments(Form, Arc<str>, Result<(String, usize), Refusal>),
+    /// A person's appointments.
+    Appointments(Form, Arc<str>, Result<Appointments, Refusal>),
 }
 
 /// In which message a person's appointments are told.
@@ -36,15 +35,6 @@ pub enum Form {
     Update,
     /// As an answer to `watch_appointments`.
     Data,
-    /// As news: nobody waits for it.
-    News,
-}
-
-impl Answered {
-    /// Did a message wait for it?
-    pub fn was_owed(&self) -> bool {
-        !matches!(self, Self::Appointments(Form::News, ..))
-    }
 }
 
 impl Shard {
@@ -70,11 +60,13 @@ impl Shard {
                 said::availability(&day, &acts::times(found?, date, &terms.grid), now)
             }
             Answered::Locks(found) => self.panel_of(slot, found?)?,
-            Answered::Appointments(Form::Data, email, found) => {
-                let (rows, count) = found?;
-                said::appointments_data(&email, &rows, count, now)
+            Answered::Appointments(form, email, found) => {
+                let found = found?.or_newer(self.app_of_page(slot)?, &email);
+                match form {
+                    Form::Update => said::update(found.list(), now),
+                    Form::Data => said::appointments_data(&email, found.list(), found.count, now),
+                }
             }
-            Answered::Appointments(Form::Update | Form::News, _, found) => said::update(&found?.0, now),
         })
     }
 
@@ -130,38 +122,34 @@ impl Shard {
     /// The page is told when a person's appointments change. Beyond a few persons it asks again.
     pub(super) fn follow_person(&mut self, slot: u32, email: &str) {
         let email: Arc<str> = email.to_ascii_lowercase().into();
-        let Ok(channel) = ChannelName::parse(&format!("user:{email}")) else { return };
+        let Some(channel) = persons::channel(&email) else { return };
         let Some(page) = self.page_mut(slot) else { return };
         if page.follows.contains(&email) || page.follows.len() >= FOLLOWED {
             return;
         }
-        page.follows.push(email);
+        page.follows.push(email.clone());
+        // Before the channel is listened to: from then on no change is left out.
+        if let Ok(app) = self.app_of_page(slot) {
+            app.appointease.follow(&email);
+        }
         self.show_page(slot, channel);
     }
 
     /// The page is told of nobody's appointments any more.
     pub(super) fn unfollow(&mut self, slot: u32) {
         let Some(page) = self.page_mut(slot) else { return };
-        page.follows.clear();
-        self.drop_lenses(slot, |lens| lens.source.as_str().starts_with("user:"));
+        let followed = std::mem::take(&mut page.follows);
+        if let Ok(app) = self.app_of_page(slot) {
+            followed.iter().for_each(|email| app.appointease.unfollow(email));
+        }
+        self.drop_lenses(slot, |lens| lens.source.as_str().starts_with(persons::PREFIX));
     }
 
     fn look_up_person(&mut self, slot: u32, form: Form, email: Arc<str>) {
         let Some((app, _, answer)) = self.owe(slot) else { return };
         let hub = self.hub.clone();
-        acts::appointments(&hub, &hub.apps[app], &email.clone(), move |found| {
+        persons::look_up(&hub, &hub.apps[app], &email.clone(), move |found| {
             answer(Answer::Page(Box::new(Answered::Appointments(form, email, found))));
-        });
-    }
-
-    /// A person's appointments have changed: the page is told them anew.
-    pub(super) fn look_again(&self, slot: u32, email: &str) {
-        let Some(client) = self.clients.get(slot) else { return };
-        let (handle, mailbox, email) = (self.handle(slot), self.mailbox.clone(), Arc::<str>::from(email));
-        let app = &self.hub.apps[usize::from(client.app)];
-        acts::appointments(&self.hub, app, &email.clone(), move |found| {
-            let answer = Answer::Page(Box::new(Answered::Appointments(Form::News, email, found)));
-            mailbox.answer(Letter::Answer { client: handle, answer });
         });
     }
 }

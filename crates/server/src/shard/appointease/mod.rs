@@ -94,6 +94,7 @@ impl Shard {
         if let Some((watched, wall)) = page.watching.as_ref().and_then(|one| Some((one, one.wall?))) {
             app.appointease.unwatch(&watched.resource, wall.date());
         }
+        page.follows.iter().for_each(|email| app.appointease.unfollow(email));
         for changed in app.appointease.gone(key) {
             news::tell_looks(&hub, app, &changed, None, now);
         }

@@ -9,10 +9,11 @@ use super::super::Shard;
 use super::super::frames::Variant;
 use super::Page;
 use crate::appointease::news::{self, News};
+use crate::appointease::persons::{self, Appointments};
 
 impl Shard {
     /// The frames of an entry for a page.
-    pub(in super::super) fn page_sees(&self, slot: u32, page: &Page, entry: &Entry) -> Bytes {
+    pub(in super::super) fn page_sees(page: &Page, entry: &Entry) -> Bytes {
         if entry.kind != Kind::Message {
             return Bytes::new();
         }
@@ -24,11 +25,12 @@ impl Shard {
             let frame = || said::event(entry).unwrap_or_default();
             return Variant::AppointEase.once(entry, || websocket::text_frame(frame().as_bytes()));
         }
-        if let Some(email) = channel.strip_prefix("user:") {
-            if entry.event.name.as_str().starts_with("booking.") {
-                self.look_again(slot, email);
-            }
-            return Bytes::new();
+        if channel.starts_with(persons::PREFIX) {
+            let frame = || {
+                let found = Appointments::read(&entry.event.data.bytes);
+                found.map(|found| said::update(found.list(), entry.event.at)).unwrap_or_default()
+            };
+            return Variant::AppointEase.once(entry, || websocket::text_frame(frame().as_bytes()));
         }
         let told = News::read(&entry.event.data.bytes).and_then(|news| page.told(news, entry.event.at));
         told.map(|frame| websocket::text_frame(frame.as_bytes())).unwrap_or_default()

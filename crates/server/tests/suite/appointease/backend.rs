@@ -54,6 +54,13 @@ fn an_appointment_is_made_moved_and_ended_by_what_the_site_says() {
         get(&server, &format!("/wp-json/appointease/v1/realtime/poll?email=ann%40example.org&sig={sig}"))
             .json();
     assert_eq!(poll["appointments"][0]["appointment_date"], "2025-11-03T10:00:00.000Z", "{poll}");
+    // What the site said is told to that person alone.
+    let polled = |more: &str| {
+        let path = format!("/wp-json/appointease/v1/realtime/poll?last_update=1&client_id=x{more}");
+        let all = get(&server, &path).json()["data"].clone();
+        all.as_array().unwrap().iter().filter(|one| one["type"] == "appointment.created").count()
+    };
+    assert_eq!((polled(&format!("&email=ann%40example.org&sig={sig}")), polled("")), (2, 0));
     assert!(
         get(&server, "/wp-json/appointease/v1/realtime/poll?email=ann%40example.org")
             .json()
@@ -86,6 +93,46 @@ fn the_lock_of_whoever_has_booked_becomes_its_booking() {
         "{booked:?}"
     );
     assert_eq!(booked[0]["email"], "ann@example.org");
+    assert_eq!(server.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn every_page_of_a_person_is_told_of_its_appointments_whoever_locked_and_however_it_is_written() {
+    let server = Server::dev();
+    let mut pages: Vec<Page> = ["/?email=ann%2Bx%40Example.org", "/?email=Ann%2bX%40example.org"]
+        .iter()
+        .map(|path| Page::open(&server, path))
+        .collect();
+    let mut developer = Page::open(&server, "/?email=dev%40example.org");
+    let asked = developer.ask(json!({"type": "watch_appointments", "email": "ann+x@example.org"}));
+    assert_eq!((&asked["type"], &asked["count"]), (&json!("appointments_data"), &json!(0)), "{asked}");
+    pages.push(developer);
+    // Somebody who is nobody has locked it.
+    Page::open(&server, "/").lock("10:00");
+    let mut body = told("appointment.created", "2025-11-03 10:00:00");
+    body["data"]["customer"]["email"] = json!("Ann+X@example.org");
+    broadcast(&server, &body);
+    let seen: Vec<Value> = pages.iter_mut().map(|page| page.news("update")).collect();
+    assert_eq!(seen[0]["data"]["appointments"][0]["strong_id"], "APT-2025-000123", "{seen:?}");
+    assert!(seen.iter().all(|one| one["data"] == seen[0]["data"]), "{seen:?}");
+    // Whoever follows it no more is told nothing; those who do are told that it was called off.
+    let mut developer = pages.pop().unwrap();
+    assert_eq!(developer.ask(json!({"type": "unwatch_appointments"}))["type"], "unwatch_confirmed");
+    broadcast(
+        &server,
+        &json!({"event": "appointment.cancelled", "data": {"appointment_id": "APT-2025-000123"}}),
+    );
+    for page in &mut pages {
+        assert_eq!(page.news("update")["data"]["appointments"], json!([]));
+    }
+    broadcast(&server, &json!({"event": "news", "data": {}}));
+    loop {
+        let frame = developer.ws.next();
+        assert_ne!(frame["type"], "update", "{frame}");
+        if frame["type"] == "news" {
+            break;
+        }
+    }
     assert_eq!(server.problems(), Vec::<String>::new());
 }
 

@@ -106,6 +106,18 @@ fn deskbell_server_now(server: &Server) -> u64 {
     page.ask(json!({"type": "ping"}))["timestamp"].as_u64().unwrap()
 }
 
+#[test]
+fn whoever_locks_the_slot_that_it_watches_is_not_told_that_it_is_taken() {
+    let server = site("");
+    let (mut ann, mut bob) = (Page::open(&server, "/"), Page::open(&server, "/"));
+    ann.watch("10:00");
+    bob.watch("10:00");
+    ann.ws.send(&of_slot("lock_slot", "10:00"));
+    bob.until_taken(|times| times.contains(&json!("10:00")));
+    // What is told of the date comes behind what is told of the slot.
+    assert_eq!(ann.until_times(|times| times.contains(&json!("10:00"))), Vec::<Value>::new());
+}
+
 const SHORT: &str = "[holds]\ngrace = \"1s\"\n";
 
 #[test]

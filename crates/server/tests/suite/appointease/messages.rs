@@ -131,14 +131,21 @@ fn others_see_what_is_looked_at_until_its_page_has_gone() {
 }
 
 #[test]
-fn a_page_may_send_a_thousand_messages_at_once_and_a_hundred_a_second() {
-    let server = site("");
-    let mut page = Page::open(&server, "/");
-    for nth in 0..1_000 {
-        page.ws.send(&json!({"type": "ping", "sequence": nth}));
+fn what_nobody_has_said_again_for_half_a_minute_is_no_longer_looked_at() {
+    let mut start = Start::with(SITE);
+    // A minute of the server lasts two seconds.
+    for (name, value) in [("LD_PRELOAD", libfaketime()), ("FAKETIME", "+0 x30".to_owned())] {
+        start.env.push((name.to_owned(), value));
     }
-    let answers = (0..1_000).filter(|_| page.ws.next()["type"] == "pong").count();
-    assert_eq!(answers, 1_000);
+    let server = Server::start(start);
+    let (mut ann, mut bob) = (Page::open(&server, "/"), Page::open(&server, "/"));
+    let begun = ann.ask(of_slot("selecting_slot", "10:00"))["timestamp"].as_u64().unwrap();
+    assert_eq!(bob.news("active_selections")["slots"], json!(["10:00"]));
+    let told = bob.news("active_selections");
+    assert_eq!(told["slots"], json!([]));
+    let after = told["timestamp"].as_u64().unwrap() - begun;
+    assert!((30_000..60_000).contains(&after), "{after} ms");
+    assert_eq!(bob.ask(json!({"type": "get_debug"}))["activeSelections"], 0);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Pages of the AppointEase plugin, from outside: their messages, their locks, and their requests.
 
 mod backend;
+mod bounds;
 mod imported;
 mod locks;
 mod messages;
 mod requests;
+mod table;
 
 use serde_json::Value;
 

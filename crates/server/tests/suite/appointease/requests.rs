@@ -188,5 +188,11 @@ fn the_debug_page_shows_addresses_to_whoever_may_see_them() {
         json!({"date": "2025-11-03", "time": "10:00", "employeeId": 1})
     );
     assert_eq!(shown["selections"][0]["employeeId"], "1");
+    page.lock("11:00");
+    let panel = page.ask(json!({"type": "get_debug"}));
+    assert_eq!((&panel["lockedSlots"], panel["locks"].as_array().map(Vec::len)), (&json!(1), Some(1)));
+    assert!(!panel.to_string().contains("ann@example.org"), "{panel}");
+    let panel = Page::open(&Server::dev(), "/?email=ann%40example.org").ask(json!({"type": "get_debug"}));
+    assert_eq!(panel["clients"][0]["email"], "ann@example.org", "{panel}");
     assert_eq!(get(&Server::start(Start::default()), "/debug").status, 404);
 }

@@ -6,6 +6,7 @@
 mod certificate;
 mod conn;
 mod http;
+mod mariadb;
 #[allow(dead_code)] // Each program of tests uses a part of it.
 pub mod postgres;
 mod privacy;
@@ -26,6 +27,7 @@ mod xhr;
 pub use certificate::Certificate;
 pub use conn::Conn;
 pub use http::{Answer, get, post, request, try_request};
+pub use mariadb::MariaDb;
 pub use privacy::{SERVES, Sees};
 pub use proxy::{Proxy, write};
 pub use publisher::{Backend, Publisher, numbered};
@@ -52,6 +54,13 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(begun.elapsed() < DEADLINE, "it never came about that {what}");
     }
+}
+
+/// The library by which a program sees another time. Debian keeps it by the machine's kind.
+pub fn libfaketime() -> String {
+    let kinds = std::fs::read_dir("/usr/lib").unwrap().flatten();
+    let found = kinds.map(|kind| kind.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
+    found.expect("libfaketime is not there; run make setup").to_str().unwrap().to_owned()
 }
 
 /// The full counts are run on demand; the short ones always.

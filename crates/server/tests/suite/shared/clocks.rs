@@ -1,26 +1,19 @@
 //! Servers whose clocks are wrong: the database's time counts, and it is the same for all.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::*;
 
 /// A server that believes that it is another day.
 fn astray(database: &Database<'_>, by: &str) -> Server {
     let mut start = start_on(&database.url(), UNBOUND);
-    let library = libfaketime().to_str().unwrap().to_owned();
+    let library = libfaketime();
     for (name, value) in
         [("LD_PRELOAD", library.as_str()), ("FAKETIME", by), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]
     {
         start.env.push((name.to_owned(), value.to_owned()));
     }
     Server::start(start)
-}
-
-/// Debian keeps it by the machine's kind.
-fn libfaketime() -> PathBuf {
-    let kinds = std::fs::read_dir("/usr/lib").unwrap().flatten();
-    let found = kinds.map(|kind| kind.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
-    found.expect("libfaketime is not there; run make setup")
 }
 
 /// What the server's machine believes the day is, as its log says it.

@@ -19,7 +19,7 @@ mod row;
 
 use std::fmt;
 
-pub use followed::Followed;
+pub use followed::{Change, Followed};
 pub use row::Row;
 
 /// Columns of a row at most: the plugin's table has about twenty.
