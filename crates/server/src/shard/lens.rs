@@ -248,7 +248,7 @@ impl Shard {
 }
 
 /// Was the entry made before the subscription began?
-fn lies_before(sub: &Sub, entry: &Entry) -> bool {
+pub(super) fn lies_before(sub: &Sub, entry: &Entry) -> bool {
     let after = sub.start.as_ref().and_then(|start| start.after);
     after.is_some_and(|after| match entry.ledger {
         0 => entry.epoch == after.epoch && entry.seq <= after.seq,
