@@ -217,18 +217,24 @@ export class AppointEase extends Socket {
 /** A page of PorticoEstate: in its session, known by a token, in the room of the employee. */
 export class Portico extends Socket {
   ear = "portico";
-  #known = new Set();
+  #ids = new Set();
+  #before = new Set();
 
   constructor(site, entity = ["employee", 1]) {
     super(site);
     this.entity = entity;
   }
 
-  /** What was on its way in a cut may come again, under the id that it had. */
+  /** What was on its way in a cut may come again, under the id that it had. On one connection nothing does. */
   hear({ type, ...data }) {
-    if (this.#known.has(data.id)) return;
-    if (data.id) this.#known.add(data.id);
+    if (this.#before.has(data.id)) return;
+    this.#ids.add(data.id);
     this.heard.push([type, data]);
+  }
+
+  async cut() {
+    await super.cut();
+    this.#before = new Set([...this.#ids].filter((id) => id));
   }
 
   async come() {
