@@ -2,6 +2,7 @@
 
 mod apps;
 mod backend;
+mod imported;
 mod locks;
 mod messages;
 mod requests;
