@@ -6,6 +6,7 @@ mod away;
 mod connecting;
 mod pulse;
 mod routes;
+mod shown;
 mod site;
 mod talking;
 
