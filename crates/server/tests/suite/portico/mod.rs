@@ -3,9 +3,12 @@
 mod applications;
 mod away;
 mod connecting;
+mod outage;
 mod pulse;
+mod restart;
 mod routes;
 mod site;
+mod spool;
 mod talking;
 
 use serde_json::Value;
