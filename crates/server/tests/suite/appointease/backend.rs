@@ -106,36 +106,6 @@ fn a_booking_of_the_site_is_made_over_whatever_is_in_the_way() {
 }
 
 #[test]
-fn appointments_from_before_are_imported_once() {
-    let server = site("");
-    let row = |id: u32, strong: Value, at: &str, status: &str| {
-        json!({"id": id.to_string(), "name": "Ann", "email": "ann@example.org", "phone": null, "status": status,
-            "appointment_date": at, "employee_id": "1", "strong_id": strong, "notes": "a \"b\""})
-    };
-    let rows = json!([
-        row(1, json!("APT-2025-000001"), "2025-11-03 10:00:00", "confirmed"),
-        row(2, Value::Null, "2025-11-03 11:00:00", "confirmed"),
-        row(3, json!("APT-2025-000003"), "2025-11-03 12:00:00", "cancelled"),
-    ]);
-    let file = server.data.join("rows.json");
-    std::fs::write(&file, rows.to_string()).unwrap();
-    for _ in 0..2 {
-        let url = format!("http://{}", server.address);
-        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_deskbell"))
-            .args(["import", "--url", &url, "--secret", SECRET])
-            .arg(&file)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
-        assert!(ran.status.success() && said.contains("3 appointments were taken in, 0 were not"), "{said}");
-        let mut names: Vec<String> =
-            bookings(&server).iter().map(|one| one["external_ref"].to_string()).collect();
-        names.sort();
-        assert_eq!(names, ["\"2\"", "\"APT-2025-000001\""]);
-    }
-}
-
-#[test]
 fn every_form_of_the_body_is_understood_and_strangers_are_not() {
     let server = site("");
     let mut page = Page::open(&server, "/");

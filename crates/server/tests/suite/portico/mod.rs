@@ -1,6 +1,7 @@
 //! Pages of the Portico dialect, and the site behind them.
 
 mod applications;
+mod apps;
 mod away;
 mod connecting;
 mod outage;
