@@ -4,10 +4,13 @@ mod applications;
 mod apps;
 mod away;
 mod connecting;
+mod outage;
 mod pulse;
+mod restart;
 mod routes;
 mod shown;
 mod site;
+mod spool;
 mod talking;
 
 use serde_json::Value;
