@@ -3,6 +3,8 @@
 
 mod appointease;
 mod build;
+mod channel_table;
+mod dialects;
 mod error;
 mod forms;
 mod limit_table;

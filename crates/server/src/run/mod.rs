@@ -1,6 +1,7 @@
 //! The whole program on one screen: builds all parts in order, and stops them in reverse.
 
 mod appointease;
+mod apps;
 pub(crate) mod build;
 mod departures;
 mod failing;
@@ -8,6 +9,7 @@ pub(crate) mod outward;
 mod portico;
 mod pusher;
 mod reload;
+mod rules;
 mod socketio;
 mod stop;
 
