@@ -21,6 +21,7 @@ const LOOK: Duration = Duration::from_millis(10);
 pub async fn stop(running: Running) -> Result<(), StartError> {
     let Running { settings, hub, shards, stop, doors, .. } = running;
     hub.draining.store(true, Ordering::Relaxed);
+    hub.hooks.close();
     // Nobody new comes in; HTTP connections end with the request that is under way.
     stop.send_replace(true);
     // Whoever polls for appointments is answered now.
@@ -36,6 +37,7 @@ pub async fn stop(running: Running) -> Result<(), StartError> {
     }
     end_shards(shards).await;
     hub.webhooks.stop().await;
+    hub.hooks.stop().await;
     // As late as can be: Redis keeps nothing for those who are away.
     hub.redis.stop().await;
     write_down(&hub, &sessions)?;

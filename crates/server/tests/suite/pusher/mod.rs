@@ -6,6 +6,7 @@
 //! | private and presence channels, users, counts, cached events, what clients say | `channels` |
 //! | signed requests, their answers and their refusals, a socket that is left out | `backend` |
 //! | webhooks | `hooks` |
+//! | webhooks over crashes and stops | `kept` |
 //! | apps that come and go while the server runs | `apps` |
 //! | signatures made here | `authorize` |
 //! | the clinic's names | `clinic` |
@@ -20,6 +21,7 @@ mod channels;
 mod clinic;
 mod connecting;
 mod hooks;
+mod kept;
 mod xhr;
 
 use serde_json::Value;
