@@ -8,6 +8,7 @@
 //! | webhooks | `hooks` |
 //! | webhooks over crashes and stops | `kept` |
 //! | apps that come and go while the server runs | `apps` |
+//! | the same where it gets tight | `apps_at_the_edge` |
 //! | signatures made here | `authorize` |
 //! | the clinic's names | `clinic` |
 //! | clients without a WebSocket | `xhr` |
@@ -15,6 +16,7 @@
 //! Signatures that are printed in documents are held in `crates/wire/tests/pusher/signatures.rs`.
 
 pub mod apps;
+mod apps_at_the_edge;
 mod authorize;
 mod backend;
 mod channels;
