@@ -74,7 +74,10 @@ pub use installation::{Credentials, Installation, Seed};
 pub use kept::{Shared, connect};
 pub use ledger::{Asked, Decided, Done, IsHere, Ledger, Seeds};
 pub use members::Members;
-pub use notes::{Fate, Found, Later, LeaseWish, Letter, Note, Question, Rows, Standing, Turn, Which};
+pub use notes::{
+    Fate, Found, KeptNews, Later, LeaseWish, Letter, NewsNote, Note, Owner, Question, Rows, Standing, Turn,
+    Which,
+};
 pub use opened::{Opened, Options};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
 pub use post::look::{MessagePage, NotificationPage, PostLook, PostSeen, ShownMessage, ShownNotification};
@@ -309,6 +312,12 @@ impl Store {
     pub fn save_sessions(&self, app: AppId, json: &str) -> Result<(), Failure> {
         self.checkpointer.check()?;
         self.with_control(|control| self.kept.save(control, app, What::Sessions, json))
+    }
+
+    /// The same for the places of pages that are away.
+    pub fn save_pages(&self, app: AppId, json: &str) -> Result<(), Failure> {
+        self.checkpointer.check()?;
+        self.with_control(|control| self.kept.save(control, app, What::Pages, json))
     }
 
     /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves no

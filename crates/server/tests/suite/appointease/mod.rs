@@ -1,5 +1,6 @@
 //! Pages of the AppointEase plugin, from outside: their messages, their locks, and their requests.
 
+mod apps;
 mod backend;
 mod bounds;
 mod imported;
