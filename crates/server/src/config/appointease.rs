@@ -37,7 +37,7 @@ const OPTIONS: &[Opt] = &[
          and again, and its rows are bookings. A user that may select that table alone is enough. See \
          [importing](import.md).",
     )
-    .like("\"\""),
+    .like("\"mysql://deskbell:PASSWORD@127.0.0.1/wordpress\""),
     Opt::text("appointease.table", Form::Any, "That table, or a view with the same columns.")
         .or(Preset::Text("wp_appointments")),
     Opt::time(

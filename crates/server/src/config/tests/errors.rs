@@ -315,6 +315,8 @@ fn a_value_that_cannot_be_read_causes_no_second_error() {
 #[test]
 fn a_zone_that_there_is_not_and_half_a_minute_are_no_sites() {
     assert!(errors_of("appointease.time_zone = \"Europe/Osl\"").contains("appointease.time_zone"));
+    let told = errors_of("appointease.database = \"mysql://wp:hunter2@127.0.0.1\"");
+    assert!(told.contains("names no database") && !told.contains("hunter2"), "{told}");
     refused(
         "appointease.slot = \"330s\"",
         "deskbell.toml:1: appointease.slot: a slot has whole minutes; write one like 30m",

@@ -7,7 +7,8 @@ use super::load;
 
 /// A value that differs from the default, as TOML.
 fn sample(opt: &Opt) -> String {
-    if opt.is_secret() {
+    // A secret that has a form shows it.
+    if opt.is_secret() && matches!(opt.example, "" | "\"\"") {
         return "\"a sample of good length\"".to_owned();
     }
     if !opt.example.is_empty() {
