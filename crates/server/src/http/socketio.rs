@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 use super::auth;
 use super::gather::{Unread, gather};
 use crate::clock;
-use crate::door::{self, OwnApp};
+use crate::door::{self, Place};
 use crate::hub::Hub;
 use crate::shard::{Arrival, Letter, Request as Wanted, Way};
 
@@ -95,14 +95,14 @@ async fn answer(hub: &Arc<Hub>, request: Request) -> Response {
 
 /// A session begins; the answer is its first packet.
 async fn open(hub: &Arc<Hub>, request: Request, asked: Asked) -> Response {
-    let own = request.extensions().get::<OwnApp>().copied().unwrap_or_default();
+    let place = request.extensions().get::<Place>().copied().unwrap_or_default();
     let text = door::head_text(&request);
     let (parts, _) = request.into_parts();
     let peer = auth::peer(&parts);
     let Ok(Some(head)) = http_head::parse_within(&text, usize::MAX) else {
         return shown(Answer::fault(Fault::BadRequest));
     };
-    let guest = match door::let_in(hub, own.0, &head, &peer, asked).await {
+    let guest = match door::let_in(hub, place, &head, &peer, asked).await {
         Ok(guest) => guest,
         Err((fault, code)) => {
             hub.metrics.refused(code);

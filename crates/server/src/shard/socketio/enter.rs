@@ -13,6 +13,7 @@ use deskbell_core::ids::{ChannelName, PublicId};
 use deskbell_core::log::Want;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::session::SessionId;
+use deskbell_wire::socketio::packet::ROOT;
 use deskbell_wire::socketio::{Shown, encode};
 use serde_json::json;
 
@@ -61,11 +62,12 @@ impl Shard {
 
     /// Judges a wish to come in.
     pub(in super::super) fn enter_namespace(&mut self, slot: u32, mut entering: Entering, keys: Keys) {
-        if self.is_for_operators(&entering.namespace) {
+        if self.is_for_operators(&entering.namespace) && !self.is_portico_page(slot) {
             return self.enter_as_operator(slot, &entering);
         }
         let terms = self.socketio_terms(slot);
-        if !terms.has(&entering.namespace) {
+        let one_alone = self.is_portico_page(slot);
+        if !terms.has(&entering.namespace) || one_alone && *entering.namespace != *ROOT {
             self.turn_away(slot, &entering.namespace, "Invalid namespace", None);
             return;
         }
@@ -164,6 +166,9 @@ impl Shard {
         };
         self.utter(slot, |out| encode::connected(&namespace, &sid, pid.as_deref(), out));
         self.flush(slot);
+        if self.is_portico_page(slot) {
+            return self.enter_as_page(slot);
+        }
         let since = back.as_ref().map(|back| back.cursor.at);
         self.fill_rooms(slot, &namespace, back);
         self.look_for_missed(slot, &namespace, since);

@@ -3,6 +3,7 @@
 mod applications;
 mod away;
 mod connecting;
+mod engine;
 mod pulse;
 mod routes;
 mod site;
