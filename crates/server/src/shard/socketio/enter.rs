@@ -10,7 +10,9 @@ use deskbell_core::access::Identity;
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::{ChannelName, PublicId};
-use deskbell_core::log::Want;
+use deskbell_core::limits;
+use deskbell_core::log::{Bounds, Want};
+use deskbell_core::position::{Position, ledger};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::session::SessionId;
 use deskbell_wire::socketio::packet::ROOT;
@@ -26,7 +28,7 @@ use super::super::waiting::Waiting;
 use super::Inside;
 use super::rooms::{Kind, Right, Room};
 use crate::clock;
-use crate::socketio::{Shows, View};
+use crate::socketio::{Heard, Shows, View};
 
 /// A wish to come in, while it waits for something.
 #[derive(Debug)]
@@ -205,7 +207,35 @@ impl Shard {
             self.enter_own_room_again(slot, namespace, cursor);
         }
         self.join_own_rooms(slot, namespace);
+        if let Some(cursor) = cursor {
+            self.recall(slot, &cursor.at);
+        }
         self.flush(slot);
+    }
+
+    /// Where a client stood may lie in the middle of a change that several of its channels tell of. What it was shown
+    /// of that change it is not shown again.
+    fn recall(&mut self, slot: u32, at: &Position) {
+        let row = ledger::row(at.ledger);
+        if at.ledger == ledger::end(row) {
+            return;
+        }
+        let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
+        let (hub, mut heard) = (self.hub.clone(), Heard::default());
+        let before = Position { ledger: ledger::end(row.saturating_sub(1)), ledger_check: 0, ..*at };
+        let wants: Vec<Want> =
+            self.sub_list(slot).into_iter().map(|(channel, _)| Want::plain(channel)).collect();
+        let bounds = Bounds { events: limits::PAGE_EVENTS, bytes: limits::PAGE_BYTES };
+        let page = hub.apps[app].log.with(|log| log.read(&before, &wants, Some(at), bounds));
+        for entry in &page.entries {
+            let words = self.words_of(slot, &entry.event.channel);
+            if let Some(manner) = words.and_then(|words| hub.apps[app].words.manner(words)) {
+                drop(manner.frames(entry, "", &mut heard));
+            }
+        }
+        if let Some(catching) = self.clients.get_mut(slot).and_then(|client| client.catching.as_mut()) {
+            catching.heard = heard;
+        }
     }
 
     /// Where a channel begins for a client that stood at a cursor.

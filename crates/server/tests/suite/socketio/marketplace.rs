@@ -84,6 +84,30 @@ fn a_page_that_was_away_hears_of_it_once_when_it_is_back() {
 }
 
 #[test]
+fn a_change_that_two_rooms_show_is_told_once_also_when_a_page_is_cut_between_them() {
+    let server = server();
+    resource(&server, "cleaner-1", "p1");
+    let mut client = page(&server, "c1", "CLIENT");
+    let pid = client.pid();
+    let booking = asked(&server, "cleaner-1", "c1", 9);
+    assert_eq!(client.event().1["data"]["id"], booking["id"]);
+    let id = booking["id"].as_str().unwrap();
+    client.join(&format!("booking_{id}"));
+    assert_eq!(post(&server, &format!("/v1/bookings/{id}/approve"), &json!({})).status, 200);
+    assert_eq!(client.event().1["action"], "confirmed");
+    client.expect_nothing();
+    // The place that it has is the first room's; the other one's lies behind it, in the same change.
+    let offset = client.offset.clone();
+    client.cut();
+    let mut client = Client::back(&server, &pid, offset.as_deref());
+    assert_eq!(client.pid(), pid);
+    client.expect_nothing();
+    assert_eq!(post(&server, &format!("/v1/bookings/{id}/cancel"), &json!({})).status, 200);
+    assert_eq!(client.event().1["action"], "cancelled");
+    client.expect_nothing();
+}
+
+#[test]
 fn whoever_is_both_sides_of_a_booking_hears_of_it_once() {
     let server = server();
     resource(&server, "cleaner-1", "c1");
