@@ -166,6 +166,10 @@ async fn post(hub: &Arc<Hub>, request: Request, sid: Sid) -> Response {
     if let Some(no) = too_fast(hub, &request) {
         return no;
     }
+    let Some(_on_its_way) = hub.directory.begin_body(sid) else {
+        shard_of(hub, sid).answer(Letter::Engine { session: sid, request: Wanted::Broken });
+        return shown(Answer::fault(Fault::BadRequest));
+    };
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
     let most = hub.apps.iter().map(|app| app.socketio.load().max_payload).max().unwrap_or(0);
     let body = if takes(kind.as_deref()) { body(request, most).await } else { Err(Fault::BadRequest.into()) };
