@@ -6,37 +6,25 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use deskbell_core::access::{self, Action, Audience, Rule, Rules};
-use deskbell_core::class::{Class, Classes, Retention, Shape};
-use deskbell_core::ids::AppId;
-use deskbell_core::limits;
 use deskbell_core::link::LinkKey;
-use deskbell_core::log::{Carry, Log};
-use deskbell_core::operator::Operator;
-use deskbell_core::pattern::Pattern;
-use deskbell_core::position::Epoch;
-use deskbell_core::projection::Table;
 use deskbell_core::rate::Rate;
 use deskbell_core::session::Seals;
-use tokio::sync::watch;
 
-use super::{StartError, failing, outward, portico, pusher, socketio};
-use crate::app::{Apps, Secret};
+use super::apps::{apps, operator, tenants};
+use super::{StartError, failing, outward, portico, socketio};
+use crate::app::Apps;
 use crate::attendance::Attendance;
-use crate::bell::Bells;
 use crate::clock;
-use crate::config::{AccessRuleText, AcmeSettings, ChannelClass, ChannelRule, Settings, TlsSettings};
+use crate::config::{AcmeSettings, Settings, TlsSettings};
 use crate::door::Front;
 use crate::hub::Hub;
-use crate::identity;
 use crate::limiter::Limiter;
-use crate::log::AppLog;
 use crate::metrics::Metrics;
 use crate::portico::Applications;
 use crate::redis::Redis;
 use crate::shard::{CarriedSession, Cradle, Directory, Letter, Shard, Tuning};
 use crate::store::{Opened, Options, QUIET, Seed, Shared, World};
-use crate::tenants::{self, Facts, Fed, Logs, Recipe, Record, Tenants};
+use crate::tenants::Logs;
 use crate::tls::Acceptor;
 use crate::tls::acme::Acme;
 use crate::tls::files::CertificateFiles;
@@ -63,32 +51,12 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
         .map(|_| Cradle::new())
         .collect::<Result<Vec<_>, _>>()
         .map_err(StartError::new)?;
-    let mut opened = Opened::open(&Options {
-        data: settings.data_dir.clone(),
-        seed: Seed {
-            secret: clock::random_bytes(),
-            app_key: clock::random_bytes(),
-            app_secret: clock::random_bytes(),
-        },
-        durable_age: settings.history.durable_age_ms,
-        disk: None,
-        shared: settings.ledger.as_ref().map(|url| Shared(url.expose().to_owned())),
-    })
-    .map_err(StartError::new)?;
-    if let Some(time) = opened.shared_time().map_err(StartError::new)? {
-        clock::agree(time);
-    }
-    let last_at = opened.last_at().map_err(StartError::new)?;
-    if last_at > clock::now_ms() + CLOCK_TOLERANCE {
-        tracing::warn!(
-            "the machine's clock is behind the last entry of the data file; time goes on from there"
-        );
-    }
-    clock::not_before(last_at);
+    let mut opened = open(settings)?;
     let stored = opened.installation().secret;
     let tenants = tenants(settings, &opened, &cradles)?;
     let apps = apps(settings, &mut opened, &tenants)?;
     let sessions = carried_sessions(&mut opened, &apps)?;
+    portico::adopt_pages(&mut opened, &apps)?;
     let webhooks = outward::webhooks(settings, &apps)?;
     let calendars = outward::calendars(settings, &apps)?;
     let redis = Redis::new(outward::redis(settings, &apps)?);
@@ -121,119 +89,31 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     Ok((hub, cradles, sessions))
 }
 
-fn operator(settings: &Settings) -> Result<Option<Operator>, StartError> {
-    let Some(wish) = &settings.admin else { return Ok(None) };
-    let operator = Operator::new(&wish.username, wish.password.expose());
-    let short = "socketio_admin.password has fewer than 16 characters; take a longer one";
-    operator.map(Some).ok_or_else(|| StartError(short.to_owned()))
-}
-
-fn tenants(settings: &Settings, opened: &Opened, cradles: &[Cradle]) -> Result<Tenants, StartError> {
-    Ok(Tenants {
-        recipe: ArcSwap::from_pointee(recipe(settings)?),
-        logs: Arc::default(),
-        bells: Bells::new(cradles.iter().map(|cradle| cradle.bell.clone()).collect()),
-        stored: opened.installation().secret,
-        members: opened.members(),
-        operator: settings.operator_secret.as_ref().map(|secret| Secret::new(secret.expose())),
-        turn: tokio::sync::Mutex::new(()),
+/// Opens the data, and lets time go on from where it says that it was.
+fn open(settings: &Settings) -> Result<Opened, StartError> {
+    let opened = Opened::open(&Options {
+        data: settings.data_dir.clone(),
+        seed: Seed {
+            secret: clock::random_bytes(),
+            app_key: clock::random_bytes(),
+            app_secret: clock::random_bytes(),
+        },
+        durable_age: settings.history.durable_age_ms,
+        disk: None,
+        shared: settings.ledger.as_ref().map(|url| Shared(url.expose().to_owned())),
     })
-}
-
-/// The apps of the configuration, and those that are stored.
-fn apps(settings: &Settings, opened: &mut Opened, tenants: &Tenants) -> Result<Apps, StartError> {
-    let made = opened.installation().app.clone();
-    let apps = Apps::default();
-    for wish in &settings.apps {
-        let facts = Facts {
-            id: wish.id.map_or(made.id, AppId),
-            key: wish.key.as_ref().unwrap_or(&made.key),
-            secret: wish.secret.as_ref().map_or(made.secret.as_str(), |secret| secret.expose()),
-            own: &pusher::own(wish),
-            tenant: None,
-        };
-        add(settings, opened, tenants, (&apps, &facts))?;
+    .map_err(StartError::new)?;
+    if let Some(time) = opened.shared_time().map_err(StartError::new)? {
+        clock::agree(time);
     }
-    for tenant in opened.tenants().map_err(StartError::new)? {
-        let other = apps.iter().find(|app| app.id == tenant.id || app.key == tenant.key);
-        if let Some(app) = other {
-            return Err(StartError(tenants::clash(app, &tenant)));
-        }
-        let record = Record::read(&tenant).map_err(StartError)?;
-        let tenant = Arc::new(tenant);
-        let facts = Facts {
-            id: tenant.id,
-            key: &tenant.key,
-            secret: &record.secret,
-            own: &record.pusher,
-            tenant: Some(tenant.clone()),
-        };
-        add(settings, opened, tenants, (&apps, &facts))?;
+    let last_at = opened.last_at().map_err(StartError::new)?;
+    if last_at > clock::now_ms() + CLOCK_TOLERANCE {
+        tracing::warn!(
+            "the machine's clock is behind the last entry of the data file; time goes on from there"
+        );
     }
-    Ok(apps)
-}
-
-fn add(
-    settings: &Settings,
-    opened: &mut Opened,
-    tenants: &Tenants,
-    (apps, facts): (&Apps, &Facts<'_>),
-) -> Result<(), StartError> {
-    let row = opened.head(facts.id).map_err(StartError::new)?.0;
-    let log = Arc::new(AppLog::new(open_log(settings, opened, facts.id)?, tenants.bells.clone()));
-    let fed = Fed { log, rows: Arc::new(watch::Sender::new(row)) };
-    tenants.logs.begin(facts.id, fed.clone(), row);
-    let added = apps.add(|index| tenants.make(index, facts, fed)).map_err(StartError)?;
-    let app = added.ok_or_else(|| StartError(format!("there are more than {} apps", limits::APPS)))?;
-    app.verifier.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    Ok(())
-}
-
-/// What the settings say of all apps.
-pub fn recipe(settings: &Settings) -> Result<Recipe, StartError> {
-    Ok(Recipe {
-        rules: rules(settings)?,
-        classes: classes(settings)?,
-        projections: Arc::new(projections(settings)?),
-        auth: auth(settings)?,
-        site: socketio::auth(settings)?,
-        socketio: Arc::new(socketio::terms(settings)?),
-        portico: Arc::new(portico::terms(settings)?),
-        pusher: pusher::terms(settings)?,
-        appointease: super::appointease::terms(settings)?.map(Arc::new),
-    })
-}
-
-/// A log that goes on from a clean stop, or a new one at the ledger's head.
-fn open_log(settings: &Settings, opened: &mut Opened, id: AppId) -> Result<Log, StartError> {
-    let classes = classes(settings)?;
-    let (row, check) = opened.head(id).map_err(StartError::new)?;
-    let carry = opened.take_carry(id).map_err(StartError::new)?;
-    let carry = carry.and_then(|json| match serde_json::from_str::<Carry>(&json) {
-        Ok(carry) => Some(carry),
-        Err(error) => {
-            tracing::warn!(%error, "what the last run left cannot be read; memory channels begin anew");
-            None
-        }
-    });
-    let mut log = match carry {
-        Some(carry) => Log::resume(carry, row, check, classes, clock::now_ms()),
-        None => {
-            let mut log = Log::new(Epoch(clock::random_u64()), row, check, classes);
-            if !opened.is_first_start() {
-                // After a crash everybody comes back at once, and nobody wants to hear of each.
-                log.gather_joins(clock::now_ms() + settings.session.presence_grace_ms);
-            }
-            log
-        }
-    };
-    let since = clock::now_ms().saturating_sub(limits::CACHED_AGE);
-    opened
-        .cached(id, &log.head(), since)
-        .map_err(StartError::new)?
-        .into_iter()
-        .for_each(|entry| log.recall(entry));
-    Ok(log)
+    clock::not_before(last_at);
+    Ok(opened)
 }
 
 /// What the store is given: the way into the logs, the time, and dice. Committed rows go into their app's log
@@ -286,129 +166,6 @@ fn adopt(hub: &Hub, sessions: Vec<CarriedSession>) {
     for (mailbox, list) in hub.mailboxes.iter().zip(lists) {
         mailbox.answer(Letter::Adopt(list));
     }
-}
-
-/// The class rules.
-pub fn classes(settings: &Settings) -> Result<Classes, StartError> {
-    let mut rules = Vec::new();
-    for rule in &settings.channels {
-        let pattern = pattern(&rule.pattern)?;
-        rules.push((pattern, class(rule)));
-    }
-    rules.push((pattern(crate::portico::applications::PATTERN)?, Class::of_shape(Shape::Latest)));
-    let mut otherwise = Class::of_shape(Shape::Stream);
-    let history = &settings.history;
-    otherwise.retention =
-        Retention { events: history.count as usize, bytes: history.bytes as usize, age: history.age_ms };
-    Ok(Classes::new(rules, otherwise))
-}
-
-fn class(rule: &ChannelRule) -> Class {
-    let shape = match rule.class {
-        ChannelClass::Stream => Shape::Stream,
-        ChannelClass::Latest => Shape::Latest,
-        ChannelClass::Ephemeral => Shape::Ephemeral,
-    };
-    Class {
-        shape,
-        durable: rule.durable,
-        presence: rule.presence,
-        retention: Retention {
-            events: rule.history_count as usize,
-            bytes: rule.history_bytes as usize,
-            age: rule.history_age_ms,
-        },
-    }
-}
-
-fn pattern(text: &str) -> Result<Pattern, StartError> {
-    Pattern::parse(text).map_err(|error| StartError(format!("the pattern \"{text}\": {error}")))
-}
-
-/// The access rules.
-pub fn rules(settings: &Settings) -> Result<Rules, StartError> {
-    if settings.dev {
-        return Ok(access::dev_rules());
-    }
-    if settings.access.is_empty() {
-        return Ok(access::default_rules());
-    }
-    settings.access.iter().map(rule).collect::<Result<Vec<_>, _>>().map(Rules::new)
-}
-
-/// What clients of each dialect are shown under their own names.
-pub fn projections(settings: &Settings) -> Result<Table, StartError> {
-    Table::with_seeds(settings.projections.clone()).map_err(StartError::new)
-}
-
-fn rule(text: &AccessRuleText) -> Result<Rule, StartError> {
-    let to = match text.to.as_str() {
-        "everyone" => Audience::Everyone,
-        "user" => Audience::User,
-        other => match other.strip_prefix("role:") {
-            Some(role) => Audience::Role(role.to_owned()),
-            None => {
-                return Err(StartError(format!(
-                    "access.to = \"{other}\": write everyone, user or role:NAME"
-                )));
-            }
-        },
-    };
-    let action = |word: &String| {
-        Action::parse(word).ok_or_else(|| {
-            StartError(format!("access.allow: \"{word}\" is no action; write one of {}", access::words()))
-        })
-    };
-    Ok(Rule {
-        pattern: pattern(&text.pattern)?,
-        allow: text.allow.iter().map(action).collect::<Result<_, _>>()?,
-        to,
-    })
-}
-
-/// What proves users, beside the secret of their app.
-pub fn auth(settings: &Settings) -> Result<identity::Settings, StartError> {
-    let auth = &settings.auth;
-    let secrets = auth
-        .jwt_secret
-        .iter()
-        .chain(&auth.other_jwt_secret)
-        .map(|secret| identity::keys::Secret::new(secret.expose().as_bytes()))
-        .collect::<Result<_, _>>()
-        .map_err(StartError::new)?;
-    let public_keys = match &auth.jwt_public_key {
-        None => Vec::new(),
-        Some(path) => {
-            let read = std::fs::read(path);
-            vec![
-                read.map_err(|error| StartError(format!("auth.jwt_public_key {}: {error}", path.display())))?,
-            ]
-        }
-    };
-    let source = match &auth.jwks_url {
-        None => None,
-        Some(url) => Some(identity::Source {
-            endpoint: identity::fetch::Endpoint::new(url, None).map_err(StartError::new)?,
-            pace: identity::Pace {
-                every: std::time::Duration::from_millis(auth.jwks_refresh_ms),
-                ..identity::Pace::default()
-            },
-        }),
-    };
-    let algorithms = auth.jwt_algorithms.iter().map(|word| {
-        identity::keys::Algorithm::parse(word)
-            .ok_or_else(|| StartError(format!("auth.jwt_algorithms: \"{word}\" is not known")))
-    });
-    let policy = identity::Policy {
-        algorithms: algorithms.collect::<Result<_, _>>()?,
-        issuers: auth.issuer.iter().cloned().collect(),
-        audiences: auth.audience.iter().cloned().collect(),
-        leeway: auth.leeway_ms,
-        user_claim: auth.user_claim.clone(),
-        roles_claim: auth.roles_claim.clone(),
-        ..identity::Policy::default()
-    };
-    Ok(identity::Settings { policy, secrets, public_keys, key_set: None, source })
 }
 
 /// What the shards work with.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Running, StartError, build, outward, pusher};
+use super::{Running, StartError, apps, build, outward, pusher};
 use crate::app::App;
 use crate::config::{AppSettings, Settings};
 use crate::pusher::Own;
@@ -46,7 +46,7 @@ fn waiting(running: &Running, settings: &Settings) -> Vec<&'static str> {
 /// Everything that can fail comes first, so that a reload is taken whole or not at all.
 fn take(running: &Running, settings: &Settings) -> Result<(), StartError> {
     let hub = &running.hub;
-    let recipe = Arc::new(build::recipe(settings)?);
+    let recipe = Arc::new(apps::recipe(settings)?);
     let redis = outward::redis(settings, &hub.apps)?;
     let portion = |app| portion(app, settings, &recipe).map(|portion| (app, portion));
     let portions = hub.apps.iter().map(portion).collect::<Result<Vec<_>, _>>()?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deskbell_wire::engineio::Timing;
 
-use super::{StartError, build, outward};
+use super::{StartError, apps, outward};
 use crate::config::Settings;
 use crate::identity;
 use crate::socketio::{Backend, Mount, Terms};
@@ -49,7 +49,7 @@ pub fn mount(settings: &Settings) -> Mount {
 
 /// What proves users by tokens as their site signs them, with its own secret and its own claims.
 pub fn auth(settings: &Settings) -> Result<identity::Settings, StartError> {
-    let usual = build::auth(settings)?;
+    let usual = apps::auth(settings)?;
     let mut secrets = usual.secrets;
     if let Some(secret) = &settings.socketio.jwt_secret {
         let secret = identity::keys::Secret::new(secret.expose().as_bytes()).map_err(StartError::new)?;

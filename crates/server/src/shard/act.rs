@@ -155,27 +155,32 @@ impl Shard {
                 self.hear_for_page(slot, *answered);
             }
             Answer::Keys => {
-                let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());
-                match waiting.map(|waiting| *waiting) {
-                    Some(Waiting::Keys { command, reference }) => match command {
-                        Command::Hello(hello) => self.hello(slot, hello, reference, Keys::Fetched),
-                        Command::Authenticate { token } => {
-                            self.authenticate(slot, token, reference, Keys::Fetched);
-                        }
-                        other => self.act(slot, other, reference),
-                    },
-                    Some(Waiting::Entering(entering)) => {
-                        self.enter_namespace(slot, *entering, Keys::Fetched);
-                    }
-                    Some(Waiting::Proving(proving)) => {
-                        self.authenticate_site(slot, *proving, Keys::Fetched);
-                    }
-                    Some(Waiting::Session { .. } | Waiting::Returning(_)) | None => {}
-                }
+                self.keys_came(slot);
             }
         }
         self.flush(slot);
         self.ready.push_back(slot);
+    }
+
+    /// Whoever waited for the keys of its token goes on.
+    fn keys_came(&mut self, slot: u32) {
+        let waiting = self.clients.get_mut(slot).and_then(|client| client.waiting.take());
+        match waiting.map(|waiting| *waiting) {
+            Some(Waiting::Keys { command, reference }) => match command {
+                Command::Hello(hello) => self.hello(slot, hello, reference, Keys::Fetched),
+                Command::Authenticate { token } => {
+                    self.authenticate(slot, token, reference, Keys::Fetched);
+                }
+                other => self.act(slot, other, reference),
+            },
+            Some(Waiting::Entering(entering)) => {
+                self.enter_namespace(slot, *entering, Keys::Fetched);
+            }
+            Some(Waiting::Proving(proving)) => {
+                self.authenticate_site(slot, *proving, Keys::Fetched);
+            }
+            Some(Waiting::Session { .. } | Waiting::Returning(_)) | None => {}
+        }
     }
 
     /// One frame less waits for its answer.

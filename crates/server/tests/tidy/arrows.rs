@@ -40,7 +40,7 @@ const WIRE: [&str; 11] = [
 /// The ways through them are told in ARCHITECTURE.md.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The program: the command line, and everything built in order.
-    ("cli", &["bench", "clock", "config", "outbox", "redis", "run", "store"]),
+    ("cli", &["bench", "clock", "config", "outbox", "portico", "redis", "run", "store"]),
     (
         "run",
         &[
@@ -73,6 +73,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tenants",
             "tls",
             "webhooks",
+            "portico",
         ],
     ),
     ("bench", &["clock", "open_files"]),
@@ -97,6 +98,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
             "tenants",
             "webhooks",
+            "portico",
         ],
     ),
     // Where events go out. A shard knows neither the HTTP API nor the configuration.
@@ -118,12 +120,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "selections",
             "socketio",
             "store",
+            "portico",
         ],
     ),
     // Where publishes cross over, and what every part can reach.
     ("selections", &["hub"]),
     ("ledger", &["app", "clock", "hub", "store"]),
     ("appointease", &["app", "clock", "hub", "ledger", "store"]),
+    ("portico", &["clock", "hub", "outbound", "store"]),
     ("outbox", &["clock", "hub", "store"]),
     ("post", &["app", "clock", "hub", "ledger", "store"]),
     (
@@ -143,9 +147,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
             "tenants",
             "webhooks",
+            "portico",
         ],
     ),
-    ("app", &["appointease", "identity", "log", "pusher", "socketio", "store"]),
+    ("app", &["appointease", "identity", "log", "pusher", "socketio", "store", "portico"]),
     // Apps that come and go.
     (
         "tenants",
@@ -161,6 +166,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "shard",
             "socketio",
             "store",
+            "portico",
         ],
     ),
     // What calls other people's servers.
@@ -170,7 +176,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("handlers", &["clock", "outbound"]),
     ("admin", &["clock", "hub"]),
     ("calendars", &["clock", "hub", "ledger", "outbound", "store"]),
-    ("redis", &["clock", "hub", "tls"]),
+    ("redis", &["clock", "hub", "tls", "portico"]),
     ("outbound", &["tls"]),
     // Parts that know of few others. The store, the limiter, the clock and the options know of none.
     ("identity", &["outbound", "tls"]),

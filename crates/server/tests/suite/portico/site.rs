@@ -79,14 +79,14 @@ fn a_page_that_was_away_finds_what_redis_brought() {
 }
 
 /// The seed's own lines, run by Debian's Predis.
-const PREDIS: &str = r#"
+const PREDIS: &str = r"
 require_once '/usr/share/php/Predis/autoload.php';
 $redis = new Predis\Client(['scheme' => 'tcp', 'host' => getenv('REDIS_HOST'), 'port' => getenv('REDIS_PORT')]);
 $redis->publish('notifications', json_encode(['type' => 'notification', 'message' => 'by Predis',
     'data' => ['id' => 123], 'timestamp' => date('c')]));
 $redis->publish('session_messages', json_encode(['type' => 'update_partial_applications',
     'sessionId' => getenv('SESSION'), 'timestamp' => date('c')]));
-"#;
+";
 
 #[test]
 fn predis_reaches_a_page() {
