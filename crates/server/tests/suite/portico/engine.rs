@@ -79,6 +79,16 @@ impl Talks for Page {
     }
 }
 
+/// What no two conversations have in common.
+fn blank(told: &mut Value) {
+    for name in ["id", "timestamp"] {
+        if let Some(own) = told.get_mut(name).filter(|own| own.is_string()) {
+            *own = json!(name);
+        }
+    }
+    told.get_mut("data").into_iter().for_each(blank);
+}
+
 /// A conversation: what a page says, and what two pages hear of it until nothing more comes.
 fn conversation(server: &Server, mut pages: [impl Talks; 2]) -> Vec<Value> {
     let mut heard = Vec::new();
@@ -111,11 +121,7 @@ fn conversation(server: &Server, mut pages: [impl Talks; 2]) -> Vec<Value> {
                 if told[last.0] == last.1 {
                     break;
                 }
-                for name in ["id", "timestamp"] {
-                    if let Some(own) = told.get_mut(name).filter(|own| own.is_string()) {
-                        *own = json!(name);
-                    }
-                }
+                blank(&mut told);
                 of_this.push((place, told));
             }
         };
@@ -130,7 +136,7 @@ fn conversation(server: &Server, mut pages: [impl Talks; 2]) -> Vec<Value> {
     // This is looked up somewhere else, so it comes when it is there.
     pages[0].says(&json!({"type": "get_partial_applications"}));
     let mut told = pages[0].hears();
-    told["timestamp"] = json!("timestamp");
+    blank(&mut told);
     heard.push(json!({"hears": 0, "told": told}));
     heard
 }
@@ -249,6 +255,24 @@ fn whatever_transport_a_page_goes_with_the_next_one_of_its_session_goes_on_there
     let mut again = IoPage::open(&server, STRONG);
     assert_eq!(again.expect("note")["n"], 4);
     again.expect_nothing();
+}
+
+#[test]
+fn what_is_told_while_a_socket_is_being_closed_is_for_the_session_s_next_page() {
+    let server = Server::start(Start::default());
+    let note = |n: u64| server.send(&format!("session_{STRONG}"), json!({"type": "note", "n": n}));
+    let mut page = IoPage::open(&server, STRONG);
+    note(1);
+    assert_eq!(page.expect("note")["n"], 1);
+    // It says goodbye, and its socket stays a little longer.
+    page.0.send_raw(&[0x88, 0x80, 1, 2, 3, 4]);
+    page.0.until_closed();
+    note(2);
+    drop(page);
+    eventually("it has gone", || get(&server, "/health").json()["clients"] == 0);
+    let mut next = IoPage::open(&server, STRONG);
+    assert_eq!(next.expect("note")["n"], 2);
+    next.expect_nothing();
 }
 
 #[test]
