@@ -276,6 +276,11 @@ fn variant(way: &Way) -> Variant {
     match way {
         Way::WebSocket { echo: true, deflate: true, .. } => Variant::EchoDeflate,
         Way::WebSocket { echo: true, .. } => Variant::Echo,
+        Way::Polling { opening, .. } | Way::WebSocket { opening: Some(opening), .. }
+            if opening.hail.is_some() =>
+        {
+            Variant::PorticoIo
+        }
         Way::Polling { .. } | Way::WebSocket { dialect: Dialect::SocketIo, .. } => Variant::SocketIo(0),
         Way::WebSocket { dialect: Dialect::Portico, deflate: true, .. } => Variant::PorticoWsDeflate,
         Way::WebSocket { dialect: Dialect::Portico, .. } => Variant::PorticoWs,
