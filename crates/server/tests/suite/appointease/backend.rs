@@ -1,5 +1,7 @@
 //! What WordPress says of its appointments.
 
+use std::io::Write;
+
 use super::*;
 
 /// An appointment as the plugin tells of it.
@@ -103,6 +105,30 @@ fn a_booking_of_the_site_is_made_over_whatever_is_in_the_way() {
     second["data"]["appointment_id"] = json!("APT-2025-000124");
     broadcast(&server, &second);
     assert_eq!(bookings(&server).len(), 2, "the site has booked both");
+}
+
+#[test]
+fn what_the_site_says_counts_although_it_does_not_wait_for_the_answer() {
+    let server = site("");
+    let many = count(100, 1_000);
+    for nth in 0..many {
+        let (day, slot) = (1 + nth / 48, nth % 48);
+        let body = json!({"event": "appointment.created", "data": {"appointment_id": format!("APT-{nth}"),
+            "date": format!("2025-11-{day:02} {:02}:{:02}:00", slot / 2, slot % 2 * 30), "employee_id": 1}})
+        .to_string();
+        // All of it at once, and gone.
+        let request = format!(
+            "POST /broadcast HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {SECRET}\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            server.address,
+            body.len()
+        );
+        Conn::open(&server).write_all(request.as_bytes()).unwrap();
+    }
+    eventually("every appointment is booked", || {
+        let booked = server.api("GET", "/v1/bookings?limit=1000", None).json();
+        booked["reservations"].as_array().is_some_and(|all| all.len() == many)
+    });
 }
 
 #[test]

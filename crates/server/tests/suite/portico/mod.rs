@@ -9,6 +9,7 @@ mod outage;
 mod pulse;
 mod restart;
 mod routes;
+mod shown;
 mod site;
 mod spool;
 mod talking;
