@@ -1,11 +1,16 @@
 // A plugin for pusher-js. Its server tells every client that asks for it where it stands in the log; the
 // plugin keeps that place, and shows it when it comes back after a cut: nothing is lost, nothing comes twice.
 
+/** A frame as the transport hands it on. */
+interface Message {
+  data: string;
+}
+
 /** What the plugin needs of a `Pusher`: four public parts, and the transport behind its connection. */
 export interface PusherClient {
   connection: {
     socket_id: string;
-    connection: { transport: { onMessage(message: { data: string }): void } } | null;
+    connection: { transport: { onMessage(message: Message): void } } | null;
     bind(event: "state_change", act: (states: { current: string }) => void): unknown;
   };
   channel(name: string): unknown;
@@ -21,6 +26,8 @@ export function carryCursor(pusher: PusherClient): void {
   let here = "";
   let socket: string | undefined;
   let former: string | undefined;
+  /** What has come whole and pusher-js has not been given yet. */
+  const owed: Message[] = [];
 
   const send = pusher.send_event.bind(pusher);
   pusher.send_event = (event, data, channel) => {
@@ -47,9 +54,23 @@ export function carryCursor(pusher: PusherClient): void {
     // Channels that were left meanwhile. A user's own channel is not among those that pusher-js lists.
     for (const name of stands.keys()) if (name[0] !== "#" && !pusher.channel(name)) stands.delete(name);
     const take = transport.onMessage;
+    const isOpen = (): boolean => pusher.connection.connection?.transport === transport;
+    /** Gives on what is owed. A listener that throws, or that hangs up, takes nothing from those behind it. */
+    const give = (): void => {
+      const message = isOpen() ? owed.shift() : undefined;
+      if (message) try { take.call(transport, message); } finally { give(); }
+    };
+    /** The frames of one event of which the last has not come. A cut drops them, and they come again. */
+    let open: Message[] = [];
     transport.onMessage = (message) => {
-      note(JSON.parse(message.data));
-      take.call(transport, message);
+      if (!isOpen()) return;
+      const frame = JSON.parse(message.data);
+      open.push(message);
+      if (frame.more) return;
+      owed.push(...open);
+      open = [];
+      note(frame);
+      give();
     };
   });
 }

@@ -56,6 +56,13 @@ pub const PUSHER_PONG: Millis = 30 * SECOND;
 pub const NEWS_GRACE: Millis = 3 * SECOND;
 /// Pieces of news that wait for one endpoint of Pusher's kind; beyond it they are lost, and that is logged.
 pub const NEWS_WAITING: usize = 10_000;
+/// Pieces of news that one note of the store takes: a commit stays short, and others wait for the next.
+pub const NEWS_NOTED: usize = 500;
+/// Time that whoever was here before a start has to come back before a backend is told that it has gone: clients
+/// that found nobody a few times let ten seconds and more go by before they try again.
+pub const NEWS_RETURN: Millis = 30 * SECOND;
+/// Time between two notes of what was taken, where nothing else is to be noted: after a crash so much is told twice.
+pub const NEWS_NOTE: Millis = SECOND;
 /// Time in which one channel's missing value is told once.
 pub const NEWS_MISSED_GAP: Millis = 10 * SECOND;
 /// Time before such a webhook is tried a second time; it doubles with each further one.

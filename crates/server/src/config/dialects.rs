@@ -101,6 +101,8 @@ pub(super) fn pusher_webhook(row: &Row) -> PusherWebhookSettings {
         channels: cells.texts("channels"),
         batch: cells.count("batch"),
         timeout_ms: cells.number("timeout"),
+        patience_ms: cells.number("patience"),
+        returns_ms: cells.number("returns"),
         ca_file: cells.path("ca_file"),
     }
 }

@@ -48,6 +48,10 @@ pub struct PusherWebhookSettings {
     pub batch: usize,
     /// Time for an answer.
     pub timeout_ms: u64,
+    /// Time from the first attempt to the last one.
+    pub patience_ms: u64,
+    /// Time to come back after a start.
+    pub returns_ms: u64,
     /// The root of a private authority.
     pub ca_file: Option<PathBuf>,
 }

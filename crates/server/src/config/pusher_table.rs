@@ -5,7 +5,7 @@ use deskbell_core::limits;
 use deskbell_wire::pusher::hook;
 
 use super::options::{Form, Group, Opt, Preset, or_off, within};
-use super::table::{HOUR, MINUTE, SECOND};
+use super::table::{DAY, HOUR, MINUTE, SECOND};
 
 const KIB: u64 = 1 << 10;
 
@@ -75,7 +75,7 @@ pub const PUSHER: &[Opt] = &[
         WEBHOOK_FIELDS,
         None,
         "A server of yours that is told what happens in channels, by the requests that Pusher sends: signed with the \
-         app's secret, at least once for five minutes. A change counts after a restart.",
+         app's secret, at least once, also after a crash. A change counts after a restart.",
     ),
 ];
 
@@ -90,6 +90,18 @@ const WEBHOOK_FIELDS: &[Opt] = &[
     Opt::texts("channels", Form::Pattern, &["*"], "The channels of which they are sent."),
     Opt::number("batch", 1, within(1, 100), "Events of one request at most."),
     Opt::time("timeout", limits::WEBHOOK_TIMEOUT, within(100, 5 * MINUTE), "Time for an answer."),
+    Opt::time(
+        "patience",
+        limits::NEWS_PATIENCE,
+        within(0, DAY),
+        "Time from the first attempt to the last one; then the request is given up.",
+    ),
+    Opt::time(
+        "returns",
+        limits::NEWS_RETURN,
+        within(0, DAY),
+        "Time that clients have to come back after a start of the server, before what was there is told to be over.",
+    ),
     Opt::text(
         "ca_file",
         Form::Path,

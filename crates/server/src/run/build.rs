@@ -58,12 +58,13 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let sessions = carried_sessions(&mut opened, &apps)?;
     portico::adopt_pages(&mut opened, &apps)?;
     let webhooks = outward::webhooks(settings, &apps)?;
+    let hooks = outward::pusher_webhooks(settings, &apps, &opened)?;
     let calendars = outward::calendars(settings, &apps)?;
     let redis = Redis::new(outward::redis(settings, &apps)?);
     let applications = Arc::new(portico::applications(settings)?);
     let store = opened.start(world(tenants.logs.clone(), applications.clone())).map_err(StartError::new)?;
     let hub = Arc::new(Hub {
-        hooks: outward::pusher_webhooks(settings, &apps)?,
+        hooks,
         handlers: outward::handlers(settings, &apps)?,
         apps,
         tenants,

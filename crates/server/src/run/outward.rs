@@ -9,6 +9,7 @@ use deskbell_core::limits;
 use deskbell_core::pattern::Pattern;
 use deskbell_core::webhook::{Terms, Wants};
 use deskbell_wire::portico::published;
+use deskbell_wire::pusher::hook;
 use deskbell_wire::redis::{Kind, Row, Table, Topic};
 use deskbell_wire::webhook::Secret;
 use tokio::sync::Semaphore;
@@ -23,6 +24,7 @@ use crate::handlers::{Handler, Handlers};
 use crate::outbound::{Address, BadAddress};
 use crate::pusher::{Endpoint, Hooks};
 use crate::redis::{Password, Place, Plan, Secure};
+use crate::store::Opened;
 use crate::webhooks::{Hook, Webhooks};
 
 /// Every endpoint of the configuration.
@@ -60,19 +62,23 @@ fn hook(wish: &WebhookSettings, apps: &Apps) -> Result<Hook, StartError> {
     })
 }
 
-/// Every endpoint that is told as Pusher tells.
-pub fn pusher_webhooks(settings: &Settings, apps: &Apps) -> Result<Hooks, StartError> {
+/// Every endpoint that is told as Pusher tells, with what the last run has not told it.
+pub fn pusher_webhooks(settings: &Settings, apps: &Apps, opened: &Opened) -> Result<Hooks, StartError> {
     let endpoint = |wish: &PusherWebhookSettings| {
         let wrong = |why: &str| StartError(format!("pusher_webhooks: {} {why}", wish.url));
         let patterns = wish.channels.iter().map(|text| Pattern::parse(text));
-        Ok(Endpoint {
+        let endpoint = Endpoint {
             app: app(wish.app, apps).map_err(|why| wrong(&why))?,
             address: address(&wish.url, wish.ca_file.as_ref()).map_err(|why| wrong(&why))?,
-            kinds: wish.events.clone(),
+            kinds: hook::kinds(&wish.events),
             channels: patterns.collect::<Result<_, _>>().map_err(|bad| wrong(&bad.to_string()))?,
             batch: wish.batch,
             timeout: Duration::from_millis(wish.timeout_ms),
-        })
+            patience: wish.patience_ms,
+            returns: wish.returns_ms,
+        };
+        let kept = opened.news(apps[endpoint.app].id, &wish.url).map_err(StartError::new)?;
+        Ok((endpoint, kept))
     };
     settings.pusher_webhooks.iter().map(endpoint).collect::<Result<_, _>>().map(Hooks::new)
 }

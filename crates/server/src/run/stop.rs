@@ -21,6 +21,7 @@ const LOOK: Duration = Duration::from_millis(10);
 pub async fn stop(running: Running) -> Result<(), StartError> {
     let Running { settings, hub, shards, stop, doors, spool, .. } = running;
     hub.draining.store(true, Ordering::Relaxed);
+    hub.hooks.close();
     // Files wait for the next start, whoever writes them.
     if let Some(spool) = spool {
         spool.stop().await;
@@ -40,6 +41,7 @@ pub async fn stop(running: Running) -> Result<(), StartError> {
     }
     end_shards(shards).await;
     hub.webhooks.stop().await;
+    hub.hooks.stop().await;
     // As late as can be: Redis keeps nothing for those who are away.
     hub.redis.stop().await;
     write_down(&hub, &sessions)?;

@@ -182,11 +182,17 @@ impl Variant {
         }
     }
 
-    /// Frames of the Pusher dialect that belong together: the reader's place stands behind the last of them.
+    /// Frames of the Pusher dialect that belong together: the reader's place stands behind the last of them, and
+    /// the others say that there are more. Whoever is cut off between them gets all of them again.
     pub fn together(self, frames: &[Vec<u8>], cursor: Option<&str>) -> Bytes {
         let Some((last, others)) = frames.split_last() else { return Bytes::new() };
         let mut out = Vec::with_capacity(frames.iter().map(|frame| frame.len() + 16).sum::<usize>() + 128);
-        others.iter().for_each(|frame| self.written(frame, &mut out));
+        for frame in others {
+            match cursor {
+                Some(_) => self.written(&pusher::encode::unfinished(frame), &mut out),
+                None => self.written(frame, &mut out),
+            }
+        }
         self.standing(last, cursor, &mut out);
         out.into()
     }

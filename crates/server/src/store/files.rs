@@ -82,6 +82,21 @@ impl Paths {
         Ok(file)
     }
 
+    /// The name by which a shared database knows this server: the one that the directory has, or this one from
+    /// now on.
+    pub(super) fn server_name(&self, new: u64) -> Result<String, Failure> {
+        let file = self.data.join("server");
+        match std::fs::read_to_string(&file) {
+            Ok(name) => Ok(name.trim().to_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let name = format!("{new:016x}");
+                self.write_private(&file, &name)?;
+                Ok(name)
+            }
+            Err(error) => Err(Failure::file("read", &file, error)),
+        }
+    }
+
     /// Writes a small private file so that a reader sees all of it or nothing, also after a crash.
     pub(super) fn write_private(&self, path: &Path, text: &str) -> Result<(), Failure> {
         let unfinished = path.with_extension("unfinished");

@@ -74,7 +74,10 @@ pub use installation::{Credentials, Installation, Seed};
 pub use kept::{Shared, connect};
 pub use ledger::{Asked, Decided, Done, IsHere, Ledger, Seeds};
 pub use members::Members;
-pub use notes::{Fate, Found, Later, LeaseWish, Letter, Note, Question, Rows, Standing, Turn, Which};
+pub use notes::{
+    Fate, Found, KeptNews, Later, LeaseWish, Letter, NewsNote, Note, Owner, Question, Rows, Standing, Turn,
+    Which,
+};
 pub use opened::{Opened, Options};
 pub use page::{LedgerPage, LedgerRead, LedgerWant};
 pub use post::look::{MessagePage, NotificationPage, PostLook, PostSeen, ShownMessage, ShownNotification};

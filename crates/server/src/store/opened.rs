@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use deskbell_core::event::SharedEntry;
 use deskbell_core::ids::AppId;
 use deskbell_core::limits::Millis;
-use deskbell_core::position::Position;
+use deskbell_core::position::{Position, fnv};
 
 use super::cached;
 use super::carried::{self, What};
@@ -19,6 +19,8 @@ use super::kept::{Kept, Shared};
 use super::lane::Lane;
 use super::ledger::{Ledger, Seeds};
 use super::members::Members;
+use super::notes::news;
+use super::notes::{KeptNews, Owner};
 use super::postgres::follow::{Follower, Woken};
 use super::postgres::notes::Notes;
 use super::postgres::session::Session;
@@ -59,6 +61,8 @@ pub struct Opened {
     clean: bool,
     durable_age: Millis,
     members: Members,
+    /// What this server is called in a shared database, if it has no name there yet.
+    name: u64,
     lock: File,
 }
 
@@ -83,7 +87,20 @@ impl Opened {
         let clean = carried::begin(&control)?;
         let (durable_age, kept, heads) = (options.durable_age, Kept::File(place), Mutex::default());
         let members = Members::load(&control)?;
-        Ok(Self { paths, kept, heads, control, installation, first_start, clean, durable_age, members, lock })
+        let name = fnv(&options.seed.app_key);
+        Ok(Self {
+            paths,
+            kept,
+            heads,
+            control,
+            installation,
+            first_start,
+            clean,
+            durable_age,
+            members,
+            name,
+            lock,
+        })
     }
 
     fn open_shared(options: &Options, paths: Paths, lock: File, url: &str) -> Result<Self, Failure> {
@@ -93,10 +110,23 @@ impl Opened {
         let control = Database::Postgres(Box::new(session));
         let (installation, first_start) = installation::settle(&control, &paths, &options.seed)?;
         let (notes, clean) = Notes::begin(&paths)?;
+        let name = fnv(&options.seed.app_key);
         let (durable_age, kept, heads) =
             (options.durable_age, Kept::Shared(Box::new(place), notes), Mutex::default());
         let members = Members::load(&control)?;
-        Ok(Self { paths, kept, heads, control, installation, first_start, clean, durable_age, members, lock })
+        Ok(Self {
+            paths,
+            kept,
+            heads,
+            control,
+            installation,
+            first_start,
+            clean,
+            durable_age,
+            members,
+            name,
+            lock,
+        })
     }
 
     /// The time of a shared database, which is everybody's who works on it.
@@ -175,6 +205,16 @@ impl Opened {
     /// The same for the places of pages that are away.
     pub fn take_pages(&mut self, app: AppId) -> Result<Option<String>, Failure> {
         self.kept.take(&self.control, app, What::Pages)
+    }
+
+    /// What this server's webhooks of Pusher's kinds have not told, and whose rows these are.
+    pub fn news(&self, app: AppId, endpoint: &str) -> Result<(Owner, KeptNews), Failure> {
+        // A file is of one server. In a database a server is known by a name that its data directory has.
+        let server =
+            self.control.shared().map_or_else(|| Ok(String::new()), |_| self.paths.server_name(self.name))?;
+        let owner = Owner { app, endpoint: endpoint.to_owned(), server };
+        let kept = news::read(&self.control, &owner)?;
+        Ok((owner, kept))
     }
 
     /// The newest events of an app's cached channels, for a log that stands at this place.

@@ -88,3 +88,39 @@ fn take_one(Fed { log, rows }: &Fed, row: Row) -> Position {
         log.with(|log| log.head())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use deskbell_core::class::Classes;
+    use deskbell_core::log::Log;
+    use deskbell_core::position::Epoch;
+
+    use super::*;
+    use crate::bell::Bells;
+
+    const APP: AppId = AppId(7);
+
+    fn fed(has: u64) -> Fed {
+        let log = Log::new(Epoch(1), has, 0, Classes::default());
+        Fed {
+            log: Arc::new(AppLog::new(log, Bells::new(Vec::new()))),
+            rows: Arc::new(watch::Sender::new(has)),
+        }
+    }
+
+    fn row(row: u64) -> Row {
+        Row { row, check: 1, drafts: Vec::new() }
+    }
+
+    #[test]
+    fn a_log_begins_where_no_row_has_gone_past_it() {
+        let logs = Logs::default();
+        assert!(logs.take(APP, vec![row(1), row(2)]).is_empty(), "nobody here wants them");
+        assert!(!logs.begin(APP, fed(1), 1), "the second row has gone past");
+        assert!(logs.of(APP).is_none());
+        let begun = fed(2);
+        assert!(logs.begin(APP, begun.clone(), 2));
+        assert_eq!(logs.take(APP, vec![row(3)]).len(), 1);
+        assert_eq!((*begun.rows.borrow(), logs.of(APP).is_some()), (3, true));
+    }
+}

@@ -87,6 +87,20 @@ pub fn standing(frame: &[u8], cursor: &str) -> Vec<u8> {
     out
 }
 
+/// A frame behind which others of the same entry come. A client that carries a cursor is to take them together,
+/// because its place stands behind the last one.
+///
+/// ```
+/// let frame = deskbell_wire::pusher::encode::unfinished(br#"{"event":"n","channel":"c","data":"1"}"#);
+/// assert_eq!(&frame[..], br#"{"event":"n","channel":"c","data":"1","more":true}"#);
+/// ```
+pub fn unfinished(frame: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(frame.len() + 12);
+    out.extend_from_slice(frame.strip_suffix(b"}").unwrap_or(frame));
+    out.extend_from_slice(br#","more":true}"#);
+    out
+}
+
 /// Are you there? Yes.
 pub fn pong() -> Vec<u8> {
     frame("pusher:pong", None, "{}")

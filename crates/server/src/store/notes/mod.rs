@@ -6,7 +6,9 @@
 //! | [`Turn`] | which of several processes serves an endpoint |
 //! | [`Question`] | something to be read; it goes through the reader |
 //! | `tables` | all SQL of both |
+//! | `news` | what webhooks of Pusher's kinds keep |
 
+pub(super) mod news;
 mod tables;
 
 use deskbell_core::event::{Draft, SharedEntry};
@@ -15,6 +17,7 @@ use deskbell_core::limits::Millis;
 use deskbell_core::position::Position;
 use deskbell_core::webhook::Kept;
 
+pub use news::{KeptNews, NewsNote, Owner};
 pub(super) use tables::{answer, write};
 
 use super::lane::Side;
@@ -66,6 +69,8 @@ pub enum Note {
         /// Whose links.
         subject: String,
     },
+    /// What webhooks of Pusher's kinds have not told yet, and who is here as they know.
+    News(Owner, NewsNote),
     /// An app is added, changed or taken away. The answer is a [`Filed`] as a number.
     Tenant(TenantNote),
     /// Of several processes only one serves an endpoint. The answer is a [`Turn`] as a number.

@@ -13,7 +13,7 @@ use super::super::failure::Failure;
 use super::super::postgres::lease;
 use super::super::tables::head;
 use super::super::tenants;
-use super::{Fate, Found, Later, Letter, Note, Question, Rows, Standing, Turn, Which};
+use super::{Fate, Found, Later, Letter, Note, Question, Rows, Standing, Turn, Which, news};
 
 /// Writes a note of this process, within the transaction of whoever calls.
 pub(in crate::store) fn write(db: &Database, process: &str, note: &Note) -> Result<u64, Failure> {
@@ -64,6 +64,7 @@ pub(in crate::store) fn write(db: &Database, process: &str, note: &Note) -> Resu
             )?;
             Ok(generation.cast_unsigned())
         }
+        Note::News(owner, note) => news::write(db, owner, note).map(|()| 0),
         Note::Tenant(note) => tenants::write(db, note),
         Note::Lease { app, name, wish } => match db {
             // Nobody else serves what stands in a file.

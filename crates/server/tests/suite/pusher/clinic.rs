@@ -214,6 +214,32 @@ fn the_clinics_bare_signature_is_taken_where_the_app_says_so_and_its_data_is_not
 }
 
 #[test]
+fn bare_signatures_are_taken_by_the_app_alone_that_says_so() {
+    let second = |own: &str| {
+        format!(
+            "[[apps]]\nid = 1002\nkey = \"second\"\nsecret = \"{SECRET}\"\npusher_bare_signatures = {own}\n"
+        )
+    };
+    let channel = "private-notifications.7";
+    for (config, first_takes) in
+        [(second("true"), false), (format!("pusher.bare_signatures = true\n{}", second("false")), true)]
+    {
+        let server = Server::start(Start::with(&config));
+        for (path, takes) in [("/app/test-key", first_takes), ("/app/second", !first_takes)] {
+            let mut ws = Pusher::knock(&server, path);
+            let first = ws.next();
+            let first: Value = serde_json::from_str(first["data"].as_str().unwrap()).unwrap();
+            let token = pusher_signature(&format!("{}:{channel}", first["socket_id"].as_str().unwrap()));
+            let auth = token.split_once(':').unwrap().1;
+            ws.send(&json!({"event": "pusher:subscribe", "data": {"channel": channel, "auth": auth}}));
+            let word =
+                if takes { "pusher_internal:subscription_succeeded" } else { "pusher:subscription_error" };
+            assert_eq!(ws.next()["event"], word, "{path} of {config}");
+        }
+    }
+}
+
+#[test]
 fn whoever_was_slow_finds_everything_in_its_own_words() {
     let clinic = Clinic::start("limit.backlog = \"64KiB\"\n");
     let mut client = Xhr::polling(&clinic.server, "1/slow");

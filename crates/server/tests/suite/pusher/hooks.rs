@@ -29,7 +29,8 @@ fn is_signed(received: &Received, key: &str, secret: &str) -> bool {
     received.headers["x-pusher-key"] == key && received.headers["x-pusher-signature"] == hex
 }
 
-fn events(received: &Received) -> Vec<Value> {
+/// What a request tells.
+pub(super) fn events(received: &Received) -> Vec<Value> {
     received.json()["events"].as_array().unwrap().clone()
 }
 

@@ -6,7 +6,9 @@
 //! | private and presence channels, users, counts, cached events, what clients say | `channels` |
 //! | signed requests, their answers and their refusals, a socket that is left out | `backend` |
 //! | webhooks | `hooks` |
+//! | webhooks over crashes and stops | `kept` |
 //! | apps that come and go while the server runs | `apps` |
+//! | the same where it gets tight | `apps_at_the_edge` |
 //! | signatures made here | `authorize` |
 //! | the clinic's names | `clinic` |
 //! | clients without a WebSocket | `xhr` |
@@ -14,12 +16,14 @@
 //! Signatures that are printed in documents are held in `crates/wire/tests/pusher/signatures.rs`.
 
 pub mod apps;
+mod apps_at_the_edge;
 mod authorize;
 mod backend;
 mod channels;
 mod clinic;
 mod connecting;
 mod hooks;
+mod kept;
 mod xhr;
 
 use serde_json::Value;
