@@ -5,6 +5,7 @@ mod apps;
 mod away;
 mod connecting;
 mod engine;
+mod logs;
 mod outage;
 mod pulse;
 mod restart;
