@@ -100,6 +100,10 @@ pub enum Answer {
 impl Answer {
     /// Did one of the client's frames wait for it?
     pub fn was_owed(&self) -> bool {
-        !matches!(self, Self::Keys)
+        match self {
+            Self::Keys => false,
+            Self::Page(answered) => answered.was_owed(),
+            _ => true,
+        }
     }
 }

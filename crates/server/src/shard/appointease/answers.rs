@@ -11,6 +11,7 @@ use deskbell_wire::appointease::{Day, Slot, debug, said};
 
 use super::super::Shard;
 use super::super::lens::{Lens, Sight};
+use super::super::mailbox::Letter;
 use super::super::waiting::Answer;
 use super::FOLLOWED;
 use crate::appointease::acts;
@@ -25,6 +26,8 @@ pub enum Answered {
     Unlocked(Slot, Result<(), Refusal>),
     /// It was looked which times cannot be had.
     Unavailable(Day, Date, Result<Unavailable, Refusal>),
+    /// The same as news: nobody waits for it.
+    Times(Day, Date, Result<Unavailable, Refusal>),
     /// The locks that there are, and how many.
     Locks(Result<(Vec<debug::Lock>, usize), Refusal>),
     /// A person's appointments.
@@ -38,6 +41,15 @@ pub enum Form {
     Update,
     /// As an answer to `watch_appointments`.
     Data,
+    /// As news: nobody waits for it.
+    News,
+}
+
+impl Answered {
+    /// Did a message wait for it?
+    pub fn was_owed(&self) -> bool {
+        !matches!(self, Self::Appointments(Form::News, ..) | Self::Times(..))
+    }
 }
 
 impl Shard {
@@ -58,7 +70,7 @@ impl Shard {
                 done?;
                 said::slot_unlocked(&wish, now)
             }
-            Answered::Unavailable(day, date, found) => {
+            Answered::Unavailable(day, date, found) | Answered::Times(day, date, found) => {
                 let terms = self.terms_of_page(slot)?;
                 said::availability(&day, &acts::times(found?, date, &terms.grid), now)
             }
@@ -66,7 +78,7 @@ impl Shard {
             Answered::Appointments(form, email, found) => {
                 let found = found?.or_newer(self.app_of_page(slot)?, &email);
                 match form {
-                    Form::Update => said::update(found.list(), now),
+                    Form::Update | Form::News => said::update(found.list(), now),
                     Form::Data => said::appointments_data(&email, found.list(), found.count, now),
                 }
             }
@@ -168,6 +180,33 @@ impl Shard {
         let hub = self.hub.clone();
         persons::look_up(&hub, &hub.apps[app], &email.clone(), move |found| {
             answer(Answer::Page(Box::new(Answered::Appointments(form, email, found))));
+        });
+    }
+
+    /// The page is told a person's appointments anew.
+    fn look_again(&self, slot: u32, email: &str) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let (handle, mailbox, email) = (self.handle(slot), self.mailbox.clone(), Arc::<str>::from(email));
+        let app = &self.hub.apps[usize::from(client.app)];
+        persons::look_up(&self.hub, app, &email.clone(), move |found| {
+            let answer = Answer::Page(Box::new(Answered::Appointments(Form::News, email, found)));
+            mailbox.answer(Letter::Answer { client: handle, answer });
+        });
+    }
+
+    /// The page could not keep up, and has passed over what is kept nowhere: it is told what there is now.
+    pub(in super::super) fn tell_page_what_is(&self, slot: u32) {
+        let Some(page) = self.page(slot) else { return };
+        for email in &page.follows {
+            self.look_again(slot, email);
+        }
+        let day = page.watching.as_ref().map(|watched| watched.slot.day.clone());
+        let Some((day, Ok(app))) = day.map(|day| (day, self.app_of_page(slot))) else { return };
+        let (Ok(resource), Ok(date)) = (day.employee.resource(), day.date()) else { return };
+        let (handle, mailbox) = (self.handle(slot), self.mailbox.clone());
+        acts::unavailable(&self.hub, app, resource, date, move |found| {
+            let answer = Answer::Page(Box::new(Answered::Times(day, date, found)));
+            mailbox.answer(Letter::Answer { client: handle, answer });
         });
     }
 }

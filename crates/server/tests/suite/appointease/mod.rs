@@ -7,6 +7,7 @@ mod imported;
 mod locks;
 mod messages;
 mod requests;
+mod slow;
 mod table;
 
 use serde_json::Value;
