@@ -56,7 +56,7 @@ pub fn plain(asked: &Asked<'_>, root: Plain) -> Option<Plain> {
 /// ```
 pub fn is_portico_engine(asked: &Asked<'_>, root: Plain) -> bool {
     let bare = asked.path.strip_suffix('/').unwrap_or(asked.path);
-    let place = bare.strip_suffix("socket.io").unwrap_or_default();
+    let place = bare.strip_suffix("socket.io").filter(|place| place.ends_with('/')).unwrap_or_default();
     plain(&Asked { method: "GET", path: place, ..*asked }, root) == Some(Plain::Portico)
 }
 
