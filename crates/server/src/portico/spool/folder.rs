@@ -88,9 +88,9 @@ impl Folder {
         let mut young = false;
         let names = names(&self.path, |name, meta| {
             let written = meta.mtime() * 1_000 + meta.mtime_nsec() / 1_000_000;
-            // A clock that was set back makes files of the future, which are whole as well.
-            let age = now.checked_sub(written.cast_unsigned());
-            let is_young = age.is_some_and(|age| age < self.settle) && meta.len() > 0;
+            // One of this very moment may be a little later than the moment that was looked at. A clock that was set
+            // back makes files of the future, which are whole as well.
+            let is_young = now.abs_diff(written.cast_unsigned()) < self.settle && meta.len() > 0;
             // An object is whole when its last bracket is there, so one that is can be told in its turn.
             let may_be_written = is_young && !self.is_object(name);
             young |= may_be_written;
