@@ -62,7 +62,7 @@ pub struct Door {
 }
 
 /// What a listener says of connections that do not say it themselves.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Place {
     /// Which app an unnamed connection means.
     pub app: Option<u64>,
@@ -308,6 +308,7 @@ impl Door {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(OwnApp(self.place.app));
+        request.extensions_mut().insert(self.place);
         let mut router = self.router;
         match router.call(request).await {
             Ok(response) => response,
