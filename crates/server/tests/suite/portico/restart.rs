@@ -33,7 +33,7 @@ fn missed_and_told() -> usize {
     while publish(taken) {
         taken += 1;
         // As fast as a busy site, so that all of it fits into the channel's past.
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::sleep(std::time::Duration::from_micros(100));
     }
     let mut before = Vec::new();
     while let Some(frame) = page.0.try_next() {
