@@ -471,6 +471,8 @@ pub const REDIS_PING: Millis = 10 * SECOND;
 pub const REDIS_FIRST_WAIT: Millis = 250;
 /// Time between two attempts to reach Redis at most.
 pub const REDIS_LONGEST_WAIT: Millis = 10 * SECOND;
+/// Time that a stop waits for Redis to say that nothing more is on its way.
+pub const REDIS_FAREWELL: Millis = SECOND;
 /// Time after which a connection to Redis counts as good, so that the next attempt waits little again.
 pub const REDIS_SETTLED: Millis = 10 * SECOND;
 /// Messages from Redis for durable channels that are on their way to the disk; beyond it nothing is read from

@@ -247,10 +247,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Listening<'_, S> {
         tracing::info!("Redis at {} is heard", self.plan.place);
     }
 
+    /// Lets go of Redis. What it has counted as delivered to us is on its way, and is taken before its answer.
+    async fn farewell(&mut self) -> Result<(), End> {
+        let globs = self.plan.table.globs();
+        self.link.subscribe("PUNSUBSCRIBE", &globs).await?;
+        let mut owed = globs.len();
+        while owed > 0 {
+            match self.link.at_hand()? {
+                None => self.link.read().await?,
+                Some(Reply::Unsubscribed) => owed -= 1,
+                Some(reply) => self.hear(reply).await?,
+            }
+        }
+        Ok(())
+    }
+
     /// Something else is wished. Other channels of the same Redis are taken up on this connection, so that a
     /// reload loses nothing.
     async fn change(&mut self) -> Result<(), End> {
         let wish = self.follower.wishes.borrow_and_update().clone();
+        if wish == Wish::Stop {
+            let patience = Duration::from_millis(limits::REDIS_FAREWELL);
+            // A Redis that does not answer has nothing more for us.
+            let _ = tokio::time::timeout(patience, self.farewell()).await;
+        }
         let Wish::Follow(next) = wish else { return Err(End::Wished) };
         if next.place != self.plan.place {
             return Err(End::Wished);

@@ -26,7 +26,7 @@ fn pages_are_asked_for_signs_of_life_in_this_dialects_words() {
 
 #[test]
 fn whoever_is_silent_leaves_rooms_and_whoever_says_anything_stays() {
-    let server = Server::start(Start::with("portico.relays = true\nportico.silence = \"600ms\"\n"));
+    let server = Server::start(Start::with("portico.relays = true\nportico.silence = \"3s\"\n"));
     let mut talker = Page::open(&server, STRONG);
     let mut silent = Page::open(&server, OTHER);
     silent.enter("building", 10);

@@ -4,6 +4,12 @@ use super::*;
 
 #[test]
 fn what_comes_between_the_drain_and_the_stop_is_told_afterwards() {
+    // Now and then the page is the last that is sent away, and nothing comes behind that.
+    assert!((0..5).any(|_| missed_and_told() > 0), "the page was never gone before the last was published");
+}
+
+/// A stop while the site publishes, and a start; gives how much the page was told afterwards.
+fn missed_and_told() -> usize {
     let redis = Redis::start();
     let long = "history.count = 100000\nhistory.bytes = \"64MiB\"\n";
     let config = format!("drain = \"2s\"\n{long}{}", redis.config());
@@ -27,7 +33,7 @@ fn what_comes_between_the_drain_and_the_stop_is_told_afterwards() {
     while publish(taken) {
         taken += 1;
         // As fast as a busy site, so that all of it fits into the channel's past.
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::sleep(std::time::Duration::from_micros(100));
     }
     let mut before = Vec::new();
     while let Some(frame) = page.0.try_next() {
@@ -39,7 +45,6 @@ fn what_comes_between_the_drain_and_the_stop_is_told_afterwards() {
     let mut back = Page::open(&server, STRONG);
     let mut heard: std::collections::BTreeSet<u64> = before.iter().copied().collect();
     let gap: Vec<u64> = (0..taken).filter(|n| !heard.contains(n)).collect();
-    assert!(!gap.is_empty(), "the page was gone before the last was published");
     while let Some(wanted) = gap.iter().find(|n| !heard.contains(n)) {
         let n = back.expect("note")["n"].as_u64().unwrap();
         assert!(n <= *wanted, "{n} came before {wanted}");
@@ -49,6 +54,7 @@ fn what_comes_between_the_drain_and_the_stop_is_told_afterwards() {
     // Nobody else gets them.
     let mut other = Page::open(&server, OTHER);
     other.expect_nothing();
+    gap.len()
 }
 
 #[test]
