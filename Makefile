@@ -17,7 +17,7 @@ WORK    := .work
 export BINARY_UNDER_TEST = $(abspath $(BIN))
 
 .PHONY: help run build release fmt lint setup deps test check unit sim sim-full bench-test tally-test conformance autobahn clients pusher \
-	portico cuts sdk pages pages-test socketio api browser all-tests fuzz-short docs-test deny mutants fuzz soak bench
+	portico cuts sdk pages pages-test socketio appointease five-screens api browser all-tests fuzz-short docs-test deny mutants fuzz soak bench
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -64,7 +64,7 @@ tally-test: ## Does the count at the end of a run count right?
 	cd conformance && $(PYTHON) -m unittest 2>&1
 
 conformance: ## Programs that others wrote, against our binary.
-conformance: autobahn clients pusher socketio api browser
+conformance: autobahn clients pusher socketio appointease five-screens api browser
 
 autobahn: build ## The Autobahn suite for WebSocket servers, its quick part.
 	$(PYTHON) conformance/autobahn/run.py quick
@@ -92,6 +92,12 @@ pages-test: ## Is the page that is there the one of its sources, and do its code
 socketio: build ## socket.io-client in Node and Chromium, python-socketio, laravel-echo, and the marketplace's story.
 	cd conformance/socketio && $(abspath $(WORK))/python/bin/python -m unittest 2>&1
 	node --test --test-reporter=tap --test-force-exit --test-concurrency=1 conformance/socketio/*.test.mjs
+
+appointease: build ## Debian's WordPress on MariaDB, behind the lines of docs/appointease.md, with its pages in Chromium.
+	node --test --test-reporter=tap --test-force-exit conformance/appointease/*.test.mjs
+
+five-screens: build sdk ## One booking, and any event, on screens of all five protocols at once.
+	node --test --test-reporter=tap --test-force-exit --test-concurrency=1 conformance/five-screens/*.test.mjs
 
 api: build ## Schemathesis: every answer is one that openapi.json describes; as far as it comes in a minute.
 	$(PYTHON) conformance/api/run.py quick

@@ -23,6 +23,8 @@ redis-server       /usr/bin/redis-server
 php-cli            /usr/bin/php
 php-predis         /usr/share/php/Predis/autoload.php
 php-laravel-framework /usr/share/php/Illuminate/autoload.php
+php-mysql          /usr/lib/php/*/mysqli.so
+wordpress          /usr/share/wordpress/wp-load.php
 systemd            /usr/bin/systemd-analyze
 supervisor         /usr/bin/supervisord
 docker-compose     /usr/bin/docker-compose

@@ -6,6 +6,7 @@ use deskbell_core::limits;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::slotted::{Grid, Locked};
 use deskbell_wire::appointease::poll::{question, written};
+use deskbell_wire::appointease::table::{COLUMNS, batch, dump, list};
 use deskbell_wire::appointease::{Asked, Slot, broadcast, decode, hail, rest, said};
 use serde_json::Value;
 
@@ -32,6 +33,7 @@ pub fn check(data: &[u8]) {
         Some(Ok(_)) | None => {}
     }
     bodies(text, &grid);
+    rows(text);
     let asked = question(text);
     if let Some(at) = asked.last_update.filter(|at| *at < 10_000_000_000_000 && *at > 100_000_000_000) {
         let again = question(&format!("last_update={}", written(at, asked.unit)));
@@ -66,6 +68,17 @@ fn bodies(text: &str, grid: &Grid) {
         rest::availability(text).err(),
     ];
     refusals.iter().flatten().for_each(sound);
+}
+
+/// A file of the plugin's table, in any of its forms.
+fn rows(text: &str) {
+    for rows in [list::rows(text, "a"), batch::rows(text), dump::rows(text, "a")].into_iter().flatten() {
+        assert!(rows.len() <= text.len(), "a row takes at least a byte");
+        for row in &rows {
+            readable(&row.body());
+            assert!(row.size() <= 2 * text.len() + 48 * COLUMNS, "a row is longer than its file");
+        }
+    }
 }
 
 fn readable(frame: &str) {

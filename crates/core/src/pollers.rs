@@ -16,6 +16,8 @@ pub struct Pollers {
     /// When each was here last, with its turn: who was away longest stands first.
     order: BTreeMap<(Millis, u64), Box<str>>,
     turns: u64,
+    /// When the server started, which has forgotten everybody.
+    started: Option<Millis>,
 }
 
 /// One of them.
@@ -46,6 +48,12 @@ pub struct Begun {
 }
 
 impl Pollers {
+    /// After a start, at this stamp. Whoever polled before it and has a clock of its own is told, for as long as it
+    /// would have been remembered, everything since then: where it stood nobody knows, and it may not be left out.
+    pub fn since(started: Millis) -> Self {
+        Self { started: Some(started), ..Self::default() }
+    }
+
     /// Somebody asks, with a time or without one. `head` is the newest stamp that there is.
     ///
     /// ```
@@ -68,8 +76,14 @@ impl Pollers {
                 known
             }
             None => {
-                // Nothing behind the head has happened yet, whatever the asker's clock says.
-                let from = asked.unwrap_or(head).min(head);
+                let lately = self.started.filter(|started| now < started.saturating_add(limits::POLLER));
+                let from = match (asked, lately) {
+                    // No answer has named this time: it is a clock's.
+                    (Some(stamp), Some(started)) if stamp > head => started.min(head),
+                    // Nothing behind the head has happened yet, whatever the asker's clock says.
+                    (Some(stamp), _) => stamp.min(head),
+                    (None, _) => head,
+                };
                 let new = Poller { asked, from, next: from, given: from, told: false, returns: false, seen };
                 self.known.entry(who.into()).or_insert(new)
             }
@@ -194,6 +208,20 @@ mod tests {
         let later = 1_000 + 2 * limits::POLLER;
         assert_eq!(poll(&mut pollers, Some(999), 30, later), 30, "nobody knows what it has");
         assert_eq!(pollers.len(), 1);
+    }
+
+    #[test]
+    fn whoever_nobody_remembers_after_a_start_is_told_everything_since_then() {
+        let mut pollers = Pollers::since(1_000);
+        assert_eq!(poll(&mut pollers, Some(1_900), 1_500, 1_900), 1_000, "a clock of its own");
+        assert_eq!(poll(&mut pollers, Some(1_950), 1_500, 1_950), 1_000, "and once more");
+        assert_eq!(poll(&mut pollers, Some(1_990), 1_500, 1_990), 1_500);
+        let begin = |asked, now| Pollers::since(1_000).begin("bob", asked, 1_500, now).after;
+        assert_eq!(begin(Some(1_400), 1_900), 1_400, "a time that an answer may have named");
+        assert_eq!(begin(Some(900), 1_900), 900, "one of the run before");
+        assert_eq!(begin(None, 1_900), 1_500, "whoever begins anew");
+        let later = 1_000 + limits::POLLER;
+        assert_eq!((begin(Some(later - 1), later - 1), begin(Some(later), later)), (1_000, 1_500));
     }
 
     #[test]

@@ -86,6 +86,24 @@ pub fn belongs(room: &str, identity: &Identity, ids: &PublicIds) -> Belongs {
     if own { Belongs::Own } else { Belongs::Foreign }
 }
 
+/// Is this by its name for somebody in particular in any dialect? Then it is not among the channels that whoever
+/// has an app's public key may read.
+///
+/// ```
+/// use deskbell_core::room::is_somebodys;
+/// for name in ["user_7", "role_admin", "session_abc", "applications_session_abc", "entity_building_10", "a@b.c", "7.9"] {
+///     assert!(is_somebodys(name), "{name}");
+/// }
+/// for name in ["news", "users", "booking_8", "@home", "orders@"] {
+///     assert!(!is_somebodys(name), "{name}");
+/// }
+/// ```
+pub fn is_somebodys(name: &str) -> bool {
+    const KINDS: [&str; 5] = [USER, ROLE, "session_", "applications_session_", "entity_"];
+    let is_address = || name.split_once('@').is_some_and(|(who, at)| !who.is_empty() && !at.is_empty());
+    KINDS.iter().any(|kind| name.starts_with(kind)) || is_address() || of_connection(name).is_some()
+}
+
 /// The rooms that somebody is in by being who it is; a role under both of its usual spellings.
 pub fn of(identity: &Identity) -> Vec<String> {
     let mut rooms: Vec<String> = identity.user_id().map(|id| format!("{USER}{id}")).into_iter().collect();

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use deskbell_core::access::Identity;
 use deskbell_core::event::{Data, Draft, Event, Kind};
 use deskbell_core::ids::{ChannelName, EventId, EventName, Key, PublicId};
-use deskbell_core::limits::Millis;
+use deskbell_core::limits::{self, Millis};
 use deskbell_core::link::LinkKey;
 use deskbell_core::log::Once;
 use deskbell_core::mac;
@@ -18,6 +19,7 @@ use deskbell_core::refusal::Refusal;
 use deskbell_core::session::Seals;
 use deskbell_core::vocabulary::Publish;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::app::{App, Apps};
 use crate::attendance::Attendance;
@@ -30,7 +32,7 @@ use crate::metrics::Metrics;
 use crate::portico::Applications;
 use crate::pusher::Hooks;
 use crate::redis::Redis;
-use crate::shard::{Directory, Mailbox, Tuning};
+use crate::shard::{Directory, Letter, Mailbox, Tuning};
 use crate::store::{self, Receipt, Store};
 use crate::tenants::Tenants;
 use crate::webhooks::Webhooks;
@@ -191,6 +193,25 @@ impl Hub {
         let draft = Draft { kind: Kind::Count, ..Draft::message(event) };
         // A log that is being written down tells nobody anything more.
         let _ = app.log.with(|log| log.append(draft, None, now));
+    }
+
+    /// Returns when every shard has handed out what is in the logs by now. `false`: one of them did not say so.
+    pub async fn handed_out(&self) -> bool {
+        // A letter is opened before its turn's deliveries, so the answer to a second one comes behind those.
+        let both = async {
+            for _ in 0..2 {
+                let ask = |mailbox: &Arc<Mailbox>| {
+                    let (done, answer) = oneshot::channel();
+                    mailbox.post(Letter::Here { done }).ok().map(|()| answer)
+                };
+                for answer in self.mailboxes.iter().map(ask).collect::<Vec<_>>() {
+                    answer?.await.ok()?;
+                }
+            }
+            Some(())
+        };
+        let patience = Duration::from_millis(limits::SHARD_ANSWER);
+        matches!(tokio::time::timeout(patience, both).await, Ok(Some(())))
     }
 
     /// The app that a key names; the first app where no key is given.

@@ -87,6 +87,10 @@ pub struct Metrics {
     pub redis_received: Counter,
     /// Times that the connection to Redis became good.
     pub redis_connections: Counter,
+    /// Files of the spool that were told.
+    pub spooled: Counter,
+    /// Files of the spool that were set aside.
+    pub spool_rejected: Counter,
     errors: Errors,
     redis_refused: Family<CodeLabel, Counter>,
     redis: Family<RedisLabel, Gauge>,
@@ -117,6 +121,8 @@ impl Default for Metrics {
             publish_to_delivered: Histogram::new(DELIVERY_BUCKETS),
             redis_received: Counter::default(),
             redis_connections: Counter::default(),
+            spooled: Counter::default(),
+            spool_rejected: Counter::default(),
             errors: Errors::default(),
             redis_refused: Family::default(),
             redis: Family::default(),
@@ -136,7 +142,7 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register("connections", "Open client connections", self.connections.clone());
         registry.register("visits", "Sockets in the front door", self.visits.clone());
-        let counters: [(&str, &str, &Counter<u64, AtomicU64>); 12] = [
+        let counters: [(&str, &str, &Counter<u64, AtomicU64>); 14] = [
             ("connected", "Connections taken in", &self.connected),
             ("deliveries", "Frames written to clients", &self.deliveries),
             ("caught_up", "Frames read back from history", &self.caught_up),
@@ -149,6 +155,8 @@ impl Metrics {
             ("shard_fell_off", "Times that a cohort of a shard fell behind the ring", &self.shard_fell_off),
             ("redis_received", "Messages from Redis", &self.redis_received),
             ("redis_connections", "Times that the connection to Redis became good", &self.redis_connections),
+            ("spool_told", "Files of the spool that were told", &self.spooled),
+            ("spool_rejected", "Files of the spool that were set aside", &self.spool_rejected),
         ];
         for (name, text, counter) in counters {
             registry.register(name, text, counter.clone());

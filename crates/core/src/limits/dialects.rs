@@ -50,6 +50,22 @@ pub const PORTICO_ANSWER: usize = 1 << 20;
 pub const PORTICO_ATTEMPTS: u32 = 6;
 /// Time until the second of them.
 pub const PORTICO_FIRST_WAIT: Millis = 500;
+/// Time between two looks at everything in the spool, which finds what nobody announced. The first server looked as often.
+pub const PORTICO_SPOOL_SCAN: Millis = 2 * SECOND;
+/// Time for which a file that nobody announced must have been left alone: whoever writes it may not be done.
+pub const PORTICO_SPOOL_SETTLE: Millis = SECOND;
+/// Bytes of a file in the spool, as many as of a publish over HTTP. A larger one is set aside.
+pub const PORTICO_SPOOL_FILE: usize = super::BODY;
+/// Files that are told together and then taken away together; so many are in memory at once.
+pub const PORTICO_SPOOL_BATCH: usize = 16;
+/// Files that one look finds; the next one finds the others.
+pub const PORTICO_SPOOL_LOOK: usize = 10_000;
+/// Files that are kept because they are no messages. Beyond them a further one is deleted.
+pub const PORTICO_SPOOL_REJECTED: usize = 1_000;
+/// Reasons why files were not told that are logged; beyond them they are only counted.
+pub const PORTICO_SPOOL_REASONS: usize = 50;
+/// Time that a stop waits for files that were picked up.
+pub const PORTICO_SPOOL_STOP: Millis = 5 * SECOND;
 
 /// Connections of one address whose Socket.IO client has not asked for a namespace yet: its libraries ask at once,
 /// so this many come and go while an office of a thousand screens reconnects.

@@ -28,7 +28,7 @@ use crate::store::{Look, Seen};
 /// Employees that are looked through at once after a start.
 const PAGE: usize = 500;
 
-/// Follows the ledger of every app until the process ends.
+/// Follows the ledger of every app as long as it is there.
 pub fn start(hub: &Arc<Hub>) {
     for index in 0..hub.apps.count() {
         start_one(hub, index);
@@ -46,7 +46,7 @@ pub fn start_one(hub: &Arc<Hub>, index: usize) {
 async fn expire_looks(hub: Arc<Hub>, index: usize) {
     let mut seconds = tokio::time::interval(std::time::Duration::from_millis(SECOND));
     let app = &hub.apps[index];
-    loop {
+    while app.is_there() {
         seconds.tick().await;
         let now = clock::now_ms();
         for changed in app.appointease.expire(now) {
@@ -101,7 +101,8 @@ impl Follower {
         let mut rows = self.app().rows.subscribe();
         let mut next = self.app().appointease.from;
         let mut entries = Vec::new();
-        loop {
+        // An app that is added again under its number has the same log, and a follower of its own.
+        while self.app().is_there() {
             let (pull, end) =
                 self.app().log.with(|log| (log.pull(next, limits::PULL, &mut entries), log.ring_end().0));
             let mut touched = Touched::new();

@@ -18,7 +18,7 @@ pub struct Updates {
 impl Updates {
     /// None yet. Stamps follow the clock, which never goes back, so none of a run before is given again.
     pub fn new(now: Millis) -> Self {
-        Self { stamps: Stamps::begin(now), kept: VecDeque::new(), pollers: Pollers::default() }
+        Self { stamps: Stamps::begin(now), kept: VecDeque::new(), pollers: Pollers::since(now) }
     }
 
     /// Something happened; where it is about a person's appointment, to that person alone. Gives its stamp.

@@ -71,7 +71,7 @@ const ACCESS_FIELDS: &[Opt] = &[
 ];
 
 const PROJECTION_FIELDS: &[Opt] = &[
-    Opt::text("dialect", Form::OneOf(DIALECTS), "For clients of which protocol.")
+    Opt::text("dialect", Form::OneOf(DIALECTS), "For clients of which protocol. Our own are shown events as they are.")
         .or(Preset::Required)
         .like("\"pusher\""),
     Opt::text("channel", Form::Any, "The channel as they name it, with one `{part}`.")

@@ -3,7 +3,7 @@
 use super::appointease::AppointEaseSettings;
 use super::build::Keyed;
 use super::error::Secret;
-use super::portico_settings::{ApplicationsFrom, PorticoSettings};
+use super::portico_settings::{ApplicationsFrom, PorticoSettings, SpoolSettings};
 use super::pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
 use super::socketio_backend::{AdminSettings, HandlerSettings};
 use super::socketio_settings::SocketIoSettings;
@@ -31,6 +31,11 @@ pub(super) fn portico(values: &Values) -> PorticoSettings {
         room_ping_ms: values.number("portico.room_ping"),
         silence_ms: values.number("portico.silence"),
         redis: values.is("portico.redis"),
+        spool: values.path("portico.spool").map(|folder| SpoolSettings {
+            folder,
+            owners: values.texts("portico.spool_owners"),
+            scan_ms: values.number("portico.spool_scan"),
+        }),
         applications,
         applications_timeout_ms: values.number("portico.applications_timeout"),
     }

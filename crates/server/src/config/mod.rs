@@ -36,7 +36,7 @@ pub use appointease::AppointEaseSettings;
 pub use error::{ConfigError, ConfigErrors, Secret, Source};
 pub use options::{Group, Kind, Opt, all, find};
 pub use outward_settings::{CalendarSettings, RedisChannel, RedisSettings, WebhookSettings};
-pub use portico_settings::{ApplicationsFrom, PorticoSettings};
+pub use portico_settings::{ApplicationsFrom, PorticoSettings, SpoolSettings};
 pub use pusher_settings::{OwnPusherSettings, PusherSettings, PusherWebhookSettings};
 pub use reload::Difference;
 pub use settings::{

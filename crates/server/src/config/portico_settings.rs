@@ -1,5 +1,7 @@
 //! The part of the settings that is about the Portico dialect.
 
+use std::path::PathBuf;
+
 use super::error::Secret;
 
 /// The Portico dialect.
@@ -21,10 +23,23 @@ pub struct PorticoSettings {
     pub silence_ms: u64,
     /// Its channels of Redis are heard.
     pub redis: bool,
+    /// The spool, if one is read.
+    pub spool: Option<SpoolSettings>,
     /// Where applications come from.
     pub applications: ApplicationsFrom,
     /// Time for an answer from there.
     pub applications_timeout_ms: u64,
+}
+
+/// The folder from which files are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolSettings {
+    /// Where it is.
+    pub folder: PathBuf,
+    /// Names or numbers of users whose files are trusted.
+    pub owners: Vec<String>,
+    /// Time between two looks at everything in it.
+    pub scan_ms: u64,
 }
 
 /// Where a session's applications that are not finished come from.

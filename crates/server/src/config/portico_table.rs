@@ -62,6 +62,26 @@ pub const PORTICO: &[Opt] = &[
     )
     .live(Group::Redis),
     Opt::text(
+        "portico.spool",
+        Form::Path,
+        "A folder in which the site's PHP leaves files where neither Redis nor HTTP took what it had to say. They are \
+         told, also while Redis works. Without it no files are read.",
+    )
+    .like("\"/var/spool/deskbell\""),
+    Opt::texts(
+        "portico.spool_owners",
+        Form::Any,
+        &[],
+        "Users whose files are trusted there, by name or number, beside the server's own user and root.",
+    )
+    .like("[\"www-data\"]"),
+    Opt::time(
+        "portico.spool_scan",
+        limits::PORTICO_SPOOL_SCAN,
+        within(50, HOUR),
+        "The time between two looks at everything that is there, for what the system did not announce.",
+    ),
+    Opt::text(
         "portico.applications",
         Form::OneOf(APPLICATIONS),
         "Where the applications of a session that are not finished come from: the holds of the user \

@@ -28,7 +28,7 @@ pub const CLASSES: &[&str] = &["stream", "latest", "ephemeral"];
 /// What an access rule can allow.
 pub const ACTIONS: &[&str] = &["subscribe", "publish", "presence", "hold", "confirm", "manage"];
 /// The protocols whose clients can be shown events in their own words.
-pub const DIALECTS: &[&str] = &["native", "appointease", "portico", "pusher", "socketio"];
+pub const DIALECTS: &[&str] = &["appointease", "portico", "pusher", "socketio"];
 /// What is written on channels of Redis.
 pub const REDIS_KINDS: &[&str] = &["laravel", "portico"];
 /// The dialects whose pages ask for `/`.

@@ -256,12 +256,15 @@ impl Door {
             let door = self.clone();
             async move { Ok::<_, Infallible>(door.answer::<S>(request, address, secure).await) }
         });
+        // Whoever posts may go without waiting for the answer, as PHP's clients and a page's last beacon do: what was
+        // sent counts. Whoever waits for something new is let go of as soon as it hangs up.
+        let may_go = read.starts_with(b"POST ");
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(Duration::from_millis(limits::KEEP_ALIVE))
             .max_headers(http_head::MAX_HEADER_LINES)
             .max_buf_size(buffer)
-            .half_close(false);
+            .half_close(may_go);
         let connection =
             http.serve_connection(TokioIo::new(Prefixed::new(read, stream)), service).with_upgrades();
         let mut connection = std::pin::pin!(connection);

@@ -56,6 +56,8 @@ async fn tell(hub: &Arc<Hub>, request: Request) -> Result<(), Problem> {
     let text = String::from_utf8_lossy(&asked.body);
     let message = bodies::publish(&text, app.portico.load().stamp(now));
     let message = message.ok_or_else(|| Refusal::new(Code::BadMessage, "send one JSON object"))?;
+    // What did not seem to arrive is sent again by a file.
+    let id = id.or_else(|| message.sent_as());
     let publish = publish_of(ChannelName::parse(EVERYONE)?, &message, id);
     let (tell, told) = oneshot::channel();
     let settled = hub.publish(app, &asked.identity, publish, now, move |outcome| drop(tell.send(outcome)));

@@ -1,8 +1,8 @@
 //! Where the pages of a session stood when they left, so that whoever comes back is told what it missed.
 //!
 //! These pages carry no cursor: a session's id is all that they show. So a place is kept for each page of it that has
-//! gone, and whoever comes next with that id takes the oldest. After a start nothing is known of anybody, and the
-//! beginning of this run is the place of each who comes.
+//! gone, and whoever comes next with that id takes the oldest. A clean stop writes the places down; after any other end
+//! nothing is known of anybody. Whoever comes without one soon after a start goes on from the beginning of the run.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use deskbell_core::limits::{self, Millis};
 use deskbell_core::position::Position;
 use deskbell_wire::portico::SessionId;
+use serde::{Deserialize, Serialize};
 
 /// The places of one app.
 #[derive(Debug)]
@@ -26,6 +27,14 @@ struct Places {
     order: VecDeque<(SessionId, Millis)>,
 }
 
+/// A place as a clean stop writes it down.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Carried {
+    session: String,
+    at: Position,
+    left: Millis,
+}
+
 /// One page that has gone.
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -37,6 +46,30 @@ impl Away {
     /// Of a run that begins here and now.
     pub fn new(at: Position, now: Millis) -> Self {
         Self { start: (at, now), places: Mutex::default() }
+    }
+
+    /// Every place, for the next start.
+    pub fn carry(&self) -> Vec<Carried> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |(id, own): (&SessionId, &VecDeque<Place>)| {
+            let session = id.expose().to_owned();
+            own.iter()
+                .map(|place| Carried { session: session.clone(), at: place.at, left: place.left })
+                .collect::<Vec<_>>()
+        };
+        places.of.iter().flat_map(of).collect()
+    }
+
+    /// The places of the run before, which ended cleanly.
+    pub fn adopt(&self, mut carried: Vec<Carried>) {
+        carried.sort_by_key(|place| place.left);
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        for Carried { session, at, left } in carried {
+            // What is no id was never one of ours.
+            let Ok(id) = SessionId::parse(&session) else { continue };
+            places.of.entry(id.clone()).or_default().push_back(Place { at, left });
+            places.order.push_back((id, left));
+        }
     }
 
     /// A page of a session goes, and has everything up to a place.

@@ -6,10 +6,12 @@
 //! | [`Terms`] | whom pages may talk to, and on which clock times are written |
 //! | [`Away`] | where the pages of a session stood when they left |
 //! | [`applications`] | a session's applications that are not finished, from one of three places |
+//! | [`spool`] | files that the site writes where nothing else took what it had to say |
 //! | [`tell`] | what was published becomes an event, or a look at the applications |
 
 pub mod applications;
 mod away;
+pub mod spool;
 mod told;
 
 use deskbell_core::calendar::TimeZone;
@@ -18,7 +20,7 @@ use deskbell_wire::portico::Stamp;
 use deskbell_wire::portico::relays::Mode;
 
 pub use applications::Applications;
-pub use away::Away;
+pub use away::{Away, Carried};
 pub use told::{publish_of, tell};
 
 /// What an app agrees to with pages of this dialect.

@@ -19,18 +19,19 @@ pub fn publish_of(channel: ChannelName, message: &Message, id: Option<EventId>) 
     Publish { channel, name: message.name(), data, id, key: None, except: None }
 }
 
-/// Does what was published. Where it cannot be known yet, `later` hears it; a look at the applications is nobody's
+/// Does what a file says; `id` is the file's, which counts where the message has none of the helper's. Where it cannot be known yet, `later` hears it; a look at the applications is nobody's
 /// to wait for, and goes on by itself.
 pub fn tell(
     hub: &Arc<Hub>,
     app: usize,
     published: Published,
-    id: Option<EventId>,
+    id: EventId,
     later: impl FnOnce(Outcome) + Send + 'static,
 ) -> Option<Outcome> {
     match published {
         Published::Tell { channel, message } => {
-            let publish = publish_of(channel, &message, id);
+            let id = message.sent_as().unwrap_or(id);
+            let publish = publish_of(channel, &message, Some(id));
             hub.publish(&hub.apps[app], &Identity::backend(), publish, clock::now_ms(), later)
         }
         Published::LookUpApplications(session) => {

@@ -56,6 +56,7 @@ pub fn parts(settings: &Settings) -> Result<Parts, StartError> {
     let tenants = tenants(settings, &opened, &cradles)?;
     let apps = apps(settings, &mut opened, &tenants)?;
     let sessions = carried_sessions(&mut opened, &apps)?;
+    portico::adopt_pages(&mut opened, &apps)?;
     let webhooks = outward::webhooks(settings, &apps)?;
     let hooks = outward::pusher_webhooks(settings, &apps, &opened)?;
     let calendars = outward::calendars(settings, &apps)?;

@@ -6,7 +6,7 @@ pub(crate) mod build;
 mod departures;
 mod failing;
 pub(crate) mod outward;
-mod portico;
+pub(crate) mod portico;
 mod pusher;
 mod reload;
 mod rules;
@@ -32,6 +32,7 @@ use crate::http;
 use crate::hub::Hub;
 use crate::logging::{self, Logging};
 use crate::outbox;
+use crate::portico::spool::Spool;
 use crate::redis;
 use crate::selections;
 use crate::store::Shared;
@@ -70,6 +71,7 @@ struct Running {
     tls: Option<Arc<Acceptor>>,
     stop: watch::Sender<bool>,
     doors: Vec<tokio::task::JoinHandle<()>>,
+    spool: Option<Spool>,
 }
 
 /// Runs the server until it is told to stop.
@@ -99,6 +101,7 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
         listeners.push((listen.clone(), bind(listen.addr)?));
     }
     let (hub, shards) = build::hub(&settings)?;
+    let spool = portico::spool(&settings, &hub.apps)?;
     // Before the first port is open, so that nothing happens that they miss.
     webhooks::start(&hub);
     tokio::spawn(admin::tell(hub.clone()));
@@ -130,7 +133,8 @@ fn start(settings: Settings, logging: Logging) -> Result<Running, StartError> {
     if let Some(url) = &settings.outbox {
         tokio::spawn(outbox::run(hub.clone(), Shared(url.expose().to_owned())));
     }
-    Ok(Running { settings, logging, hub, shards, tls, stop, doors })
+    let spool = spool.map(|plan| Spool::start(&hub, plan));
+    Ok(Running { settings, logging, hub, shards, tls, stop, doors, spool })
 }
 
 fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {

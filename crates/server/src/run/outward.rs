@@ -166,7 +166,7 @@ fn row(wish: &RedisChannel, app: impl Fn(Option<u64>) -> Result<usize, String>) 
 }
 
 /// The place of an app in the list of apps.
-fn app(id: Option<u64>, apps: &Apps) -> Result<usize, String> {
+pub(super) fn app(id: Option<u64>, apps: &Apps) -> Result<usize, String> {
     let Some(id) = id else { return Ok(0) };
     let found = apps.of_id(id).map(|app| app.index);
     found.ok_or_else(|| format!("names the app {id}, which is not there"))

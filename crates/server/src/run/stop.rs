@@ -19,9 +19,13 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// Drains, then writes down what memory holds.
 pub async fn stop(running: Running) -> Result<(), StartError> {
-    let Running { settings, hub, shards, stop, doors, .. } = running;
+    let Running { settings, hub, shards, stop, doors, spool, .. } = running;
     hub.draining.store(true, Ordering::Relaxed);
     hub.hooks.close();
+    // Files wait for the next start, whoever writes them.
+    if let Some(spool) = spool {
+        spool.stop().await;
+    }
     // Nobody new comes in; HTTP connections end with the request that is under way.
     stop.send_replace(true);
     // Whoever polls for appointments is answered now.
@@ -90,6 +94,8 @@ fn write_down(hub: &Hub, sessions: &[CarriedSession]) -> Result<(), StartError> 
         let own: Vec<_> = sessions.iter().filter(|session| AppId(session.app) == app.id).collect();
         let own = serde_json::to_string(&own).map_err(StartError::new)?;
         hub.store.save_sessions(app.id, &own).map_err(StartError::new)?;
+        let pages = serde_json::to_string(&app.away.carry()).map_err(StartError::new)?;
+        hub.store.save_pages(app.id, &pages).map_err(StartError::new)?;
     }
     hub.store.close().map_err(StartError::new)
 }

@@ -160,6 +160,21 @@ impl Shard {
         client.session.subs.push(Sub { channel, lens, watch: false, words: 0, place, start });
     }
 
+    /// What is seen through a channel's lenses begins where the channel itself does.
+    pub(super) fn begin_as_shown(&mut self, slot: u32, channel: &ChannelName) {
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let view = &self.views[usize::from(client.app)];
+        let number = view.channels.find(channel.as_str());
+        let subs = &mut client.session.subs;
+        let itself = subs.iter().find(|sub| sub.lens == PLAIN && Some(sub.channel) == number);
+        let Some(start) = itself.map(|sub| sub.start.clone()) else { return };
+        for sub in subs.iter_mut() {
+            if sub.lens != PLAIN && view.lenses.get(sub.lens).shown == *channel {
+                sub.start = start.clone();
+            }
+        }
+    }
+
     /// Drops every subscription through a lens that fits.
     pub(super) fn drop_lenses(&mut self, slot: u32, fits: impl Fn(&Lens) -> bool) {
         let Some(client) = self.clients.get_mut(slot) else { return };
@@ -248,7 +263,7 @@ impl Shard {
 }
 
 /// Was the entry made before the subscription began?
-fn lies_before(sub: &Sub, entry: &Entry) -> bool {
+pub(super) fn lies_before(sub: &Sub, entry: &Entry) -> bool {
     let after = sub.start.as_ref().and_then(|start| start.after);
     after.is_some_and(|after| match entry.ledger {
         0 => entry.epoch == after.epoch && entry.seq <= after.seq,

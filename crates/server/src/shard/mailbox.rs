@@ -214,6 +214,11 @@ pub enum Letter {
         /// Their names, and how many listeners each has.
         done: oneshot::Sender<Vec<(String, usize)>>,
     },
+    /// Say that this was read.
+    Here {
+        /// Whom to say it to.
+        done: oneshot::Sender<()>,
+    },
     /// Rules or keys have changed: look at every subscription again.
     Recheck,
     /// Sessions of the run before.

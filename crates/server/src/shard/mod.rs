@@ -315,6 +315,7 @@ impl Shard {
             Letter::Question { question, done } => self.put_question(&question, done),
             Letter::Sessions { app, limit, done } => self.tell_sessions(app, limit, done),
             Letter::Occupancy { app, done } => self.tell_occupancy(app, done),
+            Letter::Here { done } => drop(done.send(())),
             Letter::Recheck => self.recheck_all(),
             Letter::Adopt(sessions) => self.adopt(sessions),
             Letter::Drain { over_ms, done } => self.start_drain(over_ms, done),

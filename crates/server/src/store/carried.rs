@@ -8,11 +8,12 @@ use deskbell_core::ids::AppId;
 use super::database::Database;
 use super::failure::Failure;
 
-/// Which of an app's two notes.
+/// Which of an app's notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     Log,
     Sessions,
+    Pages,
 }
 
 impl What {
@@ -20,6 +21,7 @@ impl What {
         match self {
             Self::Log => "log",
             Self::Sessions => "sessions",
+            Self::Pages => "pages",
         }
     }
 }

@@ -314,6 +314,12 @@ impl Store {
         self.with_control(|control| self.kept.save(control, app, What::Sessions, json))
     }
 
+    /// The same for the places of pages that are away.
+    pub fn save_pages(&self, app: AppId, json: &str) -> Result<(), Failure> {
+        self.checkpointer.check()?;
+        self.with_control(|control| self.kept.save(control, app, What::Pages, json))
+    }
+
     /// Ends cleanly: drains, ends all threads, marks what was carried as true, and leaves no
     /// side files. After a panic of the writer nothing is marked: the log may not have what the
     /// file has. Nor is it after a checkpoint that the disk has failed, here or before.

@@ -212,6 +212,11 @@ impl Opened {
         Ok((owner, kept))
     }
 
+    /// The same for the places of pages that are away.
+    pub fn take_pages(&mut self, app: AppId) -> Result<Option<String>, Failure> {
+        self.kept.take(&self.control, app, What::Pages)
+    }
+
     /// The newest events of an app's cached channels, for a log that stands at this place.
     pub fn cached(&self, app: AppId, at: &Position, since: Millis) -> Result<Vec<SharedEntry>, Failure> {
         cached::newest(&self.control, app, at, since)

@@ -40,7 +40,7 @@ const WIRE: [&str; 11] = [
 /// The ways through them are told in ARCHITECTURE.md.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The program: the command line, and everything built in order.
-    ("cli", &["bench", "clock", "config", "outbox", "redis", "run", "store"]),
+    ("cli", &["bench", "clock", "config", "outbox", "portico", "redis", "run", "store"]),
     (
         "run",
         &[

@@ -163,6 +163,11 @@ pub fn event(entry: &Entry) -> Option<String> {
     Some(frame.number("timestamp", event.at).end())
 }
 
+/// What a page is shown of an event under another name, by a row of the table of projections.
+pub fn shown(name: &str, data: &[u8], at: Millis) -> String {
+    Object::of_type(name).raw("data", &String::from_utf8_lossy(data)).number("timestamp", at).end()
+}
+
 /// How long a lock lasts, in seconds.
 pub const LOCK_SECONDS: u64 = limits::HOLD_TTL / SECOND;
 

@@ -2,7 +2,7 @@
 //! with what the server adds.
 
 use deskbell_core::event::{Entry, Form, Kind};
-use deskbell_core::ids::EventName;
+use deskbell_core::ids::{EventId, EventName};
 use deskbell_core::refusal::{Code, Refusal};
 use serde_json::value::RawValue;
 
@@ -96,6 +96,15 @@ impl Message {
     /// A member that is a text.
     pub fn member(&self, name: &str) -> Option<String> {
         self.raw(name).and_then(loose::text).map(std::borrow::Cow::into_owned)
+    }
+
+    /// The id that the PHP helper of `integrations/portico` gives a message, the same by each of its ways. Another `id`
+    /// may be that of a booking, and comes again with other words.
+    pub fn sent_as(&self) -> Option<EventId> {
+        let id = self.member("id")?;
+        let digits = id.strip_prefix("php_")?;
+        let fits = digits.len() == 24 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        fits.then(|| EventId::parse(&id).ok()).flatten()
     }
 
     /// What an event of it is called in the log: its type, where that is a name.

@@ -2,7 +2,7 @@
 
 use deskbell_core::slotted::Notice;
 use deskbell_wire::appointease::broadcast::{What, read};
-use deskbell_wire::appointease::table::{COLUMNS, Fault, Row, batch, dump};
+use deskbell_wire::appointease::table::{COLUMNS, Fault, Row, batch, dump, list};
 use proptest::prelude::*;
 
 use super::samples::grid;
@@ -71,6 +71,17 @@ fn what_the_client_prints_says_the_same() {
 }
 
 #[test]
+fn a_list_in_json_says_the_same() {
+    let text = r#"[{"id":"1","name":"Åse","email":"ase@example.org","phone":null,"employee_id":"7",
+        "appointment_date":"2025-11-03 10:00:00","status":"confirmed","strong_id":"APT-2025-000001"}]"#;
+    assert!(list::is_one(text) && !list::is_one(DUMP) && !batch::is_one(text));
+    let rows = list::rows(text, "wp_appointments").unwrap();
+    let Notice::Is(first) = notice(&rows[0]) else { panic!("it is there") };
+    assert_eq!((first.external_ref.as_str(), first.claim.start), ("APT-2025-000001", 1_762_160_400_000));
+    assert_eq!(first.claim.resource.as_str(), "employee:7");
+}
+
+#[test]
 fn whatever_is_wrong_with_a_file_is_named_with_its_line() {
     let rows = |text: &str| dump::rows(text, "a").unwrap_err();
     assert_eq!(rows("INSERT INTO b (x) VALUES (1);"), Fault::NoTable("a".to_owned()));
@@ -118,14 +129,16 @@ proptest! {
 
     #[test]
     fn whatever_the_file_is_it_is_read_or_refused(
+        list in "(\\[|\\]|\\{|\\}|\"id\"|\"data\"|:|,|null|1|\"é\"|\"type\":\"table\"|\"name\":\"a\"| |\n){0,30}",
         text in "(insert into|create table|values|`a`|a|'x|'|\"|\\(|\\)|,|;|\\.|--| |#|/\\*|\\*/|\\\\|_b|1|-|é|\n){0,40}",
         any in any::<String>(),
     ) {
-        for text in [text, any] {
+        for text in [text, any, list] {
             if let Ok(rows) = dump::rows(&text, "a") {
                 prop_assert!(rows.len() <= text.len());
             }
             let _ = batch::rows(&text);
+            let _ = list::rows(&text, "a");
         }
     }
 }

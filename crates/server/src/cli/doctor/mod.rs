@@ -4,6 +4,7 @@ pub mod ledger;
 pub mod place;
 pub mod redis;
 pub mod secrets;
+pub mod spool;
 pub mod upgrade;
 
 use std::io::Write;
@@ -80,6 +81,7 @@ pub fn run(args: DoctorArgs, now_ms: u64, out: &mut dyn Write) -> Result<(), Cli
     findings.push(secrets::lengths(&settings));
     findings.push(secrets::certificate(&settings.tls));
     findings.extend(redis::answers(&settings));
+    findings.extend(spool::is_readable(&settings));
     if let Some(url) = url {
         findings.extend(upgrade::through(&url, now_ms));
     }

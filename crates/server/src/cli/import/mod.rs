@@ -31,7 +31,7 @@ const SHORTEST_WAIT: u64 = 5;
 /// What to import.
 #[derive(Args)]
 pub struct ImportArgs {
-    /// A file of SQL, or of what `mariadb --batch` prints; `-` for standard input; or mysql://USER:PASSWORD@HOST/DATABASE
+    /// A file of SQL, of what `mariadb --batch` prints, or of rows in JSON; `-` for standard input; or mysql://USER:PASSWORD@HOST/DATABASE
     #[arg(value_name = "SOURCE")]
     source: String,
     /// The table of appointments

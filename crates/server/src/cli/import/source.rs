@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use deskbell_wire::appointease::table::{Row, batch, dump};
+use deskbell_wire::appointease::table::{Row, batch, dump, list};
 use deskbell_wire::http_head::percent_decode;
 use deskbell_wire::mysql::Guest;
 
@@ -98,7 +98,13 @@ fn read(name: &str, from: impl Read, table: &str) -> Result<Vec<Row>, CliError> 
     }
     // A dump may hold bytes of tables that are none of ours.
     let text = String::from_utf8_lossy(&bytes);
-    let rows = if batch::is_one(&text) { batch::rows(&text) } else { dump::rows(&text, table) };
+    let rows = if list::is_one(&text) {
+        list::rows(&text, table)
+    } else if batch::is_one(&text) {
+        batch::rows(&text)
+    } else {
+        dump::rows(&text, table)
+    };
     rows.map_err(|fault| CliError::Failed(format!("{name}: {fault}")))
 }
 

@@ -337,6 +337,12 @@ fn a_wrong_projection_is_named_with_its_line() {
         &row("a.{id}", "user:{user}", "{}"),
         "deskbell.toml:7: projections: `from` uses a `{part}` that `channel` does not have; write the same in both",
     );
+    // Our own clients are shown events as they are, so such a row would show nothing.
+    let native = row("a.{id}", "user:{id}", "{}").replace("pusher", "native");
+    refused(
+        &native,
+        "deskbell.toml:2: projections.dialect: \"native\" is not known; write appointease, portico, pusher or socketio",
+    );
     let good = row("a.{id}", "user:{id}", "{\"at\":\"$event.at\"}");
     let expected = deskbell_core::projection::Text {
         dialect: deskbell_core::projection::Dialect::Pusher,

@@ -11,7 +11,7 @@ use deskbell_wire::appointease::broadcast;
 use super::super::answer;
 use super::super::asked::{Anybody, Asked, Site};
 use super::super::problem::Problem;
-use super::{failed, terms, text};
+use super::{failed, stopped, terms, text};
 use crate::appointease::notices;
 use crate::clock;
 use crate::hub::Hub;
@@ -19,10 +19,14 @@ use crate::hub::Hub;
 /// Something has happened in WordPress.
 pub async fn broadcast(State(hub): State<Arc<Hub>>, request: Request) -> Response {
     match Site::from_request(request, &hub).await {
-        Ok(Site(asked)) => match take(&hub, &asked).await {
-            Ok(json) => answer::json(json),
-            Err(refusal) => failed(&refusal),
-        },
+        Ok(Site(asked)) => {
+            // WordPress sends it and goes: it counts whether somebody waits for the answer or not.
+            let taken = hub.runtime.clone().spawn(async move { take(&hub, &asked).await }).await;
+            match taken.unwrap_or_else(|_| Err(stopped())) {
+                Ok(json) => answer::json(json),
+                Err(refusal) => failed(&refusal),
+            }
+        }
         Err(problem) => failed(problem.refusal()),
     }
 }

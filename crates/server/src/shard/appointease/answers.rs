@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use deskbell_core::calendar::Date;
 use deskbell_core::ids::ChannelName;
+use deskbell_core::projection::Dialect;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::slotted::Unavailable;
 use deskbell_wire::appointease::{Day, Slot, debug, said};
 
 use super::super::Shard;
+use super::super::lens::{Lens, Sight};
 use super::super::mailbox::Letter;
 use super::super::waiting::Answer;
 use super::FOLLOWED;
@@ -135,15 +137,30 @@ impl Shard {
         if page.follows.contains(&email) || page.follows.len() >= FOLLOWED {
             return;
         }
-        page.follows.push(email);
-        self.show_page(slot, channel);
+        page.follows.push(email.clone());
+        self.show_page(slot, channel.clone());
+        self.show_person(slot, &channel, &email);
+    }
+
+    /// What is published for an address, and what the table of projections shows there of the ledger.
+    fn show_person(&mut self, slot: u32, shown: &ChannelName, email: &str) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let table = self.hub.apps[usize::from(client.app)].projections.load_full();
+        let rows = table.resolve(Dialect::AppointEase, email).into_iter();
+        let rows = rows.map(|of| (of.channel, Sight::Rows(table.clone(), of.rows)));
+        // Other ids of users are no names of this dialect, and may be those of channels for everybody.
+        let own = ChannelName::parse(email).ok().filter(|_| email.contains('@'));
+        let sights: Vec<_> = own.map(|channel| (channel, Sight::Same)).into_iter().chain(rows).collect();
+        for (source, sight) in sights {
+            self.look_through(slot, Lens { shown: shown.clone(), source, sight });
+        }
     }
 
     /// The page is told of nobody's appointments any more.
     pub(super) fn unfollow(&mut self, slot: u32) {
         let Some(page) = self.page_mut(slot) else { return };
         page.follows.clear();
-        self.drop_lenses(slot, |lens| lens.source.as_str().starts_with("user:"));
+        self.drop_lenses(slot, |lens| lens.shown.as_str().starts_with("user:"));
     }
 
     fn look_up_person(&mut self, slot: u32, form: Form, email: Arc<str>) {

@@ -7,22 +7,48 @@ use deskbell_wire::websocket::encode as websocket;
 
 use super::super::Shard;
 use super::super::frames::Variant;
+use super::super::lens::{PLAIN, Sight, lies_before};
+use super::super::session::Sub;
 use super::Page;
 use crate::appointease::news::{self, News};
 
 impl Shard {
-    /// The frames of an entry for a page.
+    /// The frames of an entry for a page: for each way in which it looks at the entry's channel.
     pub(in super::super) fn page_sees(&self, slot: u32, page: &Page, entry: &Entry) -> Bytes {
-        if entry.kind != Kind::Message {
+        let Some(client) = self.clients.get(slot) else { return Bytes::new() };
+        let view = &self.views[usize::from(client.app)];
+        let number = view.channels.find(entry.event.channel.as_str());
+        if entry.kind != Kind::Message || number.is_none() {
             return Bytes::new();
         }
+        let mut frames: Vec<Bytes> = Vec::new();
+        let own = |sub: &&Sub| Some(sub.channel) == number && sub.lens != PLAIN;
+        for sub in client.session.subs.iter().filter(own).filter(|sub| !lies_before(sub, entry)) {
+            match &view.lenses.get(sub.lens).sight {
+                Sight::Page => frames.push(self.page_hears(slot, page, entry)),
+                Sight::Same => frames.push(raw(entry)),
+                Sight::Rows(table, rows) => {
+                    let told = table.project(rows, &entry.event).into_iter();
+                    let frame = |name: &str, data: &[u8]| said::shown(name, data, entry.event.at);
+                    let told = told.map(|one| frame(one.name.as_str(), &one.data));
+                    frames.extend(told.map(|frame| websocket::text_frame(frame.as_bytes())));
+                }
+            }
+        }
+        match frames.len() {
+            1 => frames.swap_remove(0),
+            _ => frames.concat().into(),
+        }
+    }
+
+    /// What it makes itself of an entry.
+    fn page_hears(&self, slot: u32, page: &Page, entry: &Entry) -> Bytes {
         let channel = entry.event.channel.as_str();
         if channel == news::PAGES {
             return Variant::AppointEase.once(entry, || websocket::text_frame(&entry.event.data.bytes));
         }
         if channel == news::EVENTS {
-            let frame = || said::event(entry).unwrap_or_default();
-            return Variant::AppointEase.once(entry, || websocket::text_frame(frame().as_bytes()));
+            return raw(entry);
         }
         if let Some(email) = channel.strip_prefix("user:") {
             if entry.event.name.as_str().starts_with("booking.") {
@@ -33,6 +59,12 @@ impl Shard {
         let told = News::read(&entry.event.data.bytes).and_then(|news| page.told(news, entry.event.at));
         told.map(|frame| websocket::text_frame(frame.as_bytes())).unwrap_or_default()
     }
+}
+
+/// An event as it was published, the same for every page.
+fn raw(entry: &Entry) -> Bytes {
+    let frame = || said::event(entry).unwrap_or_default();
+    Variant::AppointEase.once(entry, || websocket::text_frame(frame().as_bytes()))
 }
 
 impl Page {

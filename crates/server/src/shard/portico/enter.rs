@@ -38,7 +38,7 @@ impl Shard {
         };
         self.hear(slot, EVERYONE);
         if let Some(user) = user {
-            self.hear(slot, &user);
+            self.hear_own(slot, &user);
         }
         let Some(session) = session else { return };
         let own = self.enter_session_room(slot, session);
@@ -78,7 +78,7 @@ impl Shard {
             let since = app.away.come(&session.id, now, window);
             self.go_back(slot, since);
         }
-        self.hear(slot, &room);
+        self.hear_own(slot, &room);
         if let Some(channel) = applications::channel(&session.id) {
             self.hear(slot, channel.as_str());
         }

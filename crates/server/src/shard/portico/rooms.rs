@@ -39,7 +39,7 @@ impl Shard {
             }
             self.come_to_now(slot);
             self.hear(slot, entity.room.as_str());
-            self.see_behind(slot, &entity.room);
+            self.see_behind_entity(slot, &entity.room);
         }
         let size = self.size_of(slot, entity.room.as_str());
         self.tell_portico(slot, |stamp| said::entity_room_joined(entity, size, stamp));
@@ -132,6 +132,16 @@ impl Shard {
         }
     }
 
+    /// Subscribes a page to a room of its own, and to what is shown there of the log. The room was proven, so that what
+    /// the operator has put there is for whoever is in it.
+    pub(super) fn hear_own(&mut self, slot: u32, room: &str) {
+        let Ok(name) = ChannelName::parse(room) else { return };
+        if !self.is_subscribed(slot, &name) {
+            self.hear(slot, room);
+            self.see_behind(slot, &name, |_| true);
+        }
+    }
+
     /// Subscribes a page to a channel: from where it goes on, or from now.
     pub(super) fn hear(&mut self, slot: u32, channel: &str) {
         let Ok(channel) = ChannelName::parse(channel) else { return };
@@ -145,18 +155,23 @@ impl Shard {
         }
     }
 
-    /// What an entity's room shows of the ledger, in this dialect's words.
-    fn see_behind(&mut self, slot: u32, room: &ChannelName) {
+    /// What the room of an entity shows of the ledger: no more than everybody may see.
+    fn see_behind_entity(&mut self, slot: u32, room: &ChannelName) {
         let Some(client) = self.clients.get(slot) else { return };
-        let app = &self.hub.apps[usize::from(client.app)];
-        let table = app.projections.load_full();
+        let (hub, now, app) = (self.hub.clone(), self.now, usize::from(client.app));
         let visitor = Identity::visitor(0);
-        let open =
-            |source: &Source| app.allows(&visitor, Action::Subscribe, &source.channel, self.now).is_ok();
+        self.see_behind(slot, room, |source| {
+            hub.apps[app].allows(&visitor, Action::Subscribe, &source.channel, now).is_ok()
+        });
+    }
+
+    /// What a room shows of the log by the table of projections, in this dialect's words.
+    fn see_behind(&mut self, slot: u32, room: &ChannelName, may: impl Fn(&Source) -> bool) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let table = self.hub.apps[usize::from(client.app)].projections.load_full();
         let sources = table.resolve(Dialect::Portico, room.as_str()).into_iter();
-        // A room shows no more of the ledger than everybody may see.
         let lenses: Vec<Lens> = sources
-            .filter(open)
+            .filter(|source| may(source))
             .map(|Source { channel: source, rows }| {
                 let sight = Sight::Rows(table.clone(), rows);
                 Lens { shown: room.clone(), source, sight }
@@ -165,6 +180,7 @@ impl Shard {
         for lens in lenses {
             self.look_through(slot, lens);
         }
+        self.begin_as_shown(slot, room);
     }
 
     /// The page goes on from an older place than where it stands, if there is one. What it has subscribed to in the
@@ -180,6 +196,7 @@ impl Shard {
         for (channel, _) in self.sub_list(slot) {
             if channel.as_str().starts_with(ENTITY) {
                 self.note_start(slot, &channel, |start| (start.after, start.asked) = (Some(stands), true));
+                self.begin_as_shown(slot, &channel);
             }
         }
         self.fall_behind(slot, since);

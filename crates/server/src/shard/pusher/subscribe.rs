@@ -9,6 +9,7 @@ use deskbell_core::position::Position;
 use deskbell_core::presence::{Change, Presence};
 use deskbell_core::projection::{Dialect, Source};
 use deskbell_core::refusal::{Code, Refusal};
+use deskbell_core::room::is_somebodys;
 use deskbell_wire::pusher::proof::App as Signer;
 use deskbell_wire::pusher::{Guard, Member, Subscribe, encode, name};
 
@@ -98,10 +99,12 @@ impl Shard {
         signer.channel(auth, &socket, name, wish.data.as_deref()).map(|()| wish.data.as_deref())
     }
 
-    /// Is a channel without a guard open to whoever has the key? Where a rule names it, the rules decide.
+    /// Is a channel without a guard open to whoever has the key? Where a rule names it, the rules decide, and where
+    /// another dialect's clients hear there what is for one of them alone.
     pub(in super::super) fn is_open(&self, slot: u32, channel: &ChannelName) -> Result<(), Refusal> {
         let app = self.app_of(slot)?;
-        if !app.rules.load().speaks_of(channel) && app.pusher.load().is_public(channel.as_str()) {
+        let ruled = is_somebodys(channel.as_str()) || app.rules.load().speaks_of(channel);
+        if !ruled && app.pusher.load().is_public(channel.as_str()) {
             return Ok(());
         }
         let visitor = Identity::visitor(0);

@@ -5,10 +5,11 @@ use super::session::Session;
 use crate::store::failure::Failure;
 
 /// Every step forward, with the version that the database has after it.
-const STEPS: [(i64, &str); 3] = [
+const STEPS: [(i64, &str); 4] = [
     (1, include_str!("schema/0001.sql")),
     (2, include_str!("schema/0002.sql")),
     (3, include_str!("schema/0003.sql")),
+    (4, include_str!("schema/0004.sql")),
 ];
 /// The version that this program reads and writes.
 const KNOWN: i64 = STEPS[STEPS.len() - 1].0;

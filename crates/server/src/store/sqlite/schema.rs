@@ -10,7 +10,7 @@ use super::halt::checkpoint;
 use crate::store::failure::Failure;
 
 /// Every step forward, with the version that the file has after it.
-const MIGRATIONS: [(i64, &str); 7] = [
+const MIGRATIONS: [(i64, &str); 8] = [
     (1, include_str!("schema/0001.sql")),
     (2, include_str!("schema/0002.sql")),
     (3, include_str!("schema/0003.sql")),
@@ -18,6 +18,7 @@ const MIGRATIONS: [(i64, &str); 7] = [
     (5, include_str!("schema/0005.sql")),
     (6, include_str!("schema/0006.sql")),
     (7, include_str!("schema/0007.sql")),
+    (8, include_str!("schema/0008.sql")),
 ];
 
 /// The version that this program reads and writes.

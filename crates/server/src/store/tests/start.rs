@@ -76,7 +76,7 @@ fn an_empty_file_of_version_0_becomes_one_of_this_version() {
     store.close().unwrap();
     let version: i64 =
         Connection::open(&file).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    assert_eq!(version, 7);
+    assert_eq!(version, 8);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What WordPress says of its appointments.
 
+use std::io::Write;
+
 use super::*;
 
 /// An appointment as the plugin tells of it.
@@ -106,33 +108,27 @@ fn a_booking_of_the_site_is_made_over_whatever_is_in_the_way() {
 }
 
 #[test]
-fn appointments_from_before_are_imported_once() {
+fn what_the_site_says_counts_although_it_does_not_wait_for_the_answer() {
     let server = site("");
-    let row = |id: u32, strong: Value, at: &str, status: &str| {
-        json!({"id": id.to_string(), "name": "Ann", "email": "ann@example.org", "phone": null, "status": status,
-            "appointment_date": at, "employee_id": "1", "strong_id": strong, "notes": "a \"b\""})
-    };
-    let rows = json!([
-        row(1, json!("APT-2025-000001"), "2025-11-03 10:00:00", "confirmed"),
-        row(2, Value::Null, "2025-11-03 11:00:00", "confirmed"),
-        row(3, json!("APT-2025-000003"), "2025-11-03 12:00:00", "cancelled"),
-    ]);
-    let file = server.data.join("rows.json");
-    std::fs::write(&file, rows.to_string()).unwrap();
-    for _ in 0..2 {
-        let url = format!("http://{}", server.address);
-        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_deskbell"))
-            .args(["import", "--url", &url, "--secret", SECRET])
-            .arg(&file)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
-        assert!(ran.status.success() && said.contains("3 appointments were taken in, 0 were not"), "{said}");
-        let mut names: Vec<String> =
-            bookings(&server).iter().map(|one| one["external_ref"].to_string()).collect();
-        names.sort();
-        assert_eq!(names, ["\"2\"", "\"APT-2025-000001\""]);
+    let many = count(100, 1_000);
+    for nth in 0..many {
+        let (day, slot) = (1 + nth / 48, nth % 48);
+        let body = json!({"event": "appointment.created", "data": {"appointment_id": format!("APT-{nth}"),
+            "date": format!("2025-11-{day:02} {:02}:{:02}:00", slot / 2, slot % 2 * 30), "employee_id": 1}})
+        .to_string();
+        // All of it at once, and gone.
+        let request = format!(
+            "POST /broadcast HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {SECRET}\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            server.address,
+            body.len()
+        );
+        Conn::open(&server).write_all(request.as_bytes()).unwrap();
     }
+    eventually("every appointment is booked", || {
+        let booked = server.api("GET", "/v1/bookings?limit=1000", None).json();
+        booked["reservations"].as_array().is_some_and(|all| all.len() == many)
+    });
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Pages of the AppointEase plugin, from outside: their messages, their locks, and their requests.
 
+mod apps;
 mod backend;
+mod imported;
 mod locks;
 mod messages;
 mod requests;

@@ -134,6 +134,36 @@ fn a_server_that_was_away_tells_the_next_change_to_whoever_polls() {
     lock(&server, "10:00");
     let answer = poll(&server, &format!("client_id=a&last_update={at}"));
     assert_eq!(told(&answer), ["slot_update 10:00 processing"], "{answer}");
+    // Pages that had a WebSocket until then ask by their own clocks, which say a later time than anything has.
+    for own in [in_seconds(1) * 1_000, in_seconds(1)] {
+        let answer = poll(&server, &format!("client_id=own-{own}&last_update={own}"));
+        assert_eq!(told(&answer), ["slot_update 10:00 processing"], "{answer}");
+    }
+}
+
+#[test]
+fn the_appointment_that_is_to_be_moved_is_not_in_its_own_way() {
+    let server = site("");
+    let told = |id: &str, number: u32, at: &str| {
+        let body = json!({"event": "appointment.created", "data": {"appointment_id": id, "id": number,
+            "email": "ann@example.org", "name": "Ann", "appointment_date": at, "employee_id": 1}});
+        assert_eq!(server.api("POST", "/broadcast", Some(&body)).status, 200);
+    };
+    told("APT-1", 41, "2025-11-03 10:00:00");
+    told("APT-2", 42, "2025-11-03 11:00:00");
+    let but = |name: Value| {
+        let mut day = body("");
+        day["exclude_appointment_id"] = name;
+        ask(&server, "reschedule-availability", &day).json()
+    };
+    for name in [json!("APT-1"), json!("41"), json!(41)] {
+        let day = but(name);
+        assert_eq!(day["unavailable"], json!(["11:00"]), "{day}");
+        assert!(day["booking_details"].get("10:00").is_none(), "{day}");
+        // Whose the other one is, is told to the site alone.
+        assert!(!day.to_string().contains("Ann") && !day.to_string().contains("APT-2"), "{day}");
+    }
+    assert_eq!(but(json!("APT-3"))["unavailable"], json!(["10:00", "11:00"]));
 }
 
 #[test]

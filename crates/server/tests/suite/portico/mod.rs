@@ -1,11 +1,16 @@
 //! Pages of the Portico dialect, and the site behind them.
 
 mod applications;
+mod apps;
 mod away;
 mod connecting;
+mod outage;
 mod pulse;
+mod restart;
 mod routes;
+mod shown;
 mod site;
+mod spool;
 mod talking;
 
 use serde_json::Value;

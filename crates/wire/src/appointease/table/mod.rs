@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`dump`] | the rows of a table in a file of SQL, as `mariadb-dump` and phpMyAdmin write it |
 //! | [`batch`] | the rows that the database's own client prints, divided by tabs |
+//! | [`list`] | rows as a list in JSON, as PHP and phpMyAdmin write it |
 //! | [`Row`] | a row, and what it says: there is this appointment, or it was called off |
 //! | [`Followed`] | what is new in a table that is read again and again |
 //!
@@ -13,6 +14,7 @@
 pub mod batch;
 pub mod dump;
 mod followed;
+pub mod list;
 mod row;
 
 use std::fmt;
@@ -34,6 +36,10 @@ pub enum Fault {
     Uneven(usize),
     /// Something does not end, or is none of what may stand there; in this line.
     Broken(usize),
+    /// A list in JSON does not end, or is none; in this line.
+    NoList(usize),
+    /// An element of a list is no object; which one.
+    NoRow(usize),
     /// There are more columns than are read.
     Wide,
 }
@@ -53,6 +59,13 @@ impl fmt::Display for Fault {
                 write!(f, "line {line}: a row has other columns than the table; write the file anew")
             }
             Self::Broken(line) => write!(f, "line {line}: this is cut short or no SQL; write the file anew"),
+            Self::NoList(line) => {
+                write!(f, "line {line}: this is cut short or no list in JSON; write the file anew")
+            }
+            Self::NoRow(nth) => write!(
+                f,
+                "element {nth} of the list is no row; write each row as an object whose members are the columns"
+            ),
             Self::Wide => {
                 write!(f, "the table has more than {COLUMNS} columns; import a view of those that count")
             }

@@ -1,18 +1,5 @@
--- What webhooks of Pusher's kinds have not told yet, in the order of its numbers, and who was here as far as their
--- endpoints know. `server` is empty here: nobody else writes this file.
-CREATE TABLE news (
-    app      INTEGER NOT NULL,
-    endpoint TEXT    NOT NULL,
-    server   TEXT    NOT NULL,
-    number   INTEGER NOT NULL,
-    body     TEXT    NOT NULL,
-    PRIMARY KEY (app, endpoint, server, number)
-) WITHOUT ROWID;
-CREATE TABLE news_here (
-    app      INTEGER NOT NULL,
-    endpoint TEXT    NOT NULL,
-    server   TEXT    NOT NULL,
-    channel  TEXT    NOT NULL,
-    member   TEXT    NOT NULL,
-    PRIMARY KEY (app, endpoint, server, channel, member)
-) WITHOUT ROWID;
+-- Bookings are found by what the host calls them (kind 4 of `lookups`). Until now only those were that were written
+-- since there are such rows.
+INSERT OR IGNORE INTO lookups (app, kind, value, day, reservation)
+SELECT app, 4, body ->> '$.external_ref', 0, id FROM reservations
+WHERE state NOT IN (0, 5, 6) AND body ->> '$.external_ref' IS NOT NULL AND body -> '$.block' IS NULL;

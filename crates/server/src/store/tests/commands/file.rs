@@ -3,6 +3,7 @@
 use deskbell_core::limits::{DURABLE_AGE, HOLD_TTL};
 
 use super::*;
+use crate::store::Filter;
 
 #[test]
 fn what_is_long_over_goes_and_bookings_stay() {
@@ -106,6 +107,52 @@ fn a_check_finds_what_does_not_fit() {
         let problems = stand.ledger().verify().unwrap().problems;
         assert!(problems.iter().any(|problem| problem.contains(told)), "{damage}: {problems:?}");
     }
+}
+
+/// A booking that the site has a name for, with what it says beside it.
+fn booked_as(stand: &mut Stand, start: Millis, name: Option<&str>, meta: &str) -> Arc<Reservation> {
+    let held = stand.grant(hold(start, "ann"));
+    let act = Act::Confirm {
+        id: held.id.clone(),
+        fence: held.fence,
+        if_still_free: false,
+        external_ref: name.map(|name| ExternalRef::parse(name).unwrap()),
+        email: Some("Ann@Example.org".into()),
+        meta: Some(serde_json::value::RawValue::from_string(meta.to_owned()).unwrap()),
+    };
+    stand.grant(backend(act))
+}
+
+#[test]
+fn a_file_from_before_the_sites_names_were_looked_up_finds_bookings_by_them() {
+    let mut stand = Stand::with_room();
+    let names = ["APT-2025-000001", r#"odd "name" \ é"#, "7"];
+    let meta = r#"{"external_ref":"theirs","block":1,"notes":"\u0000","meta":{"external_ref":"x"}}"#;
+    let mut booked = Vec::new();
+    for (nth, name) in names.iter().enumerate() {
+        booked.push(booked_as(&mut stand, TEN + nth as u64 * HOUR, Some(name), meta));
+    }
+    booked_as(&mut stand, TEN + 5 * HOUR, None, meta);
+    let step =
+        Act::Step { id: booked[2].id.clone(), step: deskbell_core::reservation::Step::Cancel, version: None };
+    stand.ask(backend(step)).unwrap();
+    // The schema before has the same tables, and such rows were not written.
+    stand.damage("DELETE FROM lookups WHERE kind = 4");
+    let older = if stand.is_shared() { "UPDATE version SET version = 2" } else { "PRAGMA user_version = 6" };
+    stand.damage(older);
+    assert!(!stand.ledger().verify().unwrap().problems.is_empty());
+    stand.restart();
+    stand.sound();
+    for (name, booked) in names.iter().zip(&booked) {
+        let filter = Filter { external_ref: Some(ExternalRef::parse(name).unwrap()), ..Filter::default() };
+        match stand.see(Look::Reservations { filter, after: None, limit: 10 }) {
+            Seen::Reservations(found) => {
+                assert_eq!(found.iter().map(|one| &one.id).collect::<Vec<_>>(), [&booked.id], "{name}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(stand.count("SELECT count(*) FROM lookups WHERE kind = 4"), 3);
 }
 
 #[test]

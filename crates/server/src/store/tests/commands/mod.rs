@@ -12,7 +12,7 @@ mod times;
 use std::sync::Arc;
 
 use deskbell_core::calendar::{Hours, TimeZone};
-use deskbell_core::ids::{ReservationId, ResourceId, UserId};
+use deskbell_core::ids::{ExternalRef, ReservationId, ResourceId, UserId};
 use deskbell_core::limits::{DAY, HOUR, Millis};
 use deskbell_core::log::{Once, Row};
 use deskbell_core::refusal::Code;
