@@ -174,3 +174,14 @@ fn whoever_guesses_the_operators_secret_is_nobody_and_the_guess_is_counted() {
     assert_eq!(server.refusals("unauthorized"), 21);
     assert_eq!(operate(&server, "GET", "/v1/apps", None).json()["apps"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn whoever_goes_on_guessing_has_to_wait() {
+    let server = Server::start(Start::with(&format!(
+        "operator.secret = \"{OPERATOR}\"\nlimit.rate_per_address = 5\n"
+    )));
+    let guess = || request(&server, "GET", "/v1/apps", &[("Authorization", "Bearer wrong")], None).status;
+    eventually("the next guess has to wait", || guess() == 429);
+    // Whoever has the secret is not counted among them.
+    assert_eq!(operate(&server, "GET", "/v1/apps", None).status, 200);
+}
