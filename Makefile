@@ -108,9 +108,10 @@ browser: build ## The start page, /websocket-test and the browser's own transpor
 all-tests: build ## Only /websocket-test's own tests, in two browsers at once.
 	node --test --test-reporter=tap conformance/browser/all-tests.test.mjs
 
-portico: build ## What a PorticoEstate site takes over: its PHP helper, its client, its commands.
+portico: build ## What a PorticoEstate site takes over: its PHP helper, its client, its commands; its pages in Chromium, behind Apache.
 	cd integrations/portico && $(PYTHON) -m unittest 2>&1
 	node --experimental-websocket --test --test-reporter=tap integrations/portico/*.test.mjs
+	node --test --test-reporter=tap --test-concurrency=1 conformance/portico/*.test.mjs
 
 fuzz-short: ## Every fuzz target for a few seconds, from its committed seeds.
 	CARGO_TARGET_DIR=$(abspath target) cargo run --locked --manifest-path fuzz/Cargo.toml --bin short -- $(FUZZ_SHORT)

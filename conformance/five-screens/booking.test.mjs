@@ -49,13 +49,14 @@ const openAll = async () => {
 
 const of = (screens, step) => new Map(KINDS.map((Kind) => [screens.get(Kind), WORDS[step].get(Kind)]));
 
-test("one booking is told on five screens, once on each and in its own words", async () => {
+test("one booking is told on five screens, once on each and in its own words", async (t) => {
   const screens = await openAll();
   const stranger = await site.open(AppointEase, null);
   const told = (step, strange) => site.told(of(screens, step).set(stranger, strange));
   const [page, portico, native, pusher, socket] = KINDS.map((Kind) => screens.get(Kind));
 
   const hold = await site.hold();
+  t.after(() => site.free(hold));
   await told("hold", { slot_taken: 1, availability_update: 1 });
   assert.deepEqual(page.told("availability_update")[0].unavailable, [SLOT.time]);
   assert.deepEqual([stranger.told("slot_taken")[0].time, stranger.told("slot_taken")[0].data.employee_id], [SLOT.time, 1]);
@@ -88,10 +89,11 @@ test("one booking is told on five screens, once on each and in its own words", a
 });
 
 for (const Kind of KINDS) {
-  test(`${Kind.name} is cut between the hold and the confirmation, and catches up once`, async () => {
+  test(`${Kind.name} is cut between the hold and the confirmation, and catches up once`, async (t) => {
     const screens = await openAll();
     const away = screens.get(Kind);
     const hold = await site.hold();
+    t.after(() => site.free(hold));
     await site.told(of(screens, "hold"));
     site.forget();
     await away.cut();

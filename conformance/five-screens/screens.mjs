@@ -86,6 +86,12 @@ export class Site {
     return this.server.ask("POST", `/v1/bookings/${id}/cancel`, {});
   }
 
+  /** Frees the slot, whatever has become of its hold. */
+  async free({ id, fence }) {
+    const cancelled = await this.cancel({ id }).then(() => true, () => false);
+    if (!cancelled) await this.server.ask("POST", `/v1/holds/${id}/release`, { fence }).catch(() => {});
+  }
+
   /** Says something to every screen that comes behind all that was on its way, and waits until it is there. */
   async settle() {
     const mark = { text: `${Math.random()}` };

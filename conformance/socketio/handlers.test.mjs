@@ -9,6 +9,7 @@ import { Site, connected, until } from "./people.mjs";
 
 let site, backend;
 const requests = [];
+let [underWay, most] = [0, 0];
 before(async () => {
   backend = createServer((request, answer) => {
     let body = "";
@@ -20,6 +21,11 @@ before(async () => {
       if (said.event === "silent") return;
       if (said.event === "page") return answer.end("<html>");
       if (said.event === "empty") return answer.writeHead(204).end();
+      if (said.event === "slow") {
+        // The later one comes, the sooner it would be answered.
+        most = Math.max(most, ++underWay);
+        return setTimeout(() => (underWay--, answer.end(JSON.stringify(said.args[0]))), 10 - said.args[0]);
+      }
       answer.end(JSON.stringify({ handled: said.event, n: said.args[0] }));
     });
   });
@@ -27,7 +33,7 @@ before(async () => {
   site = await Site.start({ config: `
 [[socketio_handlers]]
 url = "http://127.0.0.1:${backend.address().port}/events?secret=path"
-events = ["rate", "photo", "n", "broken", "silent", "page", "empty"]
+events = ["rate", "photo", "n", "broken", "silent", "page", "empty", "slow"]
 timeout = "500ms"
 ` });
 });
@@ -76,6 +82,16 @@ test("events of one client are handled in their order, however many it sends at 
   assert.deepEqual(answers.map((answer) => answer.n), order);
   const mine = requests.filter(({ said }) => said.user === "order").map(({ said }) => said.args[0]);
   assert.deepEqual(mine, order);
+});
+
+test("answers keep the order of the events, also where the first takes longest", async () => {
+  const ann = await site.user("slow");
+  const came = [];
+  await Promise.all([0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(async (n) => {
+    assert.equal(await ann.emitWithAck("slow", n), n);
+    came.push(n);
+  }));
+  assert.deepEqual([came, most], [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 1]);
 });
 
 test("a backend that fails, is silent or says something else is an answer that says so", async () => {

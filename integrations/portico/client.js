@@ -7,7 +7,8 @@
  *   client.sendMessage('chat', 'Hello');
  *
  * A connection that breaks is opened again after a random time that grows up to half a minute, for ever; `close()` ends
- * that. What is asked while there is none is sent when there is one again, up to a bound.
+ * that. What is asked while there is none is sent when there is one again, up to a bound. What was on its way when a
+ * connection broke may come a second time; the page is told once.
  */
 (function (window) {
     'use strict';
@@ -17,6 +18,9 @@
     const FIRST_WAIT = 1000;
     const LONGEST_WAIT = 30000;
     const WAITING = 50;
+    const REMEMBERED = 200;
+    // The form of the ids that send_notification.php gives; a site's own may be that of a booking, and comes again.
+    const HELPERS = /^php_[0-9a-f]{24}$/;
     const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
 
     function tell(name, detail) {
@@ -55,6 +59,7 @@
         const url = customUrl || defaultUrl();
         const waiting = [];
         const asked = [];
+        const heard = [];
         let socket = null;
         let pings = null;
         let retry = null;
@@ -83,6 +88,22 @@
             return false;
         }
 
+        /** Was this message heard before? With an id it is the same one if it is the same word for word. */
+        function isRepeated(message, text) {
+            if (typeof message.id !== 'string') {
+                return false;
+            }
+            const mark = HELPERS.test(message.id) ? message.id : text;
+            if (heard.includes(mark)) {
+                return true;
+            }
+            heard.push(mark);
+            if (heard.length > REMEMBERED) {
+                heard.shift();
+            }
+            return false;
+        }
+
         /** Answers what the server asks, and turns everything else into events. */
         function hear(text) {
             let message = null;
@@ -94,6 +115,9 @@
             }
             if (message === null || typeof message !== 'object') {
                 tell('raw', { data: text });
+                return;
+            }
+            if (isRepeated(message, text)) {
                 return;
             }
             switch (message.type) {

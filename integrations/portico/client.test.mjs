@@ -170,6 +170,22 @@ test('what it hears becomes events of the page', async () => {
     end();
 });
 
+test('what comes a second time is told once, and what only looks like it is told', async () => {
+    const { server, next, told, end } = await connected();
+    const again = { type: 'notification', id: 'uYd4rPmVfEs1kQ2a', message: 'again', timestamp: 't' };
+    const byPhp = { type: 'notification', id: 'php_0123456789abcdef01234567', message: 'by PHP' };
+    const booking = { type: 'notification', id: 'booking-7', message: 'created' };
+    for (const message of [again, again, byPhp, { ...byPhp, source: 'redis' }, booking, { ...booking, message: 'changed' }]) {
+        server.say(message);
+    }
+    const last = next('chat');
+    server.say({ type: 'chat', message: 'the end' });
+    await last;
+    const messages = told.filter(([type]) => type === 'notification').map(([, detail]) => detail.message);
+    assert.deepEqual(messages, ['again', 'by PHP', 'created', 'changed']);
+    end();
+});
+
 test('it answers whoever asks whether it is there', async () => {
     const { server, end } = await connected();
     server.say({ type: 'server_ping', id: 'ping_1' });

@@ -86,6 +86,46 @@ class Commands(unittest.TestCase):
         ended = (0, "WebSocket server did not stop in time and was ended\n")
         self.assertEqual(self.run_it("ws", "stop", WS_STOP_TIME="1"), ended)
 
+    def test_a_number_that_is_another_programs_by_now_is_not_believed(self):
+        other = subprocess.Popen(["sleep", "600"])
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        run = pathlib.Path(self.folder.name, "run")
+        run.mkdir()
+        run.joinpath("websocket.pid").write_text(f"{other.pid}\n")
+        self.assertIn("is not running", self.run_it("ws", "status")[1])
+        self.assertEqual(self.run_it("ws", "stop"), (0, "WebSocket server is not running\n"))
+        self.assertIsNone(other.poll(), "it was not ended")
+        run.joinpath("websocket.pid").write_text(f"{other.pid}\n")
+        self.assertEqual(self.run_it("health_check.sh")[0], 0)
+        self.assertNotEqual(self.number(), other.pid)
+        self.assertIsNone(other.poll())
+
+    def test_a_port_that_somebody_else_has_is_no_server_of_ours(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", self.port))
+            taken.listen()
+            code, said = self.run_it("ws", "start")
+            self.assertEqual(code, 1, said)
+            nothing = f"WebSocket server is not running\nWebSocket server is not listening on port {self.port}\n"
+            self.assertEqual(self.run_it("ws", "status"), (0, nothing))
+            self.assertEqual(self.run_it("health_check.sh")[0], 1)
+        self.assertEqual(self.run_it("health_check.sh")[0], 0, "it is free again")
+
+    def test_the_log_is_shown_as_it_grows(self):
+        self.assertEqual(self.run_it("ws", "start")[0], 0)
+        command = [str(HERE / "ws"), "log"]
+        with subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True) as shown:
+            self.addCleanup(shown.kill)
+            for line in shown.stdout:
+                if "listening on" in line:
+                    break
+            self.assertEqual(self.run_it("ws", "stop")[0], 0)
+            for line in shown.stdout:
+                if "stopped cleanly" in line:
+                    break
+            shown.kill()
+
     def test_what_cannot_start_says_so(self):
         code, said = self.run_it("ws", "start", DESKBELL="/nowhere/deskbell")
         self.assertEqual(code, 1)

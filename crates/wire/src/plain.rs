@@ -9,9 +9,10 @@ use crate::portico::session::{Trust, is_ours};
 use crate::route::Asked;
 
 /// One of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Plain {
     /// AppointEase's.
+    #[default]
     AppointEase,
     /// Portico's.
     Portico,
@@ -44,9 +45,48 @@ pub fn plain(asked: &Asked<'_>, root: Plain) -> Option<Plain> {
     }
 }
 
+/// Is a session of Engine.IO one of Portico's pages? Its present clients ask for `socket.io` below the place at which
+/// the older ones ask for a WebSocket, so what decides about the one decides about the other.
+///
+/// ```
+/// use deskbell_wire::plain::{Plain, is_portico_engine};
+/// use deskbell_wire::route::Asked;
+/// let asked = Asked { path: "/wss/socket.io/", ..Asked::default() };
+/// assert!(is_portico_engine(&asked, Plain::AppointEase));
+/// ```
+pub fn is_portico_engine(asked: &Asked<'_>, root: Plain) -> bool {
+    let bare = asked.path.strip_suffix('/').unwrap_or(asked.path);
+    let place = bare.strip_suffix("socket.io").unwrap_or_default();
+    plain(&Asked { method: "GET", path: place, ..*asked }, root) == Some(Plain::Portico)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_of_engineio_belongs_to_whom_a_websocket_beside_it_would() {
+        use Plain::{AppointEase, Portico};
+        let own = Some("bookingfrontendsession=abc");
+        for (path, cookies, root, expected) in [
+            ("/wss/socket.io", None, AppointEase, true),
+            ("/wss/socket.io/", None, AppointEase, true),
+            ("/socket.io/", None, AppointEase, false),
+            ("/socket.io/", own, AppointEase, true),
+            ("/socket.io", Some("PHPSESSID=abc"), AppointEase, false),
+            ("/socket.io", Some("PHPSESSID=abc"), Portico, true),
+            ("/socket.io/", None, Portico, true),
+            ("/api/socket/", own, Portico, false),
+            ("/wss", own, Portico, false),
+            ("/wss/", own, Portico, false),
+            ("/wsssocket.io", own, Portico, false),
+            ("socket.io", own, Portico, false),
+            ("", own, Portico, false),
+        ] {
+            let asked = Asked { method: "PUT", path, query: "EIO=4", cookies };
+            assert_eq!(is_portico_engine(&asked, root), expected, "{path} {cookies:?} {root:?}");
+        }
+    }
 
     #[test]
     fn the_path_says_it_then_the_address_then_the_cookies_then_the_listener() {

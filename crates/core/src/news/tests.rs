@@ -1,3 +1,5 @@
+//! What is kept, what is told, and when it is given up.
+
 use super::*;
 
 fn channel(name: &str) -> ChannelName {

@@ -15,7 +15,7 @@ use super::pusher_settings::OwnPusherSettings;
 use super::settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, ChannelClass, ChannelRule, HistorySettings,
     HoldSettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings, Settings,
-    TlsSettings, WebSocketSettings,
+    TlsSettings, Volume, WebSocketSettings,
 };
 use super::socketio_backend::MarketplaceSettings;
 use super::sources::{Sources, Values};
@@ -183,10 +183,21 @@ fn listen(row: &Row, tls_is_set_up: bool) -> Listen {
 
 fn log(values: &Values) -> LogSettings {
     LogSettings {
-        level: values.word("log.level"),
+        volume: volume(values),
         json: values.word("log.format") == "json",
         enabled: values.is("log.enabled"),
         file: values.path("log.file"),
+        warnings_to_stderr: values.is("log.warnings_to_stderr"),
+    }
+}
+
+fn volume(values: &Values) -> Volume {
+    let is_said = !matches!(values.held("log.level").source, Source::Default);
+    match values.on("log.debug") {
+        Some(true) => Volume::Debug,
+        Some(false) => Volume::Quiet,
+        None if values.is("dev") && !is_said => Volume::Debug,
+        None => Volume::Level(values.word("log.level")),
     }
 }
 

@@ -42,7 +42,7 @@ pub use reload::Difference;
 pub use settings::{
     AccessRuleText, AcmeSettings, AppSettings, AuthSettings, CREDENTIALS_FILE, ChannelClass, ChannelRule,
     DATA_FILE, HistorySettings, LimitSettings, Listen, LogSettings, MetricsSettings, SessionSettings,
-    Settings, TlsSettings, WebSocketSettings,
+    Settings, TlsSettings, Volume, WebSocketSettings,
 };
 pub use socketio_backend::{AdminSettings, HandlerSettings, MarketplaceSettings};
 pub use socketio_settings::SocketIoSettings;

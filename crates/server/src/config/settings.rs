@@ -118,14 +118,27 @@ pub struct Listen {
 /// The log of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
-    /// error, warn, info, debug or trace.
-    pub level: String,
+    /// How much is written.
+    pub volume: Volume,
     /// Whether lines are JSON objects.
     pub json: bool,
     /// Whether anything is logged.
     pub enabled: bool,
     /// The file; `None`: standard error.
     pub file: Option<PathBuf>,
+    /// With a file: warnings and worse go to standard error as well.
+    pub warnings_to_stderr: bool,
+}
+
+/// How much of the log is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Volume {
+    /// This level and what is worse: error, warn, info, debug or trace.
+    Level(String),
+    /// Everything of our own that helps to find a fault.
+    Debug,
+    /// Warnings and worse, and what says that the server is there.
+    Quiet,
 }
 
 /// Certificates: own files, an authority, or none.

@@ -296,6 +296,23 @@ const LOG: &[Opt] = &[
     Opt::switch("log.enabled", true, "Whether anything is logged.")
         .live(Group::Log)
         .also(&["WSS_LOG_ENABLED"]),
+    Opt::switch(
+        "log.debug",
+        false,
+        "In place of `log.level`: everything that helps to find a fault, or only warnings and worse and what is said of a \
+         start, a stop and of Redis. With `--dev` the former, unless `log.level` is set.",
+    )
+    .unset()
+    .live(Group::Log)
+    .also(&["WSS_DEBUG_LOG_ENABLED"])
+    .like("false"),
+    Opt::switch(
+        "log.warnings_to_stderr",
+        true,
+        "With `log.file`: whether warnings and worse go to standard error as well, where the log of a container is.",
+    )
+    .live(Group::Log)
+    .also(&["WSS_LOG_TO_DOCKER"]),
     Opt::text(
         "log.file",
         Form::Path,

@@ -251,7 +251,7 @@ async fn try_admit(
         return admit_pusher(hub, head, peer, accept).map_err(|refused| refused.in_frames(accept));
     }
     if kind == Route::Socket(Dialect::SocketIo) {
-        return admit_socketio(hub, place.app, head, peer, accept).await;
+        return admit_socketio(hub, place, head, peer, accept).await;
     }
     if kind == Route::Socket(Dialect::AppointEase) {
         return appointease::let_in(hub, place.app, head, peer, accept).await;
@@ -268,9 +268,8 @@ async fn try_admit(
     let cookie = new_visitor.map(|id| visitor_cookie(&hub.seals.visitor(id), peer.secure));
     headers.extend(cookie.as_deref().map(|cookie| ("Set-Cookie", cookie)));
     let (greeting, deflate) = greet(hub, head, accept, headers)?;
-    let trust = if place.root == Plain::Portico { Trust::AlsoPhp } else { Trust::Own };
     let is_portico = kind == Route::Socket(Dialect::Portico);
-    let hail = is_portico.then(|| Box::new(hail(head.header("cookie"), trust)));
+    let hail = is_portico.then(|| Box::new(page_of(place, head)));
     Ok(Admitted {
         app: app.index,
         identity: Arc::new(identity),
@@ -290,17 +289,23 @@ pub(super) fn stopping() -> Refusal {
     Refusal::new(Code::Draining, "the server is stopping; connect again in a moment")
 }
 
+/// What the cookies of a page of the Portico dialect say.
+pub(super) fn page_of(place: Place, head: &Head<'_>) -> Hail {
+    let trust = if place.root == Plain::Portico { Trust::AlsoPhp } else { Trust::Own };
+    hail(head.header("cookie"), trust)
+}
+
 /// A WebSocket of Engine.IO: a session begins on it, or goes on.
 async fn admit_socketio(
     hub: &Arc<Hub>,
-    own: Option<u64>,
+    place: Place,
     head: &Head<'_>,
     peer: &Peer,
     accept: handshake::Accept,
 ) -> Result<Admitted, Refused> {
     let asked = asked::ask(head.method(), head.query(), true)
         .map_err(|fault| Refused::engine(fault, "bad_request"))?;
-    let guest = socketio::let_in(hub, own, head, peer, asked)
+    let guest = socketio::let_in(hub, place, head, peer, asked)
         .await
         .map_err(|(fault, code)| Refused::engine(fault, code.as_str()))?;
     let mut greeting = Vec::with_capacity(256);

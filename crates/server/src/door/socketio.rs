@@ -11,10 +11,13 @@ use deskbell_core::refusal::Code;
 use deskbell_wire::engineio::Sid;
 use deskbell_wire::engineio::asked::{Fault, Wish};
 use deskbell_wire::http_head::Head;
+use deskbell_wire::plain::is_portico_engine;
+use deskbell_wire::portico::session::Hail;
+use deskbell_wire::route::Asked;
 use deskbell_wire::socketio::Program;
 
-use super::admit::{VISITOR_COOKIE, check_origin, named_app, visitor_cookie};
-use super::{Peer, Seat};
+use super::admit::{VISITOR_COOKIE, check_origin, named_app, page_of, visitor_cookie};
+use super::{Peer, Place, Seat};
 use crate::app::App;
 use crate::clock;
 use crate::hub::Hub;
@@ -44,18 +47,18 @@ pub struct Guest {
 /// Lets a request in that was understood.
 pub async fn let_in(
     hub: &Arc<Hub>,
-    own: Option<u64>,
+    place: Place,
     head: &Head<'_>,
     peer: &Peer,
-    asked: deskbell_wire::engineio::asked::Asked,
+    wished: deskbell_wire::engineio::asked::Asked,
 ) -> Result<Guest, (Fault, Code)> {
     if hub.draining.load(Ordering::Relaxed) {
         return Err((Fault::Forbidden, Code::Draining));
     }
-    let app = named_app(hub, own, head).map_err(|_| (Fault::Forbidden, Code::NotFound))?;
+    let app = named_app(hub, place.app, head).map_err(|_| (Fault::Forbidden, Code::NotFound))?;
     let terms = app.socketio.load();
     check_origin(hub, app, head, peer).map_err(|_| (Fault::Forbidden, Code::BadOrigin))?;
-    let (sid, upgrades) = match asked.wish {
+    let (sid, upgrades) = match wished.wish {
         Wish::Upgrade(sid) => (sid, true),
         _ => (Sid::from_random(clock::random_bytes()), false),
     };
@@ -63,11 +66,13 @@ pub async fn let_in(
     let seat = seat.and_then(|seat| if upgrades { Ok(seat) } else { seat.not_used_yet() });
     let seat = seat.map_err(|refusal| (Fault::Forbidden, refusal.code))?;
     let (identity, new_visitor) = identify(hub, app, head).await;
-    let takes = takes(head, terms.recovery);
+    let hail = hail(hub, place, head);
+    // What these pages missed is told by the id of their session.
+    let takes = if hail.is_some() { [false; 2] } else { takes(head, terms.recovery) };
     // They are kept only where somebody may ask for them, and a browser's few fit.
     let asks = terms.backend.is_some();
     let cookie = head.header("cookie").filter(|cookie| asks && cookie.len() <= KEPT_COOKIES);
-    let opening = Opening { sid, takes, upgrades, cookie: cookie.map(Into::into) };
+    let opening = Opening { sid, takes, upgrades, cookie: cookie.map(Into::into), hail };
     let mut cookies: Vec<String> =
         new_visitor.map(|id| visitor_cookie(&hub.seals.visitor(id), peer.secure)).into_iter().collect();
     if let Some(name) = hub.front.load().socketio.sticky_cookie.as_deref().filter(|_| !upgrades) {
@@ -75,6 +80,18 @@ pub async fn let_in(
         cookies.push(format!("{name}={}; Path=/; HttpOnly; SameSite=Lax{secure}", sid.to_text()));
     }
     Ok(Guest { app: app.index, identity, seat, opening, cookies })
+}
+
+/// What the cookies of a page of the Portico dialect say; nothing, where it is another client.
+fn hail(hub: &Hub, place: Place, head: &Head<'_>) -> Option<Box<Hail>> {
+    let asked = Asked {
+        method: head.method(),
+        path: head.path(),
+        query: head.query(),
+        cookies: head.header("cookie"),
+    };
+    let is_page = hub.front.load().portico && is_portico_engine(&asked, place.root);
+    is_page.then(|| Box::new(page_of(place, head)))
 }
 
 /// Whether this client takes an argument more with each event, anew and when it comes back.

@@ -127,9 +127,15 @@ impl Telling<'_> {
         };
         let (here, away): (Vec<_>, Vec<_>) = users.into_iter().enumerate().partition(is_here);
         // What waits is safe before anything is heard: a client that comes in meanwhile misses nothing.
-        self.notify(away, waiting::waiting(self.kind, data, id()), Tone::Silent).await?;
+        self.notify(away.clone(), waiting::waiting(self.kind, data, id()), Tone::Silent).await?;
         match (self.kind, waiting::notification(data, id())) {
-            (Kind::Notification, Some(content)) => self.notify(here, Some(content), Tone::Rings).await,
+            (Kind::Notification, Some(content)) => {
+                // Whoever has come in since may have looked before it was written.
+                let came: Vec<_> = away.iter().filter(|one| is_here(one)).collect();
+                let came: Vec<String> = came.into_iter().map(|(_, user)| room::of_user(user)).collect();
+                self.rooms(&came, data).await?;
+                self.notify(here, Some(content), Tone::Rings).await
+            }
             _ => self.rooms(&rooms, data).await,
         }
     }

@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 use super::auth;
 use super::gather::{Unread, gather};
 use crate::clock;
-use crate::door::{self, OwnApp};
+use crate::door::{self, Place};
 use crate::hub::Hub;
 use crate::shard::{Arrival, Letter, Request as Wanted, Way};
 
@@ -95,14 +95,14 @@ async fn answer(hub: &Arc<Hub>, request: Request) -> Response {
 
 /// A session begins; the answer is its first packet.
 async fn open(hub: &Arc<Hub>, request: Request, asked: Asked) -> Response {
-    let own = request.extensions().get::<OwnApp>().copied().unwrap_or_default();
+    let place = request.extensions().get::<Place>().copied().unwrap_or_default();
     let text = door::head_text(&request);
     let (parts, _) = request.into_parts();
     let peer = auth::peer(&parts);
     let Ok(Some(head)) = http_head::parse_within(&text, usize::MAX) else {
         return shown(Answer::fault(Fault::BadRequest));
     };
-    let guest = match door::let_in(hub, own.0, &head, &peer, asked).await {
+    let guest = match door::let_in(hub, place, &head, &peer, asked).await {
         Ok(guest) => guest,
         Err((fault, code)) => {
             hub.metrics.refused(code);
@@ -166,6 +166,10 @@ async fn post(hub: &Arc<Hub>, request: Request, sid: Sid) -> Response {
     if let Some(no) = too_fast(hub, &request) {
         return no;
     }
+    let Some(_on_its_way) = hub.directory.begin_body(sid) else {
+        shard_of(hub, sid).answer(Letter::Engine { session: sid, request: Wanted::Broken });
+        return shown(Answer::fault(Fault::BadRequest));
+    };
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
     let most = hub.apps.iter().map(|app| app.socketio.load().max_payload).max().unwrap_or(0);
     let body = if takes(kind.as_deref()) { body(request, most).await } else { Err(Fault::BadRequest.into()) };

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use super::intake::Intake;
-use super::link::{self, Broken, Link};
+use super::link::{self, Broken, Link, Owed};
 use super::{Plan, Wish};
 use crate::clock;
 use crate::hub::Hub;
@@ -137,8 +137,8 @@ impl Follower {
     {
         let most = self.hub.front.load().body;
         let link = self.step(Link::open(stream, &plan, most)).await?;
-        let unconfirmed = plan.table.globs().len();
-        Listening { follower: self, plan, link, unconfirmed, asked: false }.run().await
+        let owed = Owed::of(&plan);
+        Listening { follower: self, plan, link, owed, asked: false }.run().await
     }
 
     /// Notes that nothing is heard any more.
@@ -170,7 +170,7 @@ struct Listening<'a, S> {
     plan: Arc<Plan>,
     link: Link<S>,
     /// Subscriptions that Redis has not confirmed.
-    unconfirmed: usize,
+    owed: Owed,
     /// It was asked whether it is there, and has said nothing since.
     asked: bool,
 }
@@ -208,13 +208,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Listening<'_, S> {
     async fn hear(&mut self, reply: Reply) -> Result<(), End> {
         match reply {
             Reply::Message(message) => self.follower.intake.take(&self.plan.table, &message).await,
-            Reply::Subscribed if self.unconfirmed > 0 => {
-                self.unconfirmed -= 1;
-                if self.unconfirmed == 0 {
+            Reply::Subscribed if self.owed.subscriptions > 0 => {
+                self.owed.confirm();
+                if self.owed.subscriptions == 0 {
                     self.connected();
                 }
             }
-            Reply::Refused(sentence) => return Err(End::Broken(Broken::Refused(sentence))),
+            Reply::Refused(sentence) => {
+                let why = self.owed.refuse(sentence)?;
+                tracing::warn!(
+                    "the channels of PorticoEstate in Redis at {} are not heard: {why}; let the user hear them, \
+                     or set portico.redis = false",
+                    self.plan.place
+                );
+                self.connected();
+            }
             Reply::Subscribed | Reply::Unsubscribed | Reply::Done | Reply::Pong | Reply::Strange => {}
         }
         Ok(())
@@ -252,7 +260,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Listening<'_, S> {
             of.iter().filter(|glob| !not.contains(glob)).cloned().collect()
         };
         let (new, gone) = (only(&after, &before), only(&before, &after));
-        self.unconfirmed += new.len();
+        self.owed.subscriptions += new.len();
         self.link.subscribe("PSUBSCRIBE", &new).await?;
         self.link.subscribe("PUNSUBSCRIBE", &gone).await?;
         self.plan = next;

@@ -114,7 +114,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 link.log_in(&[b"AUTH", user.as_bytes(), password.unwrap_or_default()]).await?;
             }
         }
-        link.subscribe("PSUBSCRIBE", &plan.table.globs()).await?;
+        // Redis refuses a command as a whole.
+        let globs = plan.table.globs();
+        let (named, unnamed) = globs.split_at(globs.len() - plan.unnamed);
+        link.subscribe("PSUBSCRIBE", named).await?;
+        link.subscribe("PSUBSCRIBE", unnamed).await?;
         Ok(link)
     }
 
@@ -183,15 +187,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
     }
 
-    async fn confirmed(&mut self, mut subscriptions: usize) -> Result<(), Broken> {
-        while subscriptions > 0 {
+    async fn confirmed(&mut self, plan: &Plan) -> Result<(), Broken> {
+        let mut owed = Owed::of(plan);
+        while owed.subscriptions > 0 {
             match self.next().await? {
-                Reply::Subscribed => subscriptions -= 1,
-                Reply::Refused(sentence) => return Err(Broken::Refused(sentence)),
+                Reply::Subscribed => owed.confirm(),
+                Reply::Refused(sentence) => owed.refuse(sentence).map(drop)?,
                 _ => {}
             }
         }
         Ok(())
+    }
+}
+
+/// Subscriptions that Redis has not confirmed.
+#[derive(Debug)]
+pub(super) struct Owed {
+    /// How many.
+    pub subscriptions: usize,
+    /// How many of them are the last ones, which nobody has named, behind others.
+    unnamed: usize,
+}
+
+impl Owed {
+    /// Those of a new connection.
+    pub(super) fn of(plan: &Plan) -> Self {
+        let subscriptions = plan.table.globs().len();
+        Self { subscriptions, unnamed: if subscriptions > plan.unnamed { plan.unnamed } else { 0 } }
+    }
+
+    /// One more was confirmed.
+    pub(super) fn confirm(&mut self) {
+        self.subscriptions = self.subscriptions.saturating_sub(1);
+        self.unnamed = self.unnamed.min(self.subscriptions);
+    }
+
+    /// A command was refused. Gives why, where what nobody has named is simply not heard.
+    pub(super) fn refuse(&mut self, why: String) -> Result<String, Broken> {
+        // Answers come in order: all the others are confirmed.
+        if self.unnamed == 0 || self.unnamed != self.subscriptions || !why.starts_with("NOPERM") {
+            return Err(Broken::Refused(why));
+        }
+        (self.subscriptions, self.unnamed) = (0, 0);
+        Ok(why)
     }
 }
 
@@ -202,12 +240,11 @@ fn broke(error: io::Error) -> Broken {
 /// Connects and waits until every subscription is confirmed.
 pub(super) async fn probe(plan: &Plan) -> Result<(), Broken> {
     let tcp = reach(&plan.place).await?;
-    let subscriptions = plan.table.globs().len();
     match &plan.place.secure {
-        None => Link::open(tcp, plan, limits::BODY).await?.confirmed(subscriptions).await,
+        None => Link::open(tcp, plan, limits::BODY).await?.confirmed(plan).await,
         Some(secure) => {
             let tls = secured(secure, tcp).await?;
-            Link::open(tls, plan, limits::BODY).await?.confirmed(subscriptions).await
+            Link::open(tls, plan, limits::BODY).await?.confirmed(plan).await
         }
     }
 }

@@ -107,6 +107,9 @@ pub struct Plan {
     pub place: Place,
     /// What its channels mean.
     pub table: Table,
+    /// How many of the table's last rows nobody has named. Where Redis refuses those, the others are heard all the
+    /// same.
+    pub unnamed: usize,
 }
 
 /// What the task is to do.

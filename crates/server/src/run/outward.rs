@@ -145,7 +145,7 @@ pub fn redis_with(
     let rows = rows.collect::<Result<_, _>>().map_err(|why| StartError(format!("redis.channels {why}")))?;
     let password = wish.password.as_ref().map(|password| Password(password.expose().to_owned()));
     let place = Place { host, port: wish.port, user: wish.user.clone(), password, secure };
-    Ok(Some(Plan { place, table: Table::new(rows) }))
+    Ok(Some(Plan { place, table: Table::new(rows), unnamed: of_portico.len() }))
 }
 
 /// The channels on which PorticoEstate publishes.

@@ -27,6 +27,7 @@ impl Shard {
         let gone = self.flagged(slot, flag::GONE);
         match what {
             What::Life if !gone => self.check_life(slot),
+            What::Pulse if !gone => self.check_portico(slot),
             What::Poll if !gone => self.answer_poll(slot),
             What::Expiry if !gone => self.check_expiry(slot),
             What::Rotate | What::Linger if !gone => self.doom(slot),

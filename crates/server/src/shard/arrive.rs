@@ -132,12 +132,12 @@ impl Shard {
             self.watch_life(slot);
         }
         self.flush(slot);
-        if !read.is_empty()
-            && let Some(client) = self.clients.get_mut(slot)
-        {
-            client.unread = Some(Box::new(read));
+        let is_tls = matches!(self.sinks[slot as usize], Sink::Tls(_));
+        if let Some(client) = self.clients.get_mut(slot) {
+            // The poll tells of what a socket has when it is watched, but TLS may hold plain text.
+            client.readable = is_tls;
+            client.unread = (!read.is_empty()).then(|| Box::new(read));
         }
-        // The socket may have been readable before it was watched, and TLS may hold plain text.
         self.ready.push_back(slot);
     }
 
@@ -276,6 +276,11 @@ fn variant(way: &Way) -> Variant {
     match way {
         Way::WebSocket { echo: true, deflate: true, .. } => Variant::EchoDeflate,
         Way::WebSocket { echo: true, .. } => Variant::Echo,
+        Way::Polling { opening, .. } | Way::WebSocket { opening: Some(opening), .. }
+            if opening.hail.is_some() =>
+        {
+            Variant::PorticoIo
+        }
         Way::Polling { .. } | Way::WebSocket { dialect: Dialect::SocketIo, .. } => Variant::SocketIo(0),
         Way::WebSocket { dialect: Dialect::Portico, deflate: true, .. } => Variant::PorticoWsDeflate,
         Way::WebSocket { dialect: Dialect::Portico, .. } => Variant::PorticoWs,

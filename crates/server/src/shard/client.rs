@@ -33,6 +33,8 @@ pub struct Client {
     pub variant: Variant,
     /// The socket may have input that was not read.
     pub readable: bool,
+    /// The other side says no more: what it has said is read up to its end.
+    pub ended: bool,
     /// It has no connection and waits for its client.
     pub parked: bool,
     /// The transport may not be kept for later: a poll, or a stream that nobody resumed.
@@ -139,6 +141,7 @@ impl Client {
             app,
             variant,
             readable: true,
+            ended: false,
             parked: false,
             transient: false,
             everything: false,

@@ -7,6 +7,7 @@ use deskbell_core::vocabulary::Notice;
 use deskbell_wire::native::{self, Reference};
 use deskbell_wire::portico;
 use deskbell_wire::pusher;
+use deskbell_wire::socketio;
 use deskbell_wire::websocket::Opcode;
 use deskbell_wire::websocket::deflate::Deflater;
 use deskbell_wire::websocket::encode as websocket;
@@ -43,6 +44,8 @@ pub enum Variant {
     PorticoWs,
     /// The same, compressed.
     PorticoWsDeflate,
+    /// The Portico dialect as messages of Socket.IO.
+    PorticoIo,
     /// The AppointEase dialect on a WebSocket.
     AppointEase,
     /// Every message sent back: for conformance suites.
@@ -82,6 +85,7 @@ impl Variant {
             Self::AppointEase => 12,
             Self::PorticoWs => 13,
             Self::PorticoWsDeflate => 14,
+            Self::PorticoIo => 15,
             Self::SocketIo(words) => WORDS + words,
         }
     }
@@ -233,6 +237,11 @@ impl Variant {
             | Self::PusherWsCursorDeflate
             | Self::PorticoWsDeflate
             | Self::EchoDeflate => compressed(json),
+            Self::PorticoIo => {
+                let mut packet = Vec::with_capacity(json.len() + 16);
+                socketio::encode::said(portico::EVENT, json, &mut packet);
+                websocket::text_frame(&packet)
+            }
             Self::NativeSse => {
                 let mut out = Vec::with_capacity(json.len() + 160);
                 native::sse::frame(json, cursor, &mut out);
@@ -268,7 +277,7 @@ impl Variant {
             Self::NativeSse => native::sse::heartbeat(cursor, out),
             Self::PusherXhr | Self::PusherXhrCursor => out.extend_from_slice(pusher::xhr::HEARTBEAT),
             // It asks in its own words.
-            Self::SocketIo(_) | Self::NativePoll => {}
+            Self::SocketIo(_) | Self::PorticoIo | Self::NativePoll => {}
         }
     }
 
@@ -316,14 +325,19 @@ impl Variant {
         }
     }
 
-    /// Does it speak the Socket.IO dialect?
+    /// Do its frames come in packets of Socket.IO?
     pub fn is_socketio(self) -> bool {
+        matches!(self, Self::PorticoIo) || self.has_words()
+    }
+
+    /// Is each channel told in words of its own?
+    pub fn has_words(self) -> bool {
         matches!(self, Self::SocketIo(_))
     }
 
     /// Does it speak the Portico dialect?
     pub fn is_portico(self) -> bool {
-        matches!(self, Self::PorticoWs | Self::PorticoWsDeflate)
+        matches!(self, Self::PorticoWs | Self::PorticoWsDeflate | Self::PorticoIo)
     }
 
     /// Was compression agreed on?

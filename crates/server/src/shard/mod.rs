@@ -252,11 +252,7 @@ impl Shard {
         self.bell.answered();
         for event in events {
             if event.token() != BELL {
-                self.socket_event(
-                    event.token().0 as u32,
-                    event.is_readable() || event.is_read_closed(),
-                    event.is_writable(),
-                );
+                self.socket_event(event.token().0 as u32, event);
             }
         }
         for _ in 0..self.ready.len() {

@@ -7,9 +7,11 @@ use deskbell_core::vocabulary::{Command, Notice};
 use deskbell_wire::native::{self, Reference};
 use deskbell_wire::websocket::encode as websocket;
 use deskbell_wire::websocket::{Decoder, Item, Limits, Opcode, Role, Violation};
+use mio::event::Event;
 use std::io::ErrorKind;
 
 use super::frames::Variant;
+use super::sink::Sink;
 use super::{Shard, flag};
 use crate::limiter::Purpose;
 
@@ -18,16 +20,17 @@ const ECHO_LIMITS: Limits = Limits { max_frame: 16 * 1024 * 1024, max_message: 1
 
 impl Shard {
     /// The poll saw something on a socket.
-    pub(super) fn socket_event(&mut self, slot: u32, readable: bool, writable: bool) {
+    pub(super) fn socket_event(&mut self, slot: u32, event: &Event) {
         if self.clients.get(slot).is_none() {
             return;
         }
-        if writable {
+        if event.is_writable() {
             self.writable(slot);
         }
-        if readable {
+        if event.is_readable() || event.is_read_closed() {
             if let Some(client) = self.clients.get_mut(slot) {
                 client.readable = true;
+                client.ended |= event.is_read_closed() || event.is_error();
             }
             self.receive(slot);
         }
@@ -58,12 +61,13 @@ impl Shard {
                 Ok(n) => {
                     taken += n;
                     self.take_bytes(slot, &mut scratch[..n]);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if let Some(client) = self.clients.get_mut(slot) {
-                        client.readable = false;
+                    let is_short = n < scratch.len() && matches!(self.sinks[slot as usize], Sink::Tcp(_));
+                    // The poll tells of what comes after a short read, but of an end once only.
+                    if is_short && self.clients.get(slot).is_some_and(|client| !client.ended) {
+                        self.has_read(slot);
                     }
                 }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.has_read(slot),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => self.doom(slot),
             }
@@ -71,6 +75,13 @@ impl Shard {
         self.scratch = scratch;
         self.flush(slot);
         self.move_over(slot);
+    }
+
+    /// Nothing more is there: the poll will tell of what comes.
+    fn has_read(&mut self, slot: u32) {
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.readable = false;
+        }
     }
 
     /// Reads and drops what still comes after our goodbye, until the other side ends.

@@ -157,7 +157,7 @@ impl Shard {
 
     /// The words in which a client hears a channel, where it has its own.
     pub(super) fn words_of(&self, slot: u32, channel: &ChannelName) -> Option<u16> {
-        self.clients.get(slot).filter(|client| client.socketio.is_some())?;
+        self.clients.get(slot).filter(|client| client.variant.has_words())?;
         self.sub(slot, channel).map(|sub| sub.words)
     }
 
@@ -380,12 +380,12 @@ impl Shard {
 
     /// Rules, keys or an identity have changed: whoever lost a right is told and taken off.
     pub(super) fn recheck(&mut self, slot: u32) {
-        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
-            self.recheck_rooms(slot);
-            return;
-        }
         if self.clients.get(slot).is_some_and(|client| client.variant.is_portico()) {
             self.recheck_portico(slot);
+            return;
+        }
+        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
+            self.recheck_rooms(slot);
             return;
         }
         for (channel, _) in self.sub_list(slot) {

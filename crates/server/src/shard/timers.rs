@@ -9,6 +9,8 @@ use deskbell_core::limits::Millis;
 pub enum What {
     /// Sign of life: send one, and look whether the client gave one.
     Life,
+    /// A page of the Portico dialect within a session of Engine.IO, which has signs of life of its own.
+    Pulse,
     /// A poll has waited long enough.
     Poll,
     /// The identity's proof ends.

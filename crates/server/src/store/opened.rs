@@ -202,6 +202,11 @@ impl Opened {
         self.kept.take(&self.control, app, What::Sessions)
     }
 
+    /// The same for the places of pages that are away.
+    pub fn take_pages(&mut self, app: AppId) -> Result<Option<String>, Failure> {
+        self.kept.take(&self.control, app, What::Pages)
+    }
+
     /// What this server's webhooks of Pusher's kinds have not told, and whose rows these are.
     pub fn news(&self, app: AppId, endpoint: &str) -> Result<(Owner, KeptNews), Failure> {
         // A file is of one server. In a database a server is known by a name that its data directory has.
@@ -210,11 +215,6 @@ impl Opened {
         let owner = Owner { app, endpoint: endpoint.to_owned(), server };
         let kept = news::read(&self.control, &owner)?;
         Ok((owner, kept))
-    }
-
-    /// The same for the places of pages that are away.
-    pub fn take_pages(&mut self, app: AppId) -> Result<Option<String>, Failure> {
-        self.kept.take(&self.control, app, What::Pages)
     }
 
     /// The newest events of an app's cached channels, for a log that stands at this place.

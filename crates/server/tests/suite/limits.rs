@@ -359,3 +359,22 @@ fn a_body_that_does_not_come_holds_nobody_up() {
     conn.until_end();
     eventually("its place is free", || server.stats()["visits"] == 1);
 }
+
+#[test]
+fn who_says_a_word_and_ends_at_once_is_heard_and_let_go() {
+    let server = dev("");
+    let mut other = server.ws();
+    other.subscribe("lobby");
+    let mut clients: Vec<Ws> = (0..50).map(|_| server.ws()).collect();
+    // The word and the end are there together when the server looks, so it is told of both at once.
+    server.signal("STOP");
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.send(&json!({"type": "publish", "channel": "lobby", "name": "e", "data": n}));
+        client.tcp().shutdown(Shutdown::Write).unwrap();
+    }
+    server.signal("CONT");
+    let mut heard: Vec<u64> = clients.iter().map(|_| other.event().as_u64().unwrap()).collect();
+    heard.sort_unstable();
+    assert_eq!(heard, (0..50).collect::<Vec<u64>>());
+    eventually("all places but one are free", || server.stats()["connections"] == 1);
+}

@@ -34,7 +34,7 @@ fn is_test(source: &str, name: &str) -> bool {
 fn each_promise_is_proven_by_tests_that_exist() {
     let page = read("docs/guarantees.md");
     let promises: Vec<&str> = page.split("\n## ").skip(1).collect();
-    assert_eq!(promises.len(), 12, "a promise was added or taken back: is the readme still right?");
+    assert_eq!(promises.len(), 13, "a promise was added or taken back: is the readme still right?");
     let mut wrong = Vec::new();
     for promise in promises {
         let title = promise.lines().next().unwrap_or_default();
@@ -50,6 +50,38 @@ fn each_promise_is_proven_by_tests_that_exist() {
         }
         if count == 0 {
             wrong.push(format!("{title}: nothing proves it"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The same of a test in another language, which is called by its title or its function's name.
+fn is_named(file: &str, source: &str, name: &str) -> bool {
+    match file.rsplit('.').next() {
+        Some("rs") => {
+            is_test(source, name) || source.contains("proptest!") && source.contains(&format!("fn {name}("))
+        }
+        Some("py") => source.contains(&format!("    def {name}(")),
+        _ => source.contains(&format!("test(\"{name}\"")),
+    }
+}
+
+#[test]
+fn each_trap_of_socketio_is_held_by_tests_that_exist() {
+    let page = read("docs/socketio-traps.md");
+    let rows: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| trap ")).collect();
+    assert!(rows.len() >= 60, "{} traps: was a part of the page lost?", rows.len());
+    let mut wrong = Vec::new();
+    for row in rows {
+        let proofs = proofs(row);
+        if proofs.is_empty() {
+            wrong.push(format!("nothing holds {row}"));
+        }
+        for (file, names) in proofs {
+            let source = std::fs::read_to_string(root().join(file)).unwrap_or_default();
+            let missing = quoted(names).filter(|name| !is_named(file, &source, name));
+            wrong.extend(missing.map(|name| format!("there is no test {name} in {file}")));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

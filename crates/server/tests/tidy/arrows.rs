@@ -170,7 +170,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // What calls other people's servers.
-    ("pusher", &["app", "clock", "hub", "outbound"]),
+    ("pusher", &["app", "clock", "hub", "outbound", "store"]),
     ("socketio", &["outbound"]),
     ("webhooks", &["clock", "hub", "outbound", "store"]),
     ("handlers", &["clock", "outbound"]),

@@ -33,3 +33,6 @@ pub use stamp::Stamp;
 
 /// The channel of what everybody is told.
 pub const EVERYONE: &str = "portico";
+
+/// The event of Socket.IO in which present clients say and hear every message.
+pub const EVENT: &str = "message";

@@ -78,6 +78,14 @@ pub fn event(event: &Event<'_>, data: &Data, out: &mut Vec<u8>) {
     end(event, out);
 }
 
+/// Writes a JSON value that is said under a name in the root namespace.
+pub fn said(name: &str, value: &[u8], out: &mut Vec<u8>) {
+    let event = Event { namespace: ROOT, id: None, name, offset: None };
+    begin(&event, 0, out);
+    argument(value, out);
+    end(&event, out);
+}
+
 /// Writes an event with its arguments as they came, and says how many attachments follow.
 pub fn event_with(event: &Event<'_>, args: Args<'_>, attachments: usize, out: &mut Vec<u8>) {
     begin(event, attachments, out);

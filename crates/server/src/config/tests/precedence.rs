@@ -59,6 +59,28 @@ fn the_old_names_of_variables_are_honoured_after_the_own_name() {
 }
 
 #[test]
+fn how_much_is_logged_follows_the_variables_of_the_site_then_the_level_then_the_mode() {
+    use crate::config::Volume::{self, Debug, Quiet};
+    let volume = |environment: &[(&str, &str)], file: &str| load(file, environment, &[]).unwrap().log.volume;
+    let level = |level: &str| Volume::Level(level.to_owned());
+    let (on, off) = (("WSS_DEBUG_LOG_ENABLED", "true"), ("WSS_DEBUG_LOG_ENABLED", "off"));
+    assert_eq!(volume(&[], ""), level("info"));
+    assert_eq!(volume(&[], "dev = true"), Debug);
+    assert_eq!(volume(&[], "dev = true\nlog.level = \"warn\""), level("warn"));
+    assert_eq!(volume(&[on], "log.level = \"warn\""), Debug);
+    assert_eq!(volume(&[off], "dev = true"), Quiet);
+    assert_eq!(volume(&[off, ("DESKBELL_LOG_DEBUG", "true")], ""), Debug);
+    for (word, both) in [("1", true), ("Yes", true), ("false", false), ("off", false)] {
+        assert_eq!(
+            load("", &[("WSS_LOG_TO_DOCKER", word)], &[]).unwrap().log.warnings_to_stderr,
+            both,
+            "{word}"
+        );
+    }
+    assert!(load("", &[], &[]).unwrap().log.warnings_to_stderr);
+}
+
+#[test]
 fn every_alias_sets_its_option_and_belongs_to_one_alone() {
     let mut seen = Vec::new();
     for opt in all() {
@@ -69,6 +91,8 @@ fn every_alias_sets_its_option_and_belongs_to_one_alone() {
     }
     for expected in [
         "WSS_LOG_ENABLED",
+        "WSS_DEBUG_LOG_ENABLED",
+        "WSS_LOG_TO_DOCKER",
         "WSS_LOG_FILE",
         "JWT_SECRET",
         "NEXTAUTH_SECRET",

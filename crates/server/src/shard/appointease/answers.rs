@@ -25,6 +25,8 @@ pub enum Answered {
     Unlocked(Slot, Result<(), Refusal>),
     /// It was looked which times cannot be had.
     Unavailable(Day, Date, Result<Unavailable, Refusal>),
+    /// The same as news: nobody waits for it.
+    Times(Day, Date, Result<Unavailable, Refusal>),
     /// The locks that there are, and how many.
     Locks(Result<(Vec<debug::Lock>, usize), Refusal>),
     /// A person's appointments, and how many.
@@ -45,7 +47,7 @@ pub enum Form {
 impl Answered {
     /// Did a message wait for it?
     pub fn was_owed(&self) -> bool {
-        !matches!(self, Self::Appointments(Form::News, ..))
+        !matches!(self, Self::Appointments(Form::News, ..) | Self::Times(..))
     }
 }
 
@@ -67,7 +69,7 @@ impl Shard {
                 done?;
                 said::slot_unlocked(&wish, now)
             }
-            Answered::Unavailable(day, date, found) => {
+            Answered::Unavailable(day, date, found) | Answered::Times(day, date, found) => {
                 let terms = self.terms_of_page(slot)?;
                 said::availability(&day, &acts::times(found?, date, &terms.grid), now)
             }
@@ -178,6 +180,22 @@ impl Shard {
         let app = &self.hub.apps[usize::from(client.app)];
         acts::appointments(&self.hub, app, &email.clone(), move |found| {
             let answer = Answer::Page(Box::new(Answered::Appointments(Form::News, email, found)));
+            mailbox.answer(Letter::Answer { client: handle, answer });
+        });
+    }
+
+    /// The page could not keep up, and has passed over what is kept nowhere: it is told what there is now.
+    pub(in super::super) fn tell_page_what_is(&self, slot: u32) {
+        let Some(page) = self.page(slot) else { return };
+        for email in &page.follows {
+            self.look_again(slot, email);
+        }
+        let day = page.watching.as_ref().map(|watched| watched.slot.day.clone());
+        let Some((day, Ok(app))) = day.map(|day| (day, self.app_of_page(slot))) else { return };
+        let (Ok(resource), Ok(date)) = (day.employee.resource(), day.date()) else { return };
+        let (handle, mailbox) = (self.handle(slot), self.mailbox.clone());
+        acts::unavailable(&self.hub, app, resource, date, move |found| {
+            let answer = Answer::Page(Box::new(Answered::Times(day, date, found)));
             mailbox.answer(Letter::Answer { client: handle, answer });
         });
     }

@@ -248,6 +248,7 @@ impl Shard {
             self.poll_is_live(slot);
         }
         self.say_what_waited(slot);
+        self.tell_page_what_is(slot);
     }
 
     /// Writes a page's entries, each with the cursor that is right for this reader.

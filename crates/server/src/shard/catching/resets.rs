@@ -47,7 +47,7 @@ impl Shard {
         cursor: &str,
     ) {
         self.hub.metrics.reset(reason);
-        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
+        if self.clients.get(slot).is_some_and(|client| client.variant.has_words()) {
             // Its client has no ear for it: it comes back by itself, as somebody new.
             self.begin_anew(slot);
             return;

@@ -13,12 +13,15 @@ impl Shard {
     pub(in super::super) fn check_portico(&mut self, slot: u32) {
         let Some(client) = self.clients.get(slot) else { return };
         let (heard, variant) = (client.heard, client.variant);
-        if self.now.saturating_sub(heard) > self.tuning.silence {
+        // A session of Engine.IO looks after its client itself.
+        let own = !variant.is_socketio();
+        if own && self.now.saturating_sub(heard) > self.tuning.silence {
             self.close(slot, code::SILENT, "silent: no sign of life; come back");
             return;
         }
         let (rooms, now) = (self.in_rooms(slot), self.now);
-        let Some(page) = self.portico_mut(slot) else { return };
+        // One that an earlier visit of the same connection has set goes off for nothing.
+        let Some(page) = self.portico_mut(slot).filter(|page| page.alarm <= now) else { return };
         page.pulse.heard(heard);
         for beat in page.pulse.due(rooms, now) {
             match beat {
@@ -38,11 +41,9 @@ impl Shard {
                 }
             }
         }
-        // Behind everything that was sent so far: whoever answers has all of that.
-        let stands = self.stands_at(slot);
-        if let (Some(page), Some(at)) = (self.portico_mut(slot), stands) {
-            page.pinged = at;
+        if own {
             variant.heartbeat("", &mut self.out);
+            self.portico_is_asked(slot);
         }
         self.flush(slot);
         self.watch_portico(slot);
@@ -58,7 +59,17 @@ impl Shard {
         let Some(page) = client.portico.as_deref_mut() else { return };
         page.pulse.heard(heard);
         let after = page.pulse.next(rooms).saturating_sub(now).clamp(1, longest);
-        self.set_alarm(slot, after, What::Life);
+        page.alarm = now + after;
+        let what = if client.variant.is_socketio() { What::Pulse } else { What::Life };
+        self.set_alarm(slot, after, what);
+    }
+
+    /// A sign of life was just asked for, behind everything that was sent so far: whoever answers has all of that.
+    pub(in super::super) fn portico_is_asked(&mut self, slot: u32) {
+        let stands = self.stands_at(slot);
+        if let (Some(page), Some(at)) = (self.portico_mut(slot), stands) {
+            page.pinged = at;
+        }
     }
 
     fn in_rooms(&self, slot: u32) -> Rooms {
@@ -72,12 +83,14 @@ impl Shard {
         }
     }
 
-    /// A page says goodbye by itself.
+    /// A page says goodbye by itself: it has read what came before, and what is told from here on it does not hear.
     pub(in super::super) fn portico_parts(&mut self, slot: u32) {
-        if self.is_portico(slot)
-            && let Some(page) = self.portico_mut(slot)
-        {
-            page.parted = true;
+        if !self.is_portico(slot) || self.waiting_bytes(slot) > 0 {
+            return;
+        }
+        let stands = self.stands_at(slot);
+        if let (Some(page), Some(at)) = (self.portico_mut(slot), stands) {
+            (page.sure, page.pinged) = (at, at);
         }
     }
 }

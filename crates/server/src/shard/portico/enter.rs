@@ -97,16 +97,13 @@ impl Shard {
 
     /// The page goes: whoever comes next with its session goes on where it has come for certain.
     pub(in super::super) fn close_portico(&mut self, slot: u32) {
-        let stands = self.stands_at(slot);
         let (now, window) = (self.now, self.tuning.resume_window);
-        let waits = self.waiting_bytes(slot) > 0;
         let Some(client) = self.clients.get_mut(slot) else { return };
         let Some(page) = client.portico.take() else { return };
         let app = &self.hub.apps[usize::from(client.app)];
         app.pages.fetch_sub(1, Ordering::Relaxed);
         let Some(session) = page.session else { return };
-        // Whoever says goodbye has read what came before. Of the others nobody knows what still lay in the net.
-        let at = stands.filter(|_| page.parted && !waits).unwrap_or(page.sure);
-        app.away.leave(&session.id, at, now, window);
+        // Whoever said goodbye had read what came before. Of the others nobody knows what still lay in the net.
+        app.away.leave(&session.id, page.sure, now, window);
     }
 }

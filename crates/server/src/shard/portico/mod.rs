@@ -39,14 +39,14 @@ pub struct Visit {
     was_asked: bool,
     /// Its signs of life.
     pulse: Pulse,
+    /// When it is looked at next.
+    alarm: Millis,
     /// Where it goes on, in each room that it enters.
     since: Option<Position>,
     /// It has everything up to here for certain.
     sure: Position,
     /// Where it stood when it was last asked for a sign that would prove that.
     pinged: Position,
-    /// It has said goodbye by itself.
-    parted: bool,
 }
 
 impl Visit {
@@ -55,10 +55,10 @@ impl Visit {
             session: None,
             was_asked: false,
             pulse: Pulse::new(rhythm, now),
+            alarm: 0,
             since: None,
             sure: at,
             pinged: at,
-            parted: false,
         }
     }
 }
@@ -179,6 +179,10 @@ impl Shard {
     /// Adds a frame to the replies of the page that is being served.
     fn tell_portico(&mut self, slot: u32, frame: impl FnOnce(Stamp<'_>) -> String) {
         let (Some(terms), Some(client)) = (self.portico_terms(slot), self.clients.get(slot)) else { return };
+        // Over Socket.IO nothing is said to a page before it has come into its namespace.
+        if client.portico.is_none() {
+            return;
+        }
         let json = frame(terms.stamp(self.now));
         client.variant.written(json.as_bytes(), &mut self.out);
     }

@@ -12,6 +12,7 @@ use deskbell_wire::engineio::asked::{Fault, Transport};
 use deskbell_wire::engineio::open::Open;
 use deskbell_wire::engineio::packet::{PROBE_ANSWER, Packet};
 use deskbell_wire::engineio::{Due, Ending, Get, Over, Session, Sid, Step, payload};
+use deskbell_wire::portico::session::Hail;
 use deskbell_wire::websocket::{Opcode, encode as websocket};
 use mio::{Interest, Token};
 use tokio::sync::oneshot;
@@ -36,6 +37,8 @@ pub struct Opening {
     pub takes: [bool; 2],
     /// The cookies of the request, where the site's backend may be asked.
     pub cookie: Option<Box<str>>,
+    /// What the cookies of a page of the Portico dialect say, where it is one.
+    pub hail: Option<Box<Hail>>,
     /// The request is a WebSocket that goes on with a polling session.
     pub upgrades: bool,
 }
@@ -49,7 +52,7 @@ pub enum Request {
     Post(Bytes, oneshot::Sender<Answer>),
     /// The client has gone away from a request that waited.
     Gone(u64),
-    /// It sent what is no body: the session is over.
+    /// It sent what is no body, or two at once: the session is over.
     Broken,
 }
 
@@ -380,6 +383,7 @@ impl Shard {
                 Due::Until(_) => break,
                 Due::Ping => {
                     self.utter(slot, |out| out.push(b'2'));
+                    self.portico_is_asked(slot);
                     self.flush(slot);
                 }
                 Due::Abandon => {

@@ -10,9 +10,12 @@ use deskbell_core::access::Identity;
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::{ChannelName, PublicId};
-use deskbell_core::log::Want;
+use deskbell_core::limits;
+use deskbell_core::log::{Bounds, Want};
+use deskbell_core::position::{Position, ledger};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::session::SessionId;
+use deskbell_wire::socketio::packet::ROOT;
 use deskbell_wire::socketio::{Shown, encode};
 use serde_json::json;
 
@@ -25,7 +28,7 @@ use super::super::waiting::Waiting;
 use super::Inside;
 use super::rooms::{Kind, Right, Room};
 use crate::clock;
-use crate::socketio::{Shows, View};
+use crate::socketio::{Heard, Shows, View};
 
 /// A wish to come in, while it waits for something.
 #[derive(Debug)]
@@ -61,11 +64,12 @@ impl Shard {
 
     /// Judges a wish to come in.
     pub(in super::super) fn enter_namespace(&mut self, slot: u32, mut entering: Entering, keys: Keys) {
-        if self.is_for_operators(&entering.namespace) {
+        if self.is_for_operators(&entering.namespace) && !self.is_portico_page(slot) {
             return self.enter_as_operator(slot, &entering);
         }
         let terms = self.socketio_terms(slot);
-        if !terms.has(&entering.namespace) {
+        let one_alone = self.is_portico_page(slot);
+        if !terms.has(&entering.namespace) || one_alone && *entering.namespace != *ROOT {
             self.turn_away(slot, &entering.namespace, "Invalid namespace", None);
             return;
         }
@@ -164,6 +168,9 @@ impl Shard {
         };
         self.utter(slot, |out| encode::connected(&namespace, &sid, pid.as_deref(), out));
         self.flush(slot);
+        if self.is_portico_page(slot) {
+            return self.enter_as_page(slot);
+        }
         let since = back.as_ref().map(|back| back.cursor.at);
         self.fill_rooms(slot, &namespace, back);
         self.look_for_missed(slot, &namespace, since);
@@ -200,7 +207,35 @@ impl Shard {
             self.enter_own_room_again(slot, namespace, cursor);
         }
         self.join_own_rooms(slot, namespace);
+        if let Some(cursor) = cursor {
+            self.recall(slot, &cursor.at);
+        }
         self.flush(slot);
+    }
+
+    /// Where a client stood may lie in the middle of a change that several of its channels tell of. What it was shown
+    /// of that change it is not shown again.
+    fn recall(&mut self, slot: u32, at: &Position) {
+        let row = ledger::row(at.ledger);
+        if at.ledger == ledger::end(row) {
+            return;
+        }
+        let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
+        let (hub, mut heard) = (self.hub.clone(), Heard::default());
+        let before = Position { ledger: ledger::end(row.saturating_sub(1)), ledger_check: 0, ..*at };
+        let wants: Vec<Want> =
+            self.sub_list(slot).into_iter().map(|(channel, _)| Want::plain(channel)).collect();
+        let bounds = Bounds { events: limits::PAGE_EVENTS, bytes: limits::PAGE_BYTES };
+        let page = hub.apps[app].log.with(|log| log.read(&before, &wants, Some(at), bounds));
+        for entry in &page.entries {
+            let words = self.words_of(slot, &entry.event.channel);
+            if let Some(manner) = words.and_then(|words| hub.apps[app].words.manner(words)) {
+                drop(manner.frames(entry, "", &mut heard));
+            }
+        }
+        if let Some(catching) = self.clients.get_mut(slot).and_then(|client| client.catching.as_mut()) {
+            catching.heard = heard;
+        }
     }
 
     /// Where a channel begins for a client that stood at a cursor.

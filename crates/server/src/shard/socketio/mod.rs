@@ -14,6 +14,7 @@
 //! | [`prove`] | who a client is |
 //! | [`handle`] | events that the application's backend handles |
 //! | [`ask`] | what a backend asks clients |
+//! | [`page`] | pages of the Portico dialect, which say everything in one event |
 //! | [`missed`] | what was told while nobody of a user was there |
 //! | [`admin`] | the namespace of the admin UI |
 
@@ -26,6 +27,7 @@ mod handle;
 mod missed;
 mod outlet;
 mod own_room;
+mod page;
 mod prove;
 mod rooms;
 mod site;
@@ -39,6 +41,7 @@ use deskbell_core::limits::{self, Millis};
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::engineio::packet::Packet as EnginePacket;
 use deskbell_wire::engineio::{Session, Sid, Step};
+use deskbell_wire::portico::session::Hail;
 use deskbell_wire::socketio::echo as echo_frames;
 use deskbell_wire::socketio::marketplace::asked::{self, Asked};
 use deskbell_wire::socketio::{Args, Asks, Assembly, Fault, Namespaces, Packet, encode};
@@ -67,6 +70,8 @@ pub struct Talker {
     engine: Session,
     /// When it is looked at next.
     alarm: Millis,
+    /// What its cookies say, where it is a page of the Portico dialect.
+    hail: Option<Box<Hail>>,
     /// The cookies of its connection, for the site's backend.
     cookie: Option<Box<str>>,
     /// Whether each event may say where its reader stands: for who comes anew, and for who comes back.
@@ -109,6 +114,7 @@ impl Talker {
             sid: opening.sid,
             engine,
             alarm: 0,
+            hail: opening.hail.clone(),
             cookie: opening.cookie.clone(),
             takes: opening.takes,
             offsets: None,
@@ -128,8 +134,8 @@ impl Talker {
 
     /// A talker that only keeps rooms for a client that will come back.
     pub fn absent(rooms: Vec<Room>, now: Millis) -> Self {
-        let opening =
-            Opening { sid: Sid::from_random([0; 16]), takes: [true; 2], upgrades: false, cookie: None };
+        let sid = Sid::from_random([0; 16]);
+        let opening = Opening { sid, takes: [true; 2], upgrades: false, cookie: None, hail: None };
         let engine = Session::new(
             deskbell_wire::engineio::asked::Transport::Polling,
             deskbell_wire::engineio::Timing::default(),
@@ -197,6 +203,12 @@ impl Shard {
                 EnginePacket::Binary(bytes) => self.take_attachment(slot, bytes),
                 _ => {}
             },
+            Ok(_) if matches!(packet, EnginePacket::Pong(_)) => {
+                // Whoever answers a sign of life has what was sent before it.
+                self.portico_proves(slot);
+                // The next one may be due before the time for this answer would have been over.
+                self.look_at_life(slot);
+            }
             Ok(_) => {}
             Err(ending) => self.end_engine(slot, ending, "the packet is not one that a client sends"),
         }
@@ -234,6 +246,7 @@ impl Shard {
                     "a connection is in at most 16 namespaces; leave one, or open another connection";
                 self.refuse_entry(slot, namespace, &Refusal::new(Code::LimitReached, sentence));
             }
+            Ok(Asks::Left) if self.is_portico_page(slot) => self.leave_as_page(slot),
             Ok(Asks::Left) => {
                 self.leave_namespace(slot, namespace);
                 self.look_at_life(slot);
@@ -257,11 +270,15 @@ impl Shard {
         args: Args<'_>,
         attachments: &[Bytes],
     ) {
+        let plain = attachments.is_empty();
+        if self.is_portico_page(slot) {
+            self.take_page_event(slot, id, name, args.one().filter(|_| plain));
+            return;
+        }
         if let Err(refusal) = self.charge(slot) {
             self.outcome(slot, namespace, id, Err(&refusal));
             return;
         }
-        let plain = attachments.is_empty();
         if let Some(asked) = plain.then(|| echo_frames::read(name, args)).flatten() {
             self.take_echo(slot, namespace, id, asked);
             return;

@@ -55,7 +55,7 @@ impl Shard {
     /// Is a client of this app connected there that speaks this dialect?
     pub(super) fn is_talker_of(&self, slot: u32, app: usize) -> bool {
         let client = self.clients.get(slot).filter(|_| !self.flagged(slot, flag::GONE));
-        client.is_some_and(|client| usize::from(client.app) == app && client.socketio.is_some())
+        client.is_some_and(|client| usize::from(client.app) == app && client.variant.has_words())
     }
 
     /// The namespaces of a client in which a room of this name is this channel.

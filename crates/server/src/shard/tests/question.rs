@@ -16,7 +16,7 @@ struct Poller {
 impl Poller {
     fn arrive(stage: &mut Stage) -> Self {
         let sid = Sid::from_random([7; 16]);
-        let opening = Opening { sid, takes: [false; 2], upgrades: false, cookie: None };
+        let opening = Opening { sid, takes: [false; 2], upgrades: false, cookie: None, hail: None };
         let (answer, mut told) = oneshot::channel();
         stage.arrive(Way::Polling { answer, opening });
         stage.turn();

@@ -6,6 +6,7 @@ mod imported;
 mod locks;
 mod messages;
 mod requests;
+mod slow;
 
 use serde_json::Value;
 

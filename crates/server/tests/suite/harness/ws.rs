@@ -151,6 +151,11 @@ impl Ws {
         self.send_bytes(&frame);
     }
 
+    /// The socket.
+    pub fn tcp(&self) -> &std::net::TcpStream {
+        self.stream.tcp()
+    }
+
     /// Sends raw bytes. A connection that has ended shows when it is read.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);

@@ -4,6 +4,8 @@ mod applications;
 mod apps;
 mod away;
 mod connecting;
+mod engine;
+mod logs;
 mod outage;
 mod pulse;
 mod restart;

@@ -10,8 +10,11 @@ fn pages_are_asked_for_signs_of_life_in_this_dialects_words() {
     let mut page = Page::open(&server, STRONG);
     page.enter("building", 10);
     let mut seen = std::collections::BTreeSet::new();
+    let mut frames = 0;
     while seen.len() < 2 {
         let frame = page.next();
+        frames += 1;
+        assert!(frames < 20, "only {seen:?} came");
         match frame["type"].as_str().unwrap() {
             "server_ping" => assert!(frame["id"].as_str().unwrap().starts_with("ping_")),
             "room_ping" => assert_eq!(frame["roomId"], "entity_building_10"),

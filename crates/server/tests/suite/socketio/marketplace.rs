@@ -84,6 +84,52 @@ fn a_page_that_was_away_hears_of_it_once_when_it_is_back() {
 }
 
 #[test]
+fn a_change_that_two_rooms_show_is_told_once_also_when_a_page_is_cut_between_them() {
+    let server = server();
+    resource(&server, "cleaner-1", "p1");
+    let mut client = page(&server, "c1", "CLIENT");
+    let pid = client.pid();
+    let booking = asked(&server, "cleaner-1", "c1", 9);
+    assert_eq!(client.event().1["data"]["id"], booking["id"]);
+    let id = booking["id"].as_str().unwrap();
+    client.join(&format!("booking_{id}"));
+    assert_eq!(post(&server, &format!("/v1/bookings/{id}/approve"), &json!({})).status, 200);
+    assert_eq!(client.event().1["action"], "confirmed");
+    client.expect_nothing();
+    // The place that it has is the first room's; the other one's lies behind it, in the same change.
+    let offset = client.offset.clone();
+    client.cut();
+    let mut client = Client::back(&server, &pid, offset.as_deref());
+    assert_eq!(client.pid(), pid);
+    client.expect_nothing();
+    assert_eq!(post(&server, &format!("/v1/bookings/{id}/cancel"), &json!({})).status, 200);
+    assert_eq!(client.event().1["action"], "cancelled");
+    client.expect_nothing();
+}
+
+/// Whether a user is there is asked before what waits for it is written: it may come in between.
+#[test]
+fn a_notification_that_is_told_while_its_user_comes_in_is_not_lost() {
+    let server = server();
+    let mut client = page(&server, "c1", "CLIENT");
+    for round in 0..100 {
+        let title = format!("number {round}");
+        let body = json!({"event": {"type": "notification", "action": "info"}, "targetUsers": ["c1"],
+            "data": {"title": title, "message": "m"}});
+        let (pid, offset) = (client.pid(), client.offset.clone());
+        client.cut();
+        client = std::thread::scope(|scope| {
+            let told = scope.spawn(|| post(&server, "/api/socket", &body).status);
+            let client = Client::back(&server, &pid, offset.as_deref());
+            assert_eq!(told.join().unwrap(), 200);
+            client
+        });
+        // Those of earlier rounds may come twice; this one comes.
+        while client.event().1["data"]["title"] != title {}
+    }
+}
+
+#[test]
 fn whoever_is_both_sides_of_a_booking_hears_of_it_once() {
     let server = server();
     resource(&server, "cleaner-1", "c1");

@@ -13,4 +13,4 @@ mod recovery;
 mod site;
 mod traps;
 
-use client::{Client, Got, Poller};
+pub use client::{Client, Got, Poller};

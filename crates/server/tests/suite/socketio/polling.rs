@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Client, Got, Poller};
-use crate::harness::{Server, Start, request};
+use crate::harness::{Conn, Server, Start, request};
 
 const QUICK: &str =
     "[socketio]\nping_interval = \"300ms\"\nping_timeout = \"200ms\"\nupgrade_timeout = \"400ms\"\n";
@@ -88,6 +88,48 @@ fn two_requests_at_once_end_the_session() {
 }
 
 #[test]
+fn two_bodies_at_once_end_the_session_and_one_after_the_other_does_not() {
+    use std::io::{Read as _, Write as _};
+    let server = Server::dev();
+    let poller = Poller::connect(&server);
+    for _ in 0..3 {
+        poller.post("3");
+    }
+    let mut first = Conn::open(&server);
+    let head = "Host: x\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nExpect: 100-continue";
+    first.send(format!("POST {} HTTP/1.1\r\n{head}\r\n\r\n", poller.path()));
+    // The server says this when it waits for the body.
+    let goes_on = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let mut said = [0; 25];
+    first.read_exact(&mut said).unwrap();
+    assert_eq!(&said, goes_on);
+    assert_eq!(poller.try_post("3").status, 400);
+    first.write_all(b"41").unwrap();
+    assert_eq!(first.answer().status, 400);
+    assert_eq!(poller.get().status, 400);
+    // Another session's body is nobody else's matter.
+    let (one, other) = (Poller::connect(&server), Poller::connect(&server));
+    let mut begun = Conn::open(&server);
+    begun.send(format!("POST {} HTTP/1.1\r\n{head}\r\n\r\n", one.path()));
+    begun.read_exact(&mut said).unwrap();
+    other.post("3");
+}
+
+#[test]
+fn a_websocket_that_is_refused_hears_why_over_http() {
+    let server = Server::dev();
+    for (query, body) in [
+        ("EIO=3&transport=websocket", r#"{"code":5,"message":"Unsupported protocol version"}"#),
+        ("EIO=4&transport=polling", r#"{"code":3,"message":"Bad request"}"#),
+        ("EIO=4&transport=websocket&sid=none", r#"{"code":1,"message":"Session ID unknown"}"#),
+    ] {
+        let no = Client::raw(&server, &format!("/socket.io/?{query}"), &[]).err().unwrap();
+        assert!(no.starts_with("HTTP/1.1 400 ") && no.ends_with(body), "{query}: {no}");
+    }
+    Client::connect(&server).expect_nothing();
+}
+
+#[test]
 fn a_request_that_its_client_gives_up_ends_the_session() {
     let server = Server::dev();
     let poller = Poller::connect(&server);
@@ -163,6 +205,22 @@ fn silence_ends_a_session() {
     client.send("3");
     assert_eq!(client.next(), Got::Text("2".into()));
     assert_eq!(client.until_closed().0, Some(4408));
+}
+
+#[test]
+fn the_next_sign_of_life_is_due_one_interval_after_the_answer_however_long_that_may_take() {
+    let times = "[socketio]\nping_interval = \"100ms\"\nping_timeout = \"20s\"\n";
+    let server = Server::start(Start::with(times).flag("--dev"));
+    let mut client = Client::connect(&server);
+    let begun = std::time::Instant::now();
+    for _ in 0..4 {
+        assert_eq!(client.next(), Got::Text("2".into()));
+        // One that nobody asked for puts nothing off and does no harm.
+        client.send("3");
+        client.send("3");
+    }
+    let waited = begun.elapsed().as_secs();
+    assert!(waited < 15, "four of them took {waited} s");
 }
 
 #[test]
