@@ -47,13 +47,12 @@ function page(user) {
   const lines = block("In `resources/js/echo.js`").replaceAll("import.meta.env.VITE_PUSHER_APP_KEY", "key")
     .replace("'bell.example.org'", JSON.stringify(host)).replace("8080", port);
   assert.ok(lines.includes(host) && lines.includes(port) && lines.includes("key: key"), lines);
-  const here = { authEndpoint: `${laravel.url}/broadcasting/auth`, auth: { params: { user, info: user } } };
+  const here = { Pusher: PusherJs, authEndpoint: `${laravel.url}/broadcasting/auth`, auth: { params: { user, info: user } } };
   const Own = class extends Echo {
     constructor(options) {
       super({ ...options, ...here });
     }
   };
-  globalThis.Pusher = PusherJs;
   new Function("window", "Echo", "key", lines)(window, Own, env.PUSHER_APP_KEY);
   return window.Echo;
 }
@@ -66,7 +65,7 @@ test("the lines of .env and of echo.js are all that it takes", async (t) => {
   const subscribed = [];
   const wait = (channel) => channel.subscribed(() => subscribed.push(channel.name));
   const open = wait(hear(ann.channel("orders")));
-  const own = wait(hear(ann.private("orders.7")));
+  const own = wait(hear(ann.private("appointments.ann")));
   assert.ok(open && own);
   const people = [];
   ann.join("room").here((here) => people.push(here.length)).joining(() => people.push("joining"));
@@ -74,7 +73,7 @@ test("the lines of .env and of echo.js are all that it takes", async (t) => {
   bob.join("room");
   await until("the other", () => people.length === 2);
   assert.deepEqual(people, [1, "joining"]);
-  await laravel.trigger(["orders", "private-orders.7"], "told", { n: 1 });
+  await laravel.trigger(["orders", "private-appointments.ann"], "told", { n: 1 });
   await until("both", () => heard.length === 2);
-  assert.deepEqual(heard.sort(), [["orders", 1], ["private-orders.7", 1]]);
+  assert.deepEqual(heard.sort(), [["orders", 1], ["private-appointments.ann", 1]]);
 });

@@ -11,12 +11,13 @@ fn a_socket_is_left_out_on_whichever_server_it_is() {
         [(); 2].map(|()| Server::start(start_on(&database.url(), &format!("{UNBOUND}\n{DURABLE}"))));
     let mut clients = [Pusher::open(&one), Pusher::open(&two), Pusher::open(&two)];
     clients.iter_mut().for_each(|client| drop(client.subscribe("orders")));
+    let sockets = clients.each_ref().map(|client| client.socket.clone());
     // Each of the three has sent something once, and the backend has told it to either server.
     let mut expected = [vec![], vec![], vec![]];
     for (nth, server) in [&one, &two].into_iter().enumerate() {
-        for sender in 0..3 {
+        for (sender, socket) in sockets.iter().enumerate() {
             let data = format!("{nth}-{sender}");
-            let body = json!({"name": "told", "channels": ["orders"], "data": data, "socket_id": clients[sender].socket});
+            let body = json!({"name": "told", "channels": ["orders"], "data": data, "socket_id": socket});
             assert_eq!(server.api("POST", "/apps/1001/events", Some(&body)).status, 200);
             for (other, heard) in expected.iter_mut().enumerate() {
                 if other != sender {
