@@ -138,7 +138,7 @@ export class LaravelBackend extends Remote {
       cwd: backend.folder, stdio: "ignore",
       env: {
         ...process.env, PUSHER_APP_ID: "1001", PUSHER_APP_KEY: "key", PUSHER_APP_SECRET: SECRET, PUSHER_HOST: host,
-        PUSHER_PORT: String(port), PUSHER_MASTER_KEY: MASTER_KEY, ...env,
+        PUSHER_PORT: String(port), PUSHER_SCHEME: "http", PUSHER_MASTER_KEY: MASTER_KEY, ...env,
       },
     });
     await until("Laravel", () => fetch(`${backend.url}/`).then(() => true, () => false));

@@ -29,6 +29,7 @@ use deskbell_core::limits;
 use deskbell_core::refusal::Code;
 use deskbell_wire::http_head::{self, Head};
 use deskbell_wire::plain::{Plain, plain};
+use deskbell_wire::pusher::xhr;
 use deskbell_wire::route::{Asked, Dialect, Route, route};
 use http::{HeaderValue, Request, Response};
 use hyper::service::service_fn;
@@ -257,8 +258,10 @@ impl Door {
             async move { Ok::<_, Infallible>(door.answer::<S>(request, address, secure).await) }
         });
         // Whoever posts may go without waiting for the answer, as PHP's clients and a page's last beacon do: what was
-        // sent counts. Whoever waits for something new is let go of as soon as it hangs up.
-        let may_go = read.starts_with(b"POST ");
+        // sent counts. Whoever waits for something new is let go of as soon as it hangs up, also one that posts for it.
+        let may_go = http_head::parse_within(&read, read.len()).is_ok_and(|head| {
+            head.is_some_and(|head| head.method() == "POST" && !xhr::is_place(head.path()))
+        });
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(Duration::from_millis(limits::KEEP_ALIVE))

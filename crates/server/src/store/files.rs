@@ -83,8 +83,11 @@ impl Paths {
     }
 
     /// The name by which a shared database knows this server: the one that the directory has, or this one from
-    /// now on.
+    /// now on. Whose file was moved into the database keeps the name that it has there, which is empty.
     pub(super) fn server_name(&self, new: u64) -> Result<String, Failure> {
+        if self.database.exists() {
+            return Ok(String::new());
+        }
         let file = self.data.join("server");
         match std::fs::read_to_string(&file) {
             Ok(name) => Ok(name.trim().to_owned()),

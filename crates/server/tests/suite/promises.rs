@@ -88,6 +88,23 @@ fn each_trap_of_socketio_is_held_by_tests_that_exist() {
 }
 
 #[test]
+fn what_clients_of_the_pusher_dialect_count_on_is_tested() {
+    let page = read("docs/pusher.md");
+    let section =
+        page.split("\n## What clients count on\n").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let mut wrong = Vec::new();
+    let rows: Vec<_> = section.unwrap().lines().map(proofs).filter(|proofs| !proofs.is_empty()).collect();
+    assert_eq!(rows.len(), 15);
+    for (file, names) in rows.into_iter().flatten() {
+        let source = read(file);
+        wrong.extend(
+            quoted(names).filter(|name| !is_test(&source, name)).map(|name| format!("{file}: {name}")),
+        );
+    }
+    assert!(wrong.is_empty(), "there are no such tests: {wrong:?}");
+}
+
+#[test]
 fn every_close_code_is_in_the_protocol() {
     let page = read("docs/protocol.md");
     let table = page.split("\n## Close codes").nth(1).and_then(|rest| rest.split("\n## ").next());

@@ -23,6 +23,18 @@ pub const ALIVE: &[u8] = b"a[]\n";
 
 /// Appends the line of one frame.
 ///
+/// Do clients of these transports ask at this path? One of its requests waits for what is new, also where it posts.
+///
+/// ```
+/// use deskbell_wire::pusher::xhr::is_place;
+/// assert!(is_place("/pusher/app/key/7/abc/xhr_streaming"));
+/// assert!(!is_place("/apps/1001/events"));
+/// ```
+pub fn is_place(path: &str) -> bool {
+    let ways = ["/xhr", "/xhr_streaming", "/xhr_send"];
+    path.contains("/app/") && ways.iter().any(|way| path.ends_with(way))
+}
+
 /// ```
 /// let mut out = Vec::new();
 /// deskbell_wire::pusher::xhr::message(br#"{"event":"e"}"#, &mut out);

@@ -33,8 +33,7 @@ type Named = Path<(String, String, String)>;
 
 /// Does any page call this, without a cookie? The signature of a channel says who may have it.
 pub fn is_place(path: &str) -> bool {
-    let ways = ["/xhr", "/xhr_streaming", "/xhr_send"];
-    path.contains("/app/") && ways.iter().any(|way| path.ends_with(way))
+    xhr::is_place(path)
 }
 
 /// Receives for as long as the response lasts.

@@ -32,7 +32,7 @@ enum Cell {
 }
 
 /// Every table with its columns; `i` is a number, `t` a text, `b` bytes.
-const TABLES: [(&str, &str); 24] = [
+const TABLES: [(&str, &str); 26] = [
     ("installation", "one:i secret:b app:i app_key:t app_secret:t clean:i"),
     ("apps", "app:i floor:i keys_floor:i forgotten:i claims_floor:i indexed:i"),
     ("changes", "app:i position:i at:i key_hash:b reply:b events:b touched:b"),
@@ -57,6 +57,8 @@ const TABLES: [(&str, &str); 24] = [
     ("later", "app:i endpoint:t hour:i coordinate:i"),
     ("links", "app:i subject:t generation:i"),
     ("tenants", "app:i key:t body:t"),
+    ("news", "app:i endpoint:t server:t number:i body:t"),
+    ("news_here", "app:i endpoint:t server:t channel:t member:t"),
 ];
 
 /// Moves everything, and says how many rows each table has. The file stays as it is.

@@ -59,7 +59,7 @@ fn whoever_arrives_while_the_app_is_taken_away_is_turned_away_with_the_others() 
             assert!(said.windows(2).any(|two| two == close), "{}", String::from_utf8_lossy(&said));
         }
     }
-    assert_eq!(server.stats()["connections"], 0, "{}", server.stats());
+    eventually("nobody is left", || server.stats()["connections"] == 0);
 }
 
 #[test]
@@ -173,4 +173,15 @@ fn whoever_guesses_the_operators_secret_is_nobody_and_the_guess_is_counted() {
     assert_eq!(request(&server, "GET", "/v1/apps", &[], None).status, 401);
     assert_eq!(server.refusals("unauthorized"), 21);
     assert_eq!(operate(&server, "GET", "/v1/apps", None).json()["apps"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn whoever_goes_on_guessing_has_to_wait() {
+    let server = Server::start(Start::with(&format!(
+        "operator.secret = \"{OPERATOR}\"\nlimit.rate_per_address = 5\n"
+    )));
+    let guess = || request(&server, "GET", "/v1/apps", &[("Authorization", "Bearer wrong")], None).status;
+    eventually("the next guess has to wait", || guess() == 429);
+    // Whoever has the secret is not counted among them.
+    assert_eq!(operate(&server, "GET", "/v1/apps", None).status, 200);
 }

@@ -5,21 +5,22 @@ use deskbell_wire::signature::{Request, sign};
 use super::*;
 
 /// Another app than the one that every server has.
-const SECOND: &str =
+pub(super) const SECOND: &str =
     "[[apps]]\nid = 1002\nkey = \"second\"\nsecret = \"a secret that is long enough to be one\"\n";
 
 /// How a request is signed.
-struct By<'a> {
-    key: &'a str,
-    secret: &'a str,
+pub(super) struct By<'a> {
+    pub(super) key: &'a str,
+    pub(super) secret: &'a str,
     /// Seconds from now.
-    at: i64,
+    pub(super) at: i64,
 }
 
-const OWN: By<'static> = By { key: "test-key", secret: SECRET, at: 0 };
+/// As the first app's own backend.
+pub(super) const OWN: By<'static> = By { key: "test-key", secret: SECRET, at: 0 };
 
 /// Asks as a library does: it signs the path that it knows, which begins with `/apps/` or `/users/`.
-fn ask(server: &Server, by: &By<'_>, method: &str, path: &str, query: &str, body: &str) -> Answer {
+pub(super) fn ask(server: &Server, by: &By<'_>, method: &str, path: &str, query: &str, body: &str) -> Answer {
     let known = path.find("/apps/").or(path.find("/users/")).map_or(path, |at| &path[at..]);
     let now = (in_seconds(by.at) * 1_000) as u64;
     let wish = Request { method, path: known, query, body: body.as_bytes() };
@@ -27,7 +28,8 @@ fn ask(server: &Server, by: &By<'_>, method: &str, path: &str, query: &str, body
     request(server, method, &format!("{path}?{signed}"), &[], (!body.is_empty()).then_some(body))
 }
 
-fn event(more: &Value) -> String {
+/// The body of a trigger.
+pub(super) fn event(more: &Value) -> String {
     let mut event = json!({"name": "e", "channels": ["a"], "data": "{}"});
     event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     event.to_string()

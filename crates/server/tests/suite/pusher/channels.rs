@@ -181,6 +181,8 @@ fn a_cached_event_comes_behind_the_success_or_that_there_is_none() {
         if channel == "private-cache-a" {
             // What clients say is not kept.
             one.say("client-typing", channel, &json!({}));
+            // It was said before the other comes, and not while it does.
+            one.expect_nothing();
         }
         enter(&mut two, "2");
         assert_eq!(two.expect("e1")["data"], 1, "the newest one, whatever its name");

@@ -111,11 +111,9 @@ fn whoever_comes_back_within_the_grace_was_never_away() {
 fn what_is_not_taken_is_sent_again_with_a_new_stamp_and_signature() {
     let receiver = Receiver::start();
     let server = server(&[(&receiver, "events = [\"channel_occupied\"]")]);
-    let mut refusals = 2;
-    receiver.answer(move |_| {
-        refusals -= 1;
-        if refusals >= 0 { Say::Status(500, "") } else { Say::Status(200, "") }
-    });
+    // What is moved is not taken either.
+    let mut answers = [500, 302].into_iter();
+    receiver.answer(move |_| Say::Status(answers.next().unwrap_or(200), ""));
     let mut client = Pusher::open(&server);
     client.subscribe("news");
     let attempts: Vec<Received> = (0..3).map(|_| receiver.next()).collect();
@@ -127,6 +125,32 @@ fn what_is_not_taken_is_sent_again_with_a_new_stamp_and_signature() {
     }
     client.expect_nothing();
     assert!(receiver.pending().is_empty(), "what was taken is not sent again");
+}
+
+#[test]
+fn an_endpoint_hears_of_its_kinds_alone() {
+    let (ends, beginnings) = (Receiver::start(), Receiver::start());
+    let server = server(&[
+        (&ends, "events = [\"member_removed\", \"channel_vacated\"]"),
+        (&beginnings, "events = [\"channel_occupied\"]"),
+    ]);
+    let mut ann = Pusher::open(&server);
+    ann.enter("presence-room", r#"{"user_id":1}"#);
+    // Whoever wants ends alone hears of none that a return undoes.
+    drop(ann);
+    let mut back = Pusher::open(&server);
+    back.enter("presence-room", r#"{"user_id":1}"#);
+    assert_eq!(events(&beginnings.next())[0]["name"], "channel_occupied");
+    back.subscribe("other");
+    assert_eq!(events(&beginnings.next())[0], json!({"name": "channel_occupied", "channel": "other"}));
+    let begun = Instant::now();
+    drop(back);
+    let mut told: Vec<Value> = (0..3).flat_map(|_| events(&ends.next())).collect();
+    assert!(begun.elapsed() >= GRACE, "it was told too early");
+    told.sort_by_key(Value::to_string);
+    let names: Vec<&str> = told.iter().map(|event| event["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["channel_vacated", "channel_vacated", "member_removed"]);
+    assert!(ends.pending().is_empty() && beginnings.pending().is_empty());
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! | the first frame, refusals at the door, signs of life, the stop | `connecting` |
 //! | private and presence channels, users, counts, cached events, what clients say | `channels` |
 //! | signed requests, their answers and their refusals, a socket that is left out | `backend` |
+//! | who is in a presence channel | `members` |
+//! | every refusal, as documented | `refusals` |
 //! | webhooks | `hooks` |
 //! | webhooks over crashes and stops | `kept` |
 //! | apps that come and go while the server runs | `apps` |
@@ -24,6 +26,8 @@ mod clinic;
 mod connecting;
 mod hooks;
 mod kept;
+mod members;
+mod refusals;
 mod xhr;
 
 use serde_json::Value;

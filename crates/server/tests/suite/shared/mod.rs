@@ -7,6 +7,7 @@ mod holders;
 mod killed;
 mod members;
 mod migrate;
+mod pusher;
 mod starts;
 mod tls;
 mod webhooks;
