@@ -136,9 +136,7 @@ fn a_file_from_before_the_sites_names_were_looked_up_finds_bookings_by_them() {
     let step =
         Act::Step { id: booked[2].id.clone(), step: deskbell_core::reservation::Step::Cancel, version: None };
     stand.ask(backend(step)).unwrap();
-    // Such rows were not written before, and what came behind that step was not there.
-    stand.damage("DROP TABLE news");
-    stand.damage("DROP TABLE news_here");
+    // Such rows were not written before.
     stand.damage("DELETE FROM lookups WHERE kind = 4");
     // What later steps make is not there yet.
     ["DROP TABLE news", "DROP TABLE news_here"].iter().for_each(|drop| stand.damage(drop));
