@@ -4,10 +4,20 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
 
-use crate::config::{self, Kind, Opt, SetFlag, Sources};
+use deskbell_core::limits::SECOND;
+
+use crate::config::{self, Kind, Opt, SetFlag, Sources, parse_time};
 
 const CONFIG: &str = "config";
 const SET: &str = "set";
+
+/// How long something is good that is signed here, as it was typed.
+pub fn lifetime(typed: &str) -> Result<u64, String> {
+    match parse_time(typed) {
+        Some(ms) if ms >= SECOND => Ok(ms),
+        _ => Err("write 10s, 5m, 24h or 30d, at least 1s".to_owned()),
+    }
+}
 
 /// What the command line says about the configuration.
 #[derive(Clone, Default)]

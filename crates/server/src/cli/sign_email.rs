@@ -8,9 +8,9 @@ use deskbell_core::limits::SECOND;
 use deskbell_wire::signature::sign_email;
 
 use super::CliError;
-use super::flags::ConfigFlags;
+use super::flags::{ConfigFlags, lifetime};
 use super::remote::app_secret;
-use crate::config::{Secret, Settings, parse_time};
+use crate::config::{Secret, Settings};
 
 /// Whose address.
 #[derive(Args)]
@@ -18,20 +18,13 @@ pub struct SignArgs {
     /// The address
     email: String,
     /// How long the proof is good
-    #[arg(long, default_value = "1d", value_parser = ttl)]
+    #[arg(long, default_value = "1d", value_parser = lifetime)]
     ttl: u64,
     /// Sign with this secret; without it the app's
     #[arg(long, value_name = "SECRET")]
     secret: Option<String>,
     #[command(flatten)]
     config: ConfigFlags,
-}
-
-fn ttl(typed: &str) -> Result<u64, String> {
-    match parse_time(typed) {
-        Some(ms) if ms >= SECOND => Ok(ms),
-        _ => Err("write 10s, 5m, 24h or 30d, at least 1s".to_owned()),
-    }
 }
 
 /// Prints what stands behind `sig=`.

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
 use super::CliError;
-use super::flags::ConfigFlags;
+use super::flags::{ConfigFlags, lifetime};
 use super::remote::app_secret;
-use crate::config::{Secret, Settings, parse_time};
+use crate::config::{Secret, Settings};
 
 /// Whom the token is for.
 #[derive(Args)]
@@ -24,20 +24,13 @@ pub struct TokenArgs {
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
     /// How long the token is good
-    #[arg(long, default_value = "1h", value_parser = ttl)]
+    #[arg(long, default_value = "1h", value_parser = lifetime)]
     ttl: u64,
     /// Sign with this secret; without it auth.jwt_secret, or else the app's
     #[arg(long, value_name = "SECRET")]
     secret: Option<String>,
     #[command(flatten)]
     config: ConfigFlags,
-}
-
-fn ttl(typed: &str) -> Result<u64, String> {
-    match parse_time(typed) {
-        Some(ms) if ms >= 1_000 => Ok(ms),
-        _ => Err("write 10s, 5m, 24h or 30d, at least 1s".to_owned()),
-    }
 }
 
 /// Prints the token.

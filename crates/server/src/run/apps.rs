@@ -62,13 +62,7 @@ pub fn apps(settings: &Settings, opened: &mut Opened, tenants: &Tenants) -> Resu
         }
         let record = Record::read(&tenant).map_err(StartError)?;
         let tenant = Arc::new(tenant);
-        let facts = Facts {
-            id: tenant.id,
-            key: &tenant.key,
-            secret: &record.secret,
-            own: &record.pusher,
-            tenant: Some(tenant.clone()),
-        };
+        let facts = Facts::of_stored(&tenant, &record);
         add(settings, opened, tenants, (&apps, &facts))?;
     }
     Ok(apps)

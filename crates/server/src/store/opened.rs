@@ -82,24 +82,8 @@ impl Opened {
         paths.keep_names()?;
         // Before anything is answered from what is found here.
         schema::secure(&control, &paths.database)?;
-        let control = Database::Sqlite(control);
-        let (installation, first_start) = installation::settle(&control, &paths, &options.seed)?;
-        let clean = carried::begin(&control)?;
-        let (durable_age, kept, heads) = (options.durable_age, Kept::File(place), Mutex::default());
-        let members = Members::load(&control)?;
-        let name = fnv(&options.seed.app_key);
-        Ok(Self {
-            paths,
-            kept,
-            heads,
-            control,
-            installation,
-            first_start,
-            clean,
-            durable_age,
-            members,
-            name,
-            lock,
+        Self::begin(options, paths, lock, Database::Sqlite(control), |control, _| {
+            Ok((Kept::File(place), carried::begin(control)?))
         })
     }
 
@@ -107,24 +91,33 @@ impl Opened {
         let place = postgres::session::Place::parse(url)?;
         let session = Session::new(&place)?;
         postgres::schema::migrate(&session)?;
-        let control = Database::Postgres(Box::new(session));
+        Self::begin(options, paths, lock, Database::Postgres(Box::new(session)), |_, paths| {
+            let (notes, clean) = Notes::begin(paths)?;
+            Ok((Kept::Shared(Box::new(place), notes), clean))
+        })
+    }
+
+    /// Finds out who this is, and only then takes note that the run before is over, and how it ended.
+    fn begin(
+        options: &Options,
+        paths: Paths,
+        lock: File,
+        control: Database,
+        kept: impl FnOnce(&Database, &Paths) -> Result<(Kept, bool), Failure>,
+    ) -> Result<Self, Failure> {
         let (installation, first_start) = installation::settle(&control, &paths, &options.seed)?;
-        let (notes, clean) = Notes::begin(&paths)?;
-        let name = fnv(&options.seed.app_key);
-        let (durable_age, kept, heads) =
-            (options.durable_age, Kept::Shared(Box::new(place), notes), Mutex::default());
-        let members = Members::load(&control)?;
+        let (kept, clean) = kept(&control, &paths)?;
         Ok(Self {
-            paths,
             kept,
-            heads,
-            control,
+            heads: Mutex::default(),
             installation,
             first_start,
             clean,
-            durable_age,
-            members,
-            name,
+            durable_age: options.durable_age,
+            members: Members::load(&control)?,
+            name: fnv(&options.seed.app_key),
+            control,
+            paths,
             lock,
         })
     }

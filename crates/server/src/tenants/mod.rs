@@ -112,13 +112,7 @@ async fn add(hub: &Arc<Hub>, tenant: Tenant) -> Result<Result<(), String>, Refus
     };
     let fed = fed(hub, &tenant).await?;
     let tenant = Arc::new(tenant);
-    let facts = Facts {
-        id: tenant.id,
-        key: &tenant.key,
-        secret: &record.secret,
-        own: &record.pusher,
-        tenant: Some(tenant.clone()),
-    };
+    let facts = Facts::of_stored(&tenant, &record);
     let added = hub.apps.add(|index| hub.tenants.make(index, &facts, fed));
     Ok(added.and_then(|app| {
         let app = app.ok_or_else(full)?;

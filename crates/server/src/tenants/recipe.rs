@@ -11,7 +11,7 @@ use deskbell_core::ids::AppId;
 use deskbell_core::projection::Table;
 use tokio::sync::Notify;
 
-use super::{Fed, Tenants};
+use super::{Fed, Record, Tenants};
 use crate::app::{App, Secret};
 use crate::appointease;
 use crate::clock;
@@ -57,6 +57,14 @@ pub struct Facts<'a> {
     pub own: &'a Own,
     /// As it is stored, if it is.
     pub tenant: Option<Arc<Tenant>>,
+}
+
+impl<'a> Facts<'a> {
+    /// Of an app that is stored, and what its record says.
+    pub fn of_stored(tenant: &'a Arc<Tenant>, record: &'a Record) -> Self {
+        let (secret, own) = (&record.secret, &record.pusher);
+        Self { id: tenant.id, key: &tenant.key, secret, own, tenant: Some(tenant.clone()) }
+    }
 }
 
 /// What is made of the recipe and one app's facts, and may change while the app is there.
