@@ -144,7 +144,8 @@ impl Shard {
         );
         let (unread, backlog, seat) = (client.unread.take(), client.backlog.take(), client.seat.take());
         self.doom(slot);
-        if !self.is_here(of) || self.flagged(of.slot, flag::GONE | flag::CLOSING) {
+        // Who was told goodbye while it moved hears it over the WebSocket, because it polls no more.
+        if !self.is_here(of) || self.flagged(of.slot, flag::GONE) {
             return;
         }
         let main = of.slot;

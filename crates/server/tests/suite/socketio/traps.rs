@@ -296,6 +296,24 @@ fn a_change_to_a_websocket_that_is_begun_and_never_finished_leaves_nothing_behin
 }
 
 #[test]
+fn a_goodbye_in_the_middle_of_the_change_to_a_websocket_is_heard_there() {
+    let server = Server::dev();
+    let mut poller = Poller::connect(&server);
+    poller.post(&format!("42{}", json!(["authenticate", {"token": "x", "userId": "u1"}])));
+    assert!(poller.next().starts_with(r#"42["authenticated""#));
+    let path = format!("/socket.io/?EIO=4&transport=websocket&sid={}", poller.sid);
+    let mut client = Client::raw(&server, &path, &[]).unwrap();
+    client.send("2probe");
+    assert_eq!(client.text(), "3probe");
+    // From here on the client polls no more, and what it is told waits for its next word.
+    let answer = server.api("POST", "/v1/users/u1/disconnect", None);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    client.send("5");
+    assert_eq!(client.text(), "41");
+    client.until_closed();
+}
+
+#[test]
 fn a_namespace_s_query_is_not_part_of_its_name() {
     let server = Server::dev();
     let mut client = Client::connect(&server);
