@@ -18,6 +18,9 @@ pub const SLOT_LENGTH_MOST: Millis = DAY;
 pub const SLOT_TEXT: usize = 64;
 /// Bytes of an employee's id.
 pub const SLOT_EMPLOYEE: usize = 64;
+/// Bytes of a person's appointments, or of a session's applications, that are kept for pages that are behind: 500 with
+/// everything that may stand beside each.
+pub const LONGEST_LIST: usize = 4 << 20;
 /// Time for which it is remembered where somebody stands who polls and does not say it.
 pub const POLLER: Millis = 120 * SECOND;
 /// Pollers that are remembered, about 200 bytes each; beyond it the one is forgotten that was away longest.
