@@ -25,6 +25,9 @@ pub const LONGEST_LIST: usize = 4 << 20;
 pub const POLLER: Millis = 120 * SECOND;
 /// Pollers that are remembered, about 200 bytes each; beyond it the one is forgotten that was away longest.
 pub const POLLERS: usize = 10_000;
+/// How long an update is told again to those whom only their address tells from others: three of the longest intervals
+/// in which the plugin's pages ask.
+pub const POLL_YOUNG: Millis = 30 * SECOND;
 /// Updates that a poll gives at most, and looks back for.
 pub const POLL_UPDATES: usize = 50;
 /// How far a poll looks back.

@@ -167,6 +167,50 @@ fn the_appointment_that_is_to_be_moved_is_not_in_its_own_way() {
 }
 
 #[test]
+fn pages_of_one_address_that_take_no_cookies_are_all_told_everything() {
+    let server = site("");
+    let mut heard: [Vec<String>; 3] = Default::default();
+    let times: Vec<String> = (0..12).map(|nth| format!("{:02}:00", 8 + nth)).collect();
+    for (nth, time) in times.iter().enumerate() {
+        lock(&server, time);
+        let own = in_seconds(60) * 1_000 + nth as i64;
+        let page = &mut heard[nth % 3];
+        while !page.contains(&format!("slot_update {time} processing")) {
+            page.extend(told(&poll(&server, &format!("last_update={own}"))));
+        }
+    }
+    for (nth, page) in heard.iter().enumerate() {
+        let last = 9 + nth;
+        let missed: Vec<_> = times[nth..=last]
+            .iter()
+            .filter(|time| !page.contains(&format!("slot_update {time} processing")))
+            .collect();
+        assert!(missed.is_empty(), "page {nth} missed {missed:?} of {page:?}");
+    }
+}
+
+#[test]
+fn a_page_that_polls_by_its_own_clock_and_has_just_got_its_cookie_misses_nothing() {
+    // For two minutes after a start everybody is told everything since then; here they last four seconds.
+    let mut start = Start::with(SITE);
+    for (name, value) in [("LD_PRELOAD", libfaketime()), ("FAKETIME", "+0 x30".to_owned())] {
+        start.env.push((name.to_owned(), value));
+    }
+    let server = Server::start(start.on_file());
+    let mut clock = Page::open(&server, "/");
+    let mut now = || clock.ask(json!({"type": "ping"}))["timestamp"].as_u64().unwrap();
+    let begun = now();
+    eventually("two minutes have passed", || now() > begun + 125_000);
+    let first = get(&server, &format!("{API}/realtime/poll?email=a%40b.c"));
+    let cookie = first.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    lock(&server, "10:00");
+    let own = in_seconds(3_600) * 1_000;
+    let path = format!("{API}/realtime/poll?email=a%40b.c&last_update={own}");
+    let next = request(&server, "GET", &path, &[("Cookie", &cookie)], None).json();
+    assert_eq!(told(&next), ["slot_update 10:00 processing"], "{next}");
+}
+
+#[test]
 fn the_debug_page_shows_addresses_to_whoever_may_see_them() {
     let server = site("");
     let sig = deskbell_wire::signature::sign_email(
