@@ -50,6 +50,9 @@ fn a_slot_is_locked_and_unlocked_by_requests() {
     );
     let day = ask(&server, "availability", &body("")).json();
     assert_eq!(day["unavailable"], json!(["10:00"]), "{day}");
+    let older =
+        request(&server, "POST", "/wp-json/booking/v1/availability", &[], Some(&body("").to_string()));
+    assert_eq!(older.json()["unavailable"], day["unavailable"], "{older:?}");
     let detail = &day["booking_details"]["10:00"];
     assert_eq!(
         (&detail["customer_name"], &detail["is_locked"]),
