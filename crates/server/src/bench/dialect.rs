@@ -117,7 +117,7 @@ impl Dialect {
                 }
                 // They hear what is for everybody without asking; the answer says that the page is let in.
                 Protocol::AppointEase | Protocol::Portico => {
-                    frames::append_text(&mut out, br#"{"type":"ping"}"#)
+                    frames::append_text(&mut out, br#"{"type":"ping"}"#);
                 }
             }
         }
