@@ -110,7 +110,7 @@ all-tests: build ## Only /websocket-test's own tests, in two browsers at once.
 
 portico: build ## What a PorticoEstate site takes over: its PHP helper, its client, its commands; its pages in Chromium, behind Apache.
 	cd integrations/portico && $(PYTHON) -m unittest 2>&1
-	node --experimental-websocket --test --test-reporter=tap integrations/portico/*.test.mjs
+	node --experimental-websocket --test --test-reporter=tap --test-force-exit integrations/portico/*.test.mjs
 	node --test --test-reporter=tap --test-concurrency=1 conformance/portico/*.test.mjs
 
 fuzz-short: ## Every fuzz target for a few seconds, from its committed seeds.
