@@ -345,8 +345,7 @@ impl Shard {
                 continue;
             };
             let frame = if retells && manner.retells() {
-                let offset = Variant::sealed(entry, &app.cursors);
-                manner.frames(entry, std::str::from_utf8(&offset).unwrap_or_default(), &mut heard)
+                Variant::retold(entry, manner, &app.cursors, &mut heard)
             } else {
                 Variant::SocketIo(*words).told(entry, manner, &app.cursors)
             };
