@@ -454,7 +454,7 @@ pub(super) fn compare(one: &Position, other: &Position, durable: bool, epoch: Ep
     if durable {
         return one.ledger.cmp(&other.ledger);
     }
-    let place = |at: &Position| (at.epoch == epoch).then(|| at.whole_seq());
+    let place = |at: &Position| (at.epoch == epoch).then_some(at.seq);
     match (place(one), place(other)) {
         // Two places of former lives have no order; the read tells both that they are over.
         (None, None) if one.epoch != other.epoch => Ordering::Less,
