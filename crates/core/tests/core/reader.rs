@@ -325,16 +325,21 @@ impl Reader {
             if entry.ledger > own.unwrap().after {
                 self.give(world, self.place_of(entry.event.channel.as_str()), entry);
             }
-            self.mark.at.advance(&entry.after);
-            self.a_cut_here_is_sound(world);
+            self.go_on_to(world, &entry.after);
         }
         if all.len() <= most {
-            let (ledger, ledger_check) = (end, world.check(ledger::row(end)));
-            self.mark
-                .at
-                .advance(&Position { ledger_check, ..Position::start(self.mark.at.epoch, ledger, 0) });
-            self.a_cut_here_is_sound(world);
+            let ledger_check = world.check(ledger::row(end));
+            self.go_on_to(world, &Position { ledger_check, ..Position::start(self.mark.at.epoch, end, 0) });
         }
+    }
+
+    /// Stands at a place of the ledger as it is now. That place holds wherever the connection had stood before, if
+    /// each channel was read from one that holds.
+    fn go_on_to(&mut self, world: &World, at: &Position) {
+        self.mark.at.advance(at);
+        let mut durable = self.followed.iter().filter(|f| class_of(f.channel).durable);
+        self.mark.ledger_holds |= durable.all(|f| f.next.is_some());
+        self.a_cut_here_is_sound(world);
     }
 
     /// Everything has come: nothing is owed any more, and what the reader shows is what is.
