@@ -1,9 +1,10 @@
 // Who comes back gets exactly what it missed: socket.io-client's own recovery, against our log.
 import assert from "node:assert/strict";
+import { connect, createServer } from "node:net";
 import { after, before } from "node:test";
 
 import { test } from "../server.mjs";
-import { Site, TRANSPORTS, connected, cut, heard, next, until } from "./people.mjs";
+import { CONFIG, Site, TRANSPORTS, connected, cut, heard, next, until } from "./people.mjs";
 
 const CUTS = process.env.DESKBELL_TEST_FULL ? 1_000 : 60;
 
@@ -63,6 +64,78 @@ test("a text as the last argument of an event is no place in the log", async () 
   assert.equal(ann.recovered, true);
   await until("the other", () => heard(ann, "said").length === 2);
 });
+
+/** Rules of an operator's own that show one event as twenty, which is more than one answer of polling takes. */
+const MANY = Array.from({ length: 20 }, (_, place) => `as-${place}`);
+const ROWS = ["deal", "user"].flatMap((from) =>
+  MANY.map(
+    (name) => `[[projections]]\ndialect = "socketio"\nchannel = "${from}s_{id}"\nfrom = "${from}:{id}"\nevent = "deal.made"\nname = "${name}"\ndata = '{"n":"$n"}'\n`,
+  ),
+);
+const OPEN = ["deals_1", "users_1"].map((room) => `\n[[access]]\npattern = "${room}"\nallow = ["subscribe"]\nto = "everyone"\n`);
+
+/** A network in front of a server that breaks behind so many more frames, if it is told to. */
+async function network(server) {
+  const [host, port] = server.address.split(":");
+  const wire = { left: undefined };
+  const listener = createServer((client) => {
+    const beyond = connect(Number(port), host);
+    for (const [one, other] of [[client, beyond], [beyond, client]]) one.on("error", () => {}).on("close", () => other.destroy());
+    client.on("data", (bytes) => beyond.write(bytes));
+    beyond.on("data", (bytes) => {
+      while (wire.left !== undefined && bytes.length > 0) {
+        if (wire.left === 0) {
+          wire.left = undefined;
+          client.end();
+          return beyond.destroy();
+        }
+        wire.left -= 1;
+        const size = bytes[1] < 126 ? 2 + bytes[1] : 4 + bytes.readUInt16BE(2);
+        client.write(bytes.subarray(0, size));
+        bytes = bytes.subarray(size);
+      }
+      client.write(bytes);
+    });
+  });
+  await new Promise((done) => listener.listen(0, "127.0.0.1", done));
+  return Object.assign(wire, { http: `http://127.0.0.1:${listener.address().port}`, close: () => listener.close() });
+}
+
+for (const name of ["websocket", "polling"]) {
+  test(`${name}: an event that is told as several is told whole, wherever the cut comes`, async (t) => {
+    const own = await Site.start({ config: [CONFIG, ...OPEN, ...ROWS].join("") });
+    const [wire, direct] = [await network(own.server), own.server.http];
+    t.after(async () => (await own.close(), wire.close()));
+    for (const from of ["deal", "user"]) {
+      own.server.http = wire.http;
+      const ann = await own.user("parts", "CLIENT", { transports: [name] });
+      own.server.http = direct;
+      assert.deepEqual(await ann.emitWithAck("join_room", `${from}s_1`), { success: true });
+      for (let n = 0; n < MANY.length; n++) {
+        const back = next(ann, "connect");
+        // Behind the first packet of the first event, the second of the second; or behind what one answer takes.
+        if (name === "websocket") wire.left = n + 1;
+        else ann.once(MANY[15], () => cut(ann));
+        await own.publish(`${from}:1`, "deal.made", { n });
+        if (n === MANY.length - 1) await own.publish(`${from}:1`, "deal.made", { n: n + 1 });
+        await back;
+        assert.equal(ann.recovered, true, `${from} ${n}`);
+        if (n === 10) {
+          const again = next(ann, "connect");
+          await own.server.stop();
+          await own.server.again();
+          await again;
+          assert.equal(ann.recovered, true, `${from} after a restart`);
+        }
+        await until("the last of it", () => heard(ann, MANY.at(-1)).some((data) => data.n === n));
+      }
+      await until("what follows", () => heard(ann, MANY.at(-1)).some((data) => data.n === MANY.length));
+      const told = ann.heard.filter(([name]) => name.startsWith("as-")).map(([name, data]) => `${data.n} ${name}`);
+      assert.deepEqual(told, [...MANY.keys(), MANY.length].flatMap((n) => MANY.map((name) => `${n} ${name}`)), from);
+      ann.disconnect();
+    }
+  });
+}
 
 test("who leaves is a new one when it comes", async () => {
   const ann = await site.user("leaver");

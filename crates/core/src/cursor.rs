@@ -12,11 +12,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::ids::{AppId, ChannelName};
 use crate::limits;
 use crate::mac;
+use crate::parts::Part;
 use crate::position::{Epoch, Position, fnv};
 
-const VERSION: u8 = 1;
-const POSITION_BYTES: usize = 34;
+const VERSION: u8 = 2;
+const POSITION_BYTES: usize = 32;
 const LATE_BYTES: usize = 8 + POSITION_BYTES;
+const PART_BYTES: usize = 7;
 
 /// What of a connection still catches up from an older place than the rest: one channel, or the
 /// values of all its `latest` channels.
@@ -57,18 +59,20 @@ impl Late {
     }
 }
 
-/// A position, and at most one exception that is behind it.
+/// A position, and at most one exception: something is still behind it, or a part of the next event was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// Where the connection stands.
     pub at: Position,
     /// What is still behind.
     pub late: Option<Late>,
+    /// What was told of the next event, where nothing is behind.
+    pub part: Option<Part>,
 }
 
 impl From<Position> for Cursor {
     fn from(at: Position) -> Self {
-        Self { at, late: None }
+        Self { at, late: None, part: None }
     }
 }
 
@@ -105,9 +109,13 @@ impl CursorKey {
         let mut plain = Vec::with_capacity(1 + POSITION_BYTES + LATE_BYTES);
         plain.push(VERSION);
         write_position(&mut plain, &cursor.at);
-        if let Some(late) = &cursor.late {
-            plain.extend_from_slice(&late.channel.to_be_bytes());
-            write_position(&mut plain, &late.at);
+        match (&cursor.late, &cursor.part) {
+            (Some(late), _) => {
+                plain.extend_from_slice(&late.channel.to_be_bytes());
+                write_position(&mut plain, &late.at);
+            }
+            (None, Some(part)) => write_part(&mut plain, *part),
+            (None, None) => {}
         }
         let sealed = self.cipher().encrypt([b"cursor"], &plain).expect("a short text always fits");
         URL_SAFE_NO_PAD.encode(sealed)
@@ -126,12 +134,15 @@ impl CursorKey {
         }
         let (at, rest) = read_position(rest)?;
         if rest.is_empty() {
-            return Some(Cursor { at, late: None });
+            return Some(at.into());
+        }
+        if rest.len() == PART_BYTES {
+            return Some(Cursor { part: Some(read_part(rest)?), ..at.into() });
         }
         let (channel, rest) = rest.split_first_chunk::<8>()?;
         let (late, rest) = read_position(rest)?;
-        rest.is_empty()
-            .then_some(Cursor { at, late: Some(Late { channel: u64::from_be_bytes(*channel), at: late }) })
+        let late = Late { channel: u64::from_be_bytes(*channel), at: late };
+        rest.is_empty().then_some(Cursor { late: Some(late), ..at.into() })
     }
 
     fn cipher(&self) -> Aes128Siv {
@@ -144,7 +155,6 @@ impl CursorKey {
 fn write_position(out: &mut Vec<u8>, at: &Position) {
     out.extend_from_slice(&at.epoch.0.to_be_bytes());
     out.extend_from_slice(&at.seq.to_be_bytes());
-    out.extend_from_slice(&at.part.to_be_bytes());
     out.extend_from_slice(&at.ledger.to_be_bytes());
     out.extend_from_slice(&at.check.to_be_bytes());
     out.extend_from_slice(&at.ledger_check.to_be_bytes());
@@ -153,19 +163,31 @@ fn write_position(out: &mut Vec<u8>, at: &Position) {
 fn read_position(bytes: &[u8]) -> Option<(Position, &[u8])> {
     let (epoch, bytes) = bytes.split_first_chunk::<8>()?;
     let (seq, bytes) = bytes.split_first_chunk::<8>()?;
-    let (part, bytes) = bytes.split_first_chunk::<2>()?;
     let (ledger, bytes) = bytes.split_first_chunk::<8>()?;
     let (check, bytes) = bytes.split_first_chunk::<4>()?;
     let (ledger_check, bytes) = bytes.split_first_chunk::<4>()?;
     let at = Position {
         epoch: Epoch(u64::from_be_bytes(*epoch)),
         seq: u64::from_be_bytes(*seq),
-        part: u16::from_be_bytes(*part),
         ledger: u64::from_be_bytes(*ledger),
         check: u32::from_be_bytes(*check),
         ledger_check: u32::from_be_bytes(*ledger_check),
     };
     Some((at, bytes))
+}
+
+fn write_part(out: &mut Vec<u8>, part: Part) {
+    out.extend_from_slice(&part.count.to_be_bytes());
+    out.push(u8::from(part.durable));
+    out.extend_from_slice(&part.check.to_be_bytes());
+}
+
+fn read_part(bytes: &[u8]) -> Option<Part> {
+    let (count, bytes) = bytes.split_first_chunk::<2>()?;
+    let (durable, bytes) = bytes.split_first()?;
+    let count = Some(u16::from_be_bytes(*count)).filter(|count| *count > 0)?;
+    let durable = Some(*durable).filter(|durable| *durable <= 1)? == 1;
+    Some(Part { count, durable, check: u32::from_be_bytes(bytes.try_into().ok()?) })
 }
 
 #[cfg(test)]
@@ -178,15 +200,21 @@ mod tests {
     }
 
     prop_compose! {
-        fn positions()(epoch: u64, seq: u64, part: u16, ledger: u64, check: u32, ledger_check: u32) -> Position {
-            Position { epoch: Epoch(epoch), seq, part, ledger, check, ledger_check }
+        fn positions()(epoch: u64, seq: u64, ledger: u64, check: u32, ledger_check: u32) -> Position {
+            Position { epoch: Epoch(epoch), seq, ledger, check, ledger_check }
         }
     }
 
     proptest! {
         #[test]
-        fn every_cursor_survives_and_fits(at in positions(), late in proptest::option::of((any::<u64>(), positions()))) {
-            let cursor = Cursor { at, late: late.map(|(channel, at)| Late { channel, at }) };
+        fn every_cursor_survives_and_fits(
+            at in positions(),
+            late in proptest::option::of((any::<u64>(), positions())),
+            part in proptest::option::of((1..=u16::MAX, any::<bool>(), any::<u32>())),
+        ) {
+            let late = late.map(|(channel, at)| Late { channel, at });
+            let part = part.map(|(count, durable, check)| Part { count, durable, check });
+            let cursor = Cursor { at, late, part: part.filter(|_| late.is_none()) };
             let token = key().seal(&cursor);
             prop_assert!(token.len() <= limits::CURSOR);
             prop_assert_eq!(&token, &key().seal(&cursor));

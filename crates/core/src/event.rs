@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use crate::cursor::Cursor;
 use crate::ids::{ChannelName, EventId, EventName, Key, PublicId};
 use crate::limits::Millis;
-use crate::position::{Epoch, Position, check_of};
+use crate::parts::Part;
+use crate::position::{Epoch, Position, check_of, ledger};
 
 /// In which form the data came, so that it leaves one dialect as it entered it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,16 +156,30 @@ impl Entry {
         check_of(&self.event.id)
     }
 
-    /// Where a reader stands who was at `before` and has the first `sent` frames of this entry.
-    ///
-    /// A place within an event is told by its `seq`. Where that would lie behind the reader, or
-    /// there is none, the answer is `before`, and the whole event comes again.
-    pub fn partly(&self, before: &Position, sent: u16) -> Position {
-        let ahead = self.seq > before.seq || self.seq == before.seq && before.part != 0;
-        if sent == 0 || self.seq == 0 || self.epoch != before.epoch || !ahead {
-            return *before;
+    /// Where a reader stands who has everything before this entry, and nothing of it.
+    pub fn before(&self) -> Position {
+        let mut at = self.after;
+        if self.seq > 0 {
+            (at.seq, at.check) = (self.seq - 1, 0);
         }
-        Position { seq: self.seq, part: sent, check: self.check(), ..*before }
+        if self.ledger > 0 {
+            at.ledger = self.ledger - 1;
+            // Before the first event of a row stands another row.
+            if ledger::row(at.ledger) != ledger::row(self.ledger) {
+                at.ledger_check = 0;
+            }
+        }
+        at
+    }
+
+    /// Where a reader stands who has everything before this entry, and a part of it.
+    pub fn within(&self, part: Part) -> Cursor {
+        Cursor { part: Some(part), ..self.before().into() }
+    }
+
+    /// Does one change of the ledger tell of both?
+    pub fn is_of_one_change(&self, other: &Entry) -> bool {
+        self.ledger > 0 && ledger::row(self.ledger) == ledger::row(other.ledger)
     }
 
     /// Does the log owe this entry to nobody who was not there?

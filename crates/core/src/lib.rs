@@ -19,6 +19,7 @@
 //! | [`selection`] | how many look at which time, for a moment |
 //! | [`slotted`] | appointments that a site names by date, time and employee, and their locks |
 //! | [`stamps`], [`pollers`] | times that strictly rise, and where whoever polls by them stands |
+//! | [`parts`] | an event that a reader is told in several parts, and what is left of it after a cut |
 //! | [`projection`] | one event, every screen, each in its own words |
 //! | [`access`] | may this identity do this on that channel |
 //! | [`link`] | whose calendar somebody may read who has nothing but an address |
@@ -47,6 +48,7 @@ pub mod log;
 pub mod mac;
 pub mod news;
 pub mod operator;
+pub mod parts;
 pub mod pattern;
 pub mod pollers;
 pub mod position;

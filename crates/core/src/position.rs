@@ -18,9 +18,6 @@ pub struct Position {
     pub epoch: Epoch,
     /// The last event of the log that is behind the reader.
     pub seq: u64,
-    /// Where one event yields several frames on a connection: how many of event `seq` were sent.
-    /// Zero means all of them.
-    pub part: u16,
     /// The last ledger position behind the reader.
     pub ledger: u64,
     /// The check value of event `seq`, or 0 where it is not known. See [`check_of`].
@@ -32,12 +29,7 @@ pub struct Position {
 impl Position {
     /// The beginning of a log in which `ledger` rows had been taken in before.
     pub fn start(epoch: Epoch, ledger: u64, ledger_check: u32) -> Self {
-        Self { epoch, seq: 0, part: 0, ledger, check: 0, ledger_check }
-    }
-
-    /// The last event that is wholly behind the reader.
-    pub fn whole_seq(&self) -> u64 {
-        if self.part == 0 { self.seq } else { self.seq.saturating_sub(1) }
+        Self { epoch, seq: 0, ledger, check: 0, ledger_check }
     }
 
     /// Moves to a place that was reached by reading in order; neither coordinate ever falls.
@@ -46,9 +38,9 @@ impl Position {
     /// next there is no way but through a read, which says what was lost on it. The same holds for
     /// an event that was read from the ledger, whose place has no `seq`.
     pub fn advance(&mut self, to: &Position) {
-        if to.epoch == self.epoch && to.progress() >= self.progress() {
-            let known = if to.progress() == self.progress() { self.check } else { 0 };
-            (self.seq, self.part) = (to.seq, to.part);
+        if to.epoch == self.epoch && to.seq >= self.seq {
+            let known = if to.seq == self.seq { self.check } else { 0 };
+            self.seq = to.seq;
             self.check = if to.check == 0 { known } else { to.check };
         }
         if to.ledger >= self.ledger {
@@ -61,8 +53,8 @@ impl Position {
     /// This place or that one, in each coordinate the earlier of the two.
     pub fn no_further_than(&self, end: &Position) -> Position {
         let mut at = *self;
-        if end.epoch == at.epoch && end.progress() < at.progress() {
-            (at.seq, at.part, at.check) = (end.seq, end.part, end.check);
+        if end.epoch == at.epoch && end.seq < at.seq {
+            (at.seq, at.check) = (end.seq, end.check);
         }
         if end.ledger < at.ledger {
             (at.ledger, at.ledger_check) = (end.ledger, end.ledger_check);
@@ -70,14 +62,18 @@ impl Position {
         at
     }
 
-    /// The memory coordinate as one rising value: half an event comes before all of it.
-    fn progress(&self) -> (u64, u32) {
-        (self.seq, if self.part == 0 { u32::MAX } else { u32::from(self.part) })
+    /// This place, or the one before the row of the ledger in which it lies.
+    pub fn before_its_change(&self) -> Position {
+        let row = ledger::row(self.ledger);
+        if row == 0 || self.ledger == ledger::end(row) {
+            return *self;
+        }
+        Position { ledger: ledger::end(row - 1), ledger_check: 0, ..*self }
     }
 
     /// Has a reader who stands here seen all that a reader at `other` has seen?
     pub fn covers(&self, other: &Position) -> bool {
-        self.epoch == other.epoch && self.whole_seq() >= other.whole_seq() && self.ledger >= other.ledger
+        self.epoch == other.epoch && self.seq >= other.seq && self.ledger >= other.ledger
     }
 }
 
@@ -91,15 +87,22 @@ pub fn check_of(id: &EventId) -> u32 {
 
 /// The same of any text that nothing else has: a ledger row's change id.
 pub fn check_of_text(text: &str) -> u32 {
-    let hash = fnv(text.as_bytes());
+    folded(fnv(text.as_bytes()))
+}
+
+/// A hash as a check value.
+pub(crate) fn folded(hash: u64) -> u32 {
     ((hash >> 32) as u32 ^ hash as u32).max(1)
 }
 
 /// FNV-1a, 64 bits: stable over builds and machines, which std's hasher does not promise.
 pub fn fnv(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    fnv_on(0xcbf2_9ce4_8422_2325, bytes)
+}
+
+/// The same of bytes that follow others.
+pub fn fnv_on(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Ledger coordinates: a row may hold several events, and a reader may be cut between two of them.
@@ -140,19 +143,16 @@ pub mod ledger {
 mod tests {
     use super::*;
 
-    fn at(seq: u64, part: u16, ledger: u64) -> Position {
-        Position { epoch: Epoch(1), seq, part, ledger, check: 9, ledger_check: 8 }
+    fn at(seq: u64, ledger: u64) -> Position {
+        Position { epoch: Epoch(1), seq, ledger, check: 9, ledger_check: 8 }
     }
 
     #[test]
     fn no_coordinate_ever_falls() {
         let table = [
-            (at(5, 0, 10), at(5, 1, 10), at(5, 0, 10)),
-            (at(5, 2, 10), at(5, 1, 10), at(5, 2, 10)),
-            (at(5, 2, 10), at(5, 0, 10), at(5, 0, 10)),
-            (at(5, 2, 10), at(6, 1, 10), at(6, 1, 10)),
-            (at(5, 0, 10), at(4, 0, 12), at(5, 0, 12)),
-            (at(5, 0, 10), at(7, 0, 9), at(7, 0, 10)),
+            (at(5, 10), at(6, 10), at(6, 10)),
+            (at(5, 10), at(4, 12), at(5, 12)),
+            (at(5, 10), at(7, 9), at(7, 10)),
         ];
         for (mut from, to, expected) in table {
             let before = from;
@@ -162,18 +162,29 @@ mod tests {
     }
 
     #[test]
+    fn a_change_begins_before_its_row() {
+        let stood = at(5, ledger::event(7, 3));
+        let before = stood.before_its_change();
+        assert_eq!((before.ledger, before.ledger_check), (ledger::end(6), 0));
+        assert_eq!((before.seq, before.check), (5, 9));
+        for whole in [ledger::end(7), 0, ledger::event(0, 3)] {
+            assert_eq!(at(5, whole).before_its_change(), at(5, whole));
+        }
+    }
+
+    #[test]
     fn another_epoch_moves_only_the_ledger() {
-        let mut from = at(50, 0, 10);
-        from.advance(&Position { epoch: Epoch(2), ..at(3, 0, 12) });
-        assert_eq!(from, at(50, 0, 12));
+        let mut from = at(50, 10);
+        from.advance(&Position { epoch: Epoch(2), ..at(3, 12) });
+        assert_eq!(from, at(50, 12));
     }
 
     #[test]
     fn an_unknown_check_does_not_hide_a_known_one() {
-        let mut from = at(5, 0, 10);
-        from.advance(&Position { check: 0, ledger_check: 0, ..at(5, 0, 10) });
-        assert_eq!(from, at(5, 0, 10));
-        from.advance(&Position { check: 0, ledger_check: 0, ..at(6, 0, 11) });
+        let mut from = at(5, 10);
+        from.advance(&Position { check: 0, ledger_check: 0, ..at(5, 10) });
+        assert_eq!(from, at(5, 10));
+        from.advance(&Position { check: 0, ledger_check: 0, ..at(6, 11) });
         assert_eq!((from.check, from.ledger_check), (0, 0));
     }
 }

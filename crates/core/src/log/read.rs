@@ -236,7 +236,7 @@ impl<'a> Reading<'a> {
         match found {
             Found::After(place, by) => {
                 self.settling.keep(class, by);
-                let last = if class.durable { self.end.ledger } else { self.end.whole_seq() };
+                let last = if class.durable { self.end.ledger } else { self.end.seq };
                 let entries = record.map(|record| record.history.after(place));
                 self.sources.extend(entries.and_then(|it| Source::new(it, last, class.durable)));
             }
@@ -261,7 +261,7 @@ impl<'a> Reading<'a> {
             Told::List => self.page.rosters.push(want.channel.clone()),
             Told::Changes(seen) => {
                 let entries = record.map(|record| record.changes_after(seen));
-                let last = self.end.whole_seq();
+                let last = self.end.seq;
                 self.sources.extend(entries.and_then(|it| Source::new(it, last, false)));
             }
         }

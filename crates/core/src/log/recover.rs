@@ -65,7 +65,7 @@ pub(super) struct Settling {
 impl Settling {
     pub(super) fn keep(&mut self, class: &Class, at: Position) {
         let earliest = if class.durable { &mut self.ledger } else { &mut self.memory };
-        let place = |at: &Position| if class.durable { at.ledger } else { at.whole_seq() };
+        let place = |at: &Position| if class.durable { at.ledger } else { at.seq };
         if earliest.as_ref().is_none_or(|known| place(&at) < place(known)) {
             *earliest = Some(at);
         }
@@ -117,14 +117,14 @@ impl Log {
             own.map_or((at, standing.ledger), |own| (own, self.ledger_standing(own)))
         } else {
             // A start of an earlier life is behind everybody who lives now.
-            let later = |own: &&Position| at.epoch != own.epoch || own.whole_seq() > at.whole_seq();
+            let later = |own: &&Position| at.epoch != own.epoch || own.seq > at.seq;
             let own = own.filter(|own| own.epoch == self.head.epoch).filter(later);
             own.map_or((at, standing.memory), |own| (own, self.memory_standing(own)))
         };
         if let Some(reason) = wrong {
             return Found::Reset(reason);
         }
-        let place = if class.durable { by.ledger } else { by.whole_seq() };
+        let place = if class.durable { by.ledger } else { by.seq };
         if place >= self.floor(class, record) {
             Found::After(place, *by)
         } else if class.durable {
@@ -181,11 +181,11 @@ impl Log {
     /// that arrives loses nothing.
     pub(super) fn settle(&self, at: &mut Position, standing: Standing, settling: &Settling) {
         if standing.memory.is_some() {
-            let earlier = settling.memory.filter(|place| place.whole_seq() < self.head.whole_seq());
+            let earlier = settling.memory.filter(|place| place.seq < self.head.seq);
             // A place that nobody could verify later is worth less than the beginning.
             let start = Position::start(self.head.epoch, 0, 0);
             let to = earlier.map_or(self.head, |place| if place.check == 0 { start } else { place });
-            (at.epoch, at.seq, at.part, at.check) = (to.epoch, to.seq, to.part, to.check);
+            (at.epoch, at.seq, at.check) = (to.epoch, to.seq, to.check);
         }
         if standing.ledger.is_some() {
             let to = settling.ledger.filter(|place| place.ledger < self.head.ledger).unwrap_or(self.head);
@@ -210,8 +210,8 @@ impl Log {
         if self.memory_standing(&list).is_some() {
             return Told::List;
         }
-        let own = if standing.memory.is_none() { at.whole_seq() } else { 0 };
-        let seen = list.whole_seq().max(own);
+        let own = if standing.memory.is_none() { at.seq } else { 0 };
+        let seen = list.seq.max(own);
         let floor = record.map_or(self.floors.changes, |record| record.changes_floor);
         if seen < floor { Told::List } else { Told::Changes(seen) }
     }

@@ -17,9 +17,10 @@ mod template;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::event::Event;
+use crate::event::{Entry, Event};
 use crate::ids::{ChannelName, EventId, EventName};
 use crate::limits;
+use crate::position::ledger;
 use crate::refusal::{Code, Refusal};
 use name::Shown;
 use template::Template;
@@ -196,33 +197,42 @@ fn action(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
-/// What an event of the ledger is about: the same for every audience that is told.
+/// What an event of the ledger is about: the same for every audience that is told. An id of another form is its
+/// publisher's, and says nothing of others.
 ///
 /// ```
 /// use deskbell_core::{ids::EventId, projection::occurrence};
-/// let (user, provider) = (EventId::parse("Ab3.0.1").unwrap(), EventId::parse("Ab3.0.2").unwrap());
-/// assert_eq!(occurrence(&user), occurrence(&provider));
+/// let id = |text: &str| EventId::parse(text).unwrap();
+/// assert_eq!(occurrence(&id("Ab3.0.1")), occurrence(&id("Ab3.0.2")));
+/// assert_ne!(occurrence(&id("order.1")), occurrence(&id("order.2")));
 /// ```
 pub fn occurrence(id: &EventId) -> &str {
-    id.as_str().rsplit_once('.').map_or(id.as_str(), |(before, _)| before)
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let of_ledger = |before: &&str| before.rsplit_once('.').is_some_and(|(_, about)| is_number(about));
+    let (before, nth) = id.as_str().rsplit_once('.').unwrap_or_default();
+    Some(before).filter(|_| is_number(nth)).filter(of_ledger).unwrap_or(id.as_str())
 }
 
 /// Keeps a client that is reached over two channels of one change from being told twice.
 ///
-/// The events of one change stand next to each other in the log, so only the last change counts.
+/// The events of one change stand next to each other in the log, so only the last change counts. What an id says of
+/// others holds within a row of the ledger alone: elsewhere its publisher chose it.
 #[derive(Debug, Default)]
 pub struct Told {
-    change: String,
+    change: (u64, String),
     frames: Vec<(String, EventName)>,
 }
 
 impl Told {
     /// Is this the first time that the client is shown this of the event?
-    pub fn is_first(&mut self, id: &EventId, name: &EventName) -> bool {
-        let about = occurrence(id);
-        let change = about.split_once('.').map_or(about, |(change, _)| change);
-        if self.change != change {
-            change.clone_into(&mut self.change);
+    pub fn is_first(&mut self, entry: &Entry, name: &EventName) -> bool {
+        let id = entry.event.id.as_str();
+        let (row, change, about) = match ledger::row(entry.ledger) {
+            0 => (0, id, id),
+            row => (row, "", occurrence(&entry.event.id)),
+        };
+        if self.change.0 != row || self.change.1 != change {
+            self.change = (row, change.to_owned());
             self.frames.clear();
         }
         let known = self.frames.iter().any(|(told, frame)| told == about && frame == name);

@@ -239,26 +239,65 @@ fn data_that_is_no_json_still_has_a_name_and_a_time() {
     assert_eq!(shown, serde_json::json!({"at": 1_769_850_000_000_u64}));
 }
 
+/// An event in a row of the ledger, or of memory where that is 0.
+fn entry(row: u64, id: &str) -> Entry {
+    let own = Event { id: EventId::parse(id).unwrap(), ..event("booking.confirmed", "{}") };
+    let ledger = if row == 0 { 0 } else { ledger::event(row, 0) };
+    let epoch = crate::position::Epoch(1);
+    Entry {
+        event: own,
+        kind: crate::event::Kind::Message,
+        key: None,
+        except: None,
+        by: None,
+        epoch,
+        seq: 1,
+        ledger,
+        after: crate::position::Position::start(epoch, ledger, 0),
+        frames: crate::event::Frames::default(),
+    }
+}
+
 #[test]
 fn who_is_reached_over_two_channels_is_told_once() {
     let mut told = Told::default();
     let name = |name: &str| EventName::parse(name).unwrap();
-    let id = |id: &str| EventId::parse(id).unwrap();
-    assert!(told.is_first(&id("Ab3.0.1"), &name("booking_update")));
-    assert!(!told.is_first(&id("Ab3.0.2"), &name("booking_update")), "the provider's event of the same");
-    assert!(told.is_first(&id("Ab3.0.2"), &name("appointment-updated")), "another frame of it");
-    assert!(told.is_first(&id("Ab3.1.3"), &name("booking_update")), "another thing that the change tells");
-    assert!(told.is_first(&id("Xy9.0.1"), &name("booking_update")), "the next change");
-    assert!(told.is_first(&id("plain"), &name("x")) && !told.is_first(&id("plain"), &name("x")));
+    assert!(told.is_first(&entry(7, "Ab3.0.1"), &name("booking_update")));
+    assert!(
+        !told.is_first(&entry(7, "Ab3.0.2"), &name("booking_update")),
+        "the provider's event of the same"
+    );
+    assert!(told.is_first(&entry(7, "Ab3.0.2"), &name("appointment-updated")), "another frame of it");
+    assert!(
+        told.is_first(&entry(7, "Ab3.1.3"), &name("booking_update")),
+        "another thing that the change tells"
+    );
+    assert!(told.is_first(&entry(8, "Xy9.0.1"), &name("booking_update")), "the next change");
+    assert!(told.is_first(&entry(0, "plain"), &name("x")) && !told.is_first(&entry(0, "plain"), &name("x")));
+}
+
+#[test]
+fn an_id_that_its_publisher_chose_says_nothing_of_other_events() {
+    for row in [0, 7] {
+        let mut told = Told::default();
+        let name = EventName::parse("payment_update").unwrap();
+        for id in ["payment.1", "payment.2", "2026.payment.3", "2026.payment.4"] {
+            assert!(told.is_first(&entry(row, id), &name), "{id}");
+        }
+    }
+    let mut told = Told::default();
+    let name = EventName::parse("payment_update").unwrap();
+    // Like one of the ledger's, but not in a row of it.
+    assert!(told.is_first(&entry(0, "Ab3.0.1"), &name) && told.is_first(&entry(0, "Ab3.0.2"), &name));
 }
 
 #[test]
 fn who_was_told_of_many_changes_is_still_told_once_of_the_next() {
     let mut told = Told::default();
     let name = EventName::parse("booking_update").unwrap();
-    for change in 0..=limits::FRAMES_PER_CHANGE {
-        let id = |part: u8| EventId::parse(&format!("c{change}.0.{part}")).unwrap();
-        assert!(told.is_first(&id(1), &name), "change {change}");
-        assert!(!told.is_first(&id(2), &name), "change {change}");
+    for change in 1..=limits::FRAMES_PER_CHANGE as u64 + 1 {
+        let one = |part: u8| entry(change, &format!("c{change}.0.{part}"));
+        assert!(told.is_first(&one(1), &name), "change {change}");
+        assert!(!told.is_first(&one(2), &name), "change {change}");
     }
 }

@@ -65,7 +65,7 @@ impl Reader {
             (own, own.unwrap_or(self.mark).ledger_holds)
         } else {
             let own = followed.after.filter(|own| own.at.epoch == log.epoch);
-            let own = own.filter(|own| at.epoch != log.epoch || own.at.whole_seq() > at.whole_seq());
+            let own = own.filter(|own| at.epoch != log.epoch || own.at.seq > at.seq);
             let by = own.unwrap_or(self.mark);
             (own, by.memory_holds && by.at.epoch == log.epoch)
         };
@@ -276,13 +276,13 @@ impl Reader {
             assert!(!class.durable, "a durable channel never expires from memory");
             let here = [Some(at), f.after.map(|own| own.at)].into_iter().flatten();
             let here = here.filter(|place| place.epoch == head.epoch);
-            let from = here.map(|place| place.whole_seq()).max().unwrap();
+            let from = here.map(|place| place.seq).max().unwrap();
             assert!(world.may_be_expired(channel, from), "{} is reset for nothing", CHANNELS[channel]);
         }
         match class.shape {
             Shape::Latest => (f.values, f.loaded) = (BTreeMap::new(), world.newest(channel)),
             _ if class.durable => assert!(after.ledger >= head.ledger),
-            _ => assert_eq!((after.epoch, after.seq, after.part), (head.epoch, head.seq, 0)),
+            _ => assert_eq!((after.epoch, after.seq), (head.epoch, head.seq)),
         }
         f.own_affair = true;
         f.after = Some(Mark { at: after, memory_holds: true, ledger_holds: true });

@@ -191,10 +191,6 @@ impl World {
         };
         self.recorder = next;
         for entry in entries {
-            let half = entry.partly(&self.recorded, 1);
-            if half != self.recorded {
-                self.mark(half);
-            }
             assert!(entry.after.covers(&self.recorded), "the log goes on: {entry:?}");
             self.recorded = entry.after;
             self.mark(entry.after);
@@ -339,7 +335,7 @@ impl World {
         if class_of(channel).durable {
             facts.partition_point(|fact| fact.place <= at.ledger)
         } else {
-            facts.partition_point(|fact| (fact.epoch, fact.place) <= (at.epoch.0, at.whole_seq()))
+            facts.partition_point(|fact| (fact.epoch, fact.place) <= (at.epoch.0, at.seq))
         }
     }
 

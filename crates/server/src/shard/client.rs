@@ -20,7 +20,7 @@ use super::socketio::Talker;
 use super::waiting::Waiting;
 use super::write::Backlog;
 use crate::door::Seat;
-use crate::socketio::Heard;
+use crate::socketio::Shown;
 
 /// One client.
 #[derive(Debug)]
@@ -93,8 +93,8 @@ pub struct Catching {
     pub asked: bool,
     /// The log was brought up to a ledger that others write, too; who is ahead of it now is ahead of everybody.
     pub followed: bool,
-    /// What the client was shown of the last change, where several channels tell of it.
-    pub heard: Heard,
+    /// What the client was shown before, where it is told in words of its own.
+    pub shown: Shown,
 }
 
 /// What is behind its connection.
@@ -128,7 +128,7 @@ impl LateRead {
 impl Catching {
     /// The place for a client to come back to.
     pub fn cursor(&self) -> Cursor {
-        Cursor { at: self.at, late: self.late.as_ref().map(LateRead::exception) }
+        Cursor { late: self.late.as_ref().map(LateRead::exception), ..self.at.into() }
     }
 }
 

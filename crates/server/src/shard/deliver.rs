@@ -16,14 +16,14 @@ use super::{Shard, flag};
 use crate::socketio::Heard;
 
 /// Entries that the listeners of a cohort get in one write.
-struct Chunk {
+pub(super) struct Chunk {
     /// Whose turn it is.
     cohort: usize,
     /// What has listeners here, at most as many as a mask has bits.
     dirty: Vec<Dirty>,
     /// For each entry, the bits of its channel: one for those who get it as it is, one for those who see it
     /// through a lens.
-    bits: Vec<u64>,
+    pub(super) bits: Vec<u64>,
     /// The bits of those who look through lenses.
     lensed: u64,
     /// Clients that must not get an entry.
@@ -60,9 +60,37 @@ impl Chunk {
         Some(bits)
     }
 
+    /// Whoever hears of a change by several channels is told of it in one go, so that it is told nothing twice.
+    fn end_with_a_change(&mut self, entries: &[SharedEntry]) {
+        let taken = self.bits.len();
+        let Some(next) = entries.get(taken) else { return };
+        let begun = begun(&entries[..taken], next);
+        if begun < taken {
+            self.bits.truncate(taken - begun);
+            self.excluded.retain(|(_, place)| *place < taken - begun);
+        }
+    }
+
     fn is_for(&self, dirty: Dirty, kind: Listeners) -> bool {
         kind.cohort() == self.cohort && kind.is_lensed() == dirty.lensed && (kind.watch || !dirty.presence)
     }
+}
+
+/// How many of the last entries tell of a change of which the next one tells as well.
+fn begun(entries: &[SharedEntry], next: &Entry) -> usize {
+    entries.iter().rev().take_while(|entry| entry.is_of_one_change(next)).count()
+}
+
+/// Pulls what is new, but of a change all or nothing.
+pub(super) fn pull(log: &Log, next: u64, most: usize, into: &mut Vec<SharedEntry>) -> Pull {
+    let pull = log.pull(next, most, into);
+    let Pull::Next(place) = pull else { return pull };
+    let begun = log.since(place).next().map_or(0, |next| begun(into, next));
+    if begun == into.len() {
+        return pull;
+    }
+    into.truncate(into.len() - begun);
+    Pull::Next(place - begun as u64)
 }
 
 /// What an entry is to those of a cohort who listen to its channel.
@@ -108,7 +136,7 @@ impl Shard {
         let next = self.views[app].cohorts[cohort].next;
         let mut entries = std::mem::take(&mut self.entries);
         let (pull, end, seen) = hub.apps[app].log.with(|log| {
-            let (pull, end) = (log.pull(next, limits::PULL, &mut entries), log.ring_end());
+            let (pull, end) = (pull(log, next, limits::PULL, &mut entries), log.ring_end());
             let is_level = match pull {
                 Pull::FellOff => true,
                 Pull::Next(place) => place == end.0,
@@ -181,7 +209,7 @@ impl Shard {
     }
 
     /// Takes entries until the channels that the cohort hears no longer fit a mask.
-    fn gather(&self, app: usize, cohort: usize, entries: &[SharedEntry]) -> Chunk {
+    pub(super) fn gather(&self, app: usize, cohort: usize, entries: &[SharedEntry]) -> Chunk {
         let channels = &self.views[app].channels;
         let mut chunk =
             Chunk { cohort, dirty: Vec::new(), bits: Vec::new(), lensed: 0, excluded: Vec::new() };
@@ -201,6 +229,7 @@ impl Shard {
             let excluded = excluded.filter(|slot| cohort_of(*slot) == cohort);
             chunk.excluded.extend(excluded.map(|slot| (slot, place)));
         }
+        chunk.end_with_a_change(entries);
         chunk
     }
 
@@ -345,8 +374,7 @@ impl Shard {
                 continue;
             };
             let frame = if retells && manner.retells() {
-                let offset = Variant::sealed(entry, &app.cursors);
-                manner.frames(entry, std::str::from_utf8(&offset).unwrap_or_default(), &mut heard)
+                Variant::retold(entry, manner, &app.cursors, &mut heard)
             } else {
                 Variant::SocketIo(*words).told(entry, manner, &app.cursors)
             };

@@ -12,6 +12,7 @@ use deskbell_wire::websocket::Opcode;
 use deskbell_wire::websocket::deflate::Deflater;
 use deskbell_wire::websocket::encode as websocket;
 
+use super::appointease::pages_hear;
 use crate::portico::Terms;
 use crate::socketio::{Heard, Manner};
 
@@ -113,11 +114,14 @@ impl Variant {
 
     /// The frames of an entry in a manner of the Socket.IO dialect, for everybody who stands right behind it.
     pub fn told(self, entry: &Entry, manner: &Manner, key: &CursorKey) -> Bytes {
-        entry.frames.get(self.number(), || {
-            let token = Self::sealed(entry, key);
-            let offset = std::str::from_utf8(&token).unwrap_or_default();
-            manner.frames(entry, offset, &mut Heard::default())
-        })
+        entry.frames.get(self.number(), || Self::retold(entry, manner, key, &mut Heard::default()))
+    }
+
+    /// The same for those who have been told of the change before by other channels.
+    pub fn retold(entry: &Entry, manner: &Manner, key: &CursorKey, heard: &mut Heard) -> Bytes {
+        let packets = manner.packets(entry, heard);
+        let within = |part| key.seal(&entry.within(part));
+        manner.frames(entry, &packets, place(&Self::sealed(entry, key)), within)
     }
 
     /// The frame of an entry in the Portico dialect, whose times are written on the site's clock.
@@ -138,6 +142,9 @@ impl Variant {
         entry.frames.get(self.number(), || {
             if self.is_pusher() && !self.carries_cursor() {
                 return self.pusher_event(entry, None);
+            }
+            if self == Self::AppointEase {
+                return pages_hear(entry);
             }
             let token = Self::sealed(entry, key);
             // A token is base64 by its making.

@@ -235,7 +235,7 @@ impl Shard {
         let recovered = self.start_sub(slot, channel, begin, from, whose);
         if let (Members::Listed(list), Some(Cursor { at, .. })) = (start.members, cursor)
             && at.epoch == list.epoch
-            && at.whole_seq() > list.whole_seq()
+            && at.seq > list.seq
         {
             // It has something that was sent behind its member list, so the list goes on by its changes.
             self.note_start(slot, channel, |start| start.members = Members::Listed(at));

@@ -334,7 +334,8 @@ impl Shard {
     pub(super) fn unlist(&mut self, slot: u32, sub: &Sub) {
         let (Some(client), Some(place)) = (self.clients.get(slot), sub.place) else { return };
         let app = usize::from(client.app);
-        let kind = Listeners::of(slot, client.variant.with_words(sub.words), sub.watch).through(sub.lens);
+        let kind = Listeners::of(slot, client.variant.with_words(sub.words), sub.watch);
+        let kind = kind.through(sub.lens, &self.views[app].lenses);
         if sub.lens == PLAIN {
             let channel = self.views[app].channels.get(sub.channel).name.clone();
             self.count_out(app, &channel);
@@ -453,7 +454,7 @@ pub(super) fn compare(one: &Position, other: &Position, durable: bool, epoch: Ep
     if durable {
         return one.ledger.cmp(&other.ledger);
     }
-    let place = |at: &Position| (at.epoch == epoch).then(|| at.whole_seq());
+    let place = |at: &Position| (at.epoch == epoch).then_some(at.seq);
     match (place(one), place(other)) {
         // Two places of former lives have no order; the read tells both that they are over.
         (None, None) if one.epoch != other.epoch => Ordering::Less,

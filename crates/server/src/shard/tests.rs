@@ -1,5 +1,6 @@
 //! A shard that is driven turn by turn, without a thread, so that it can be made to sleep.
 
+mod changes;
 mod leave;
 mod members;
 mod question;

@@ -7,11 +7,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bytes::Bytes;
-use deskbell_core::event::{Data, Entry, Kind};
-use deskbell_core::projection::{Table, Told};
+use deskbell_core::projection::Table;
 use deskbell_core::refusal::{Code, Refusal};
-use deskbell_wire::socketio::{Prepared, echo};
 
 /// Ways in which Socket.IO clients of one app are told of a channel: namespaces and rows of projections, in the
 /// combinations that occur. Each stands beside an entry's frames under a number of 16 bits, and there are some
@@ -86,65 +83,6 @@ pub struct Manner {
     pub offsets: bool,
     /// In which namespaces, in a fixed order; never empty.
     pub views: Vec<View>,
-}
-
-/// What a client was shown of the last change, so that it is shown nothing twice.
-#[derive(Debug, Default)]
-pub struct Heard(Vec<(Arc<str>, Told)>);
-
-impl Heard {
-    fn of(&mut self, namespace: &Arc<str>) -> &mut Told {
-        let place = self.0.iter().position(|(known, _)| known == namespace).unwrap_or_else(|| {
-            self.0.push((namespace.clone(), Told::default()));
-            self.0.len() - 1
-        });
-        &mut self.0[place].1
-    }
-}
-
-impl Manner {
-    /// Does it show one thing that another channel may show as well?
-    pub fn retells(&self) -> bool {
-        self.views.iter().any(|view| matches!(view.shows, Shows::Rows(_)))
-    }
-
-    /// The frames of an entry, for a WebSocket; often one, sometimes none.
-    pub fn frames(&self, entry: &Entry, offset: &str, heard: &mut Heard) -> Bytes {
-        let offset = self.offsets.then_some(offset);
-        let mut frames: Vec<Bytes> = Vec::new();
-        for view in &self.views {
-            let event = &entry.event;
-            match &view.shows {
-                Shows::Echo if entry.kind.is_presence() => {
-                    frames.extend(echo::changes(entry).iter().map(|said| said.frame().clone()));
-                }
-                // Who is in a room is nothing that this dialect tells.
-                _ if !matches!(entry.kind, Kind::Message | Kind::Whisper) => {}
-                Shows::Itself => {
-                    let said = Prepared::event(&view.namespace, event.name.as_str(), &event.data, offset);
-                    frames.extend(said.map(|said| said.frame().clone()));
-                }
-                Shows::Echo => {
-                    let said = echo::event(event.channel.as_str(), event.name.as_str(), &event.data, offset);
-                    frames.extend(said.map(|said| said.frame().clone()));
-                }
-                Shows::Rows(telling) => {
-                    for shown in telling.table.project(&telling.rows, event) {
-                        if !heard.of(&view.namespace).is_first(&event.id, &shown.name) {
-                            continue;
-                        }
-                        let data = Data::json(shown.data);
-                        let said = Prepared::event(&view.namespace, shown.name.as_str(), &data, offset);
-                        frames.extend(said.map(|said| said.frame().clone()));
-                    }
-                }
-            }
-        }
-        match frames.len() {
-            1 => frames.swap_remove(0),
-            _ => frames.concat().into(),
-        }
-    }
 }
 
 /// The manners of an app and their numbers.

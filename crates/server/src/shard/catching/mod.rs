@@ -4,6 +4,7 @@
 //! here. A client turns live on the shard's own thread, so nothing can fall between.
 
 mod resets;
+mod turn;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -26,20 +27,12 @@ use super::mailbox::{Handle, Letter};
 use super::session::{Start, Sub};
 use super::subscribe::compare;
 use super::{PAGES_PER_TURN, Shard, flag};
-use crate::socketio::Heard;
+use crate::socketio::Shown;
 use crate::store::{LedgerPage, LedgerRead, LedgerWant};
+use turn::Turn;
 
 /// One page: one lock of the log, one write.
 const PAGE: Bounds = Bounds { events: limits::PAGE_EVENTS, bytes: limits::PAGE_BYTES };
-
-/// What a page is read for.
-#[derive(Debug, Clone, PartialEq)]
-enum Turn {
-    /// All subscriptions, from the connection's position.
-    All,
-    /// What is behind the connection.
-    Late(LateRead),
-}
 
 impl Shard {
     /// From here on the client reads pages, starting at a position.
@@ -59,7 +52,7 @@ impl Shard {
                     late: None,
                     asked: false,
                     followed: false,
-                    heard: Heard::default(),
+                    shown: Shown::default(),
                 }));
             }
         }
@@ -117,7 +110,9 @@ impl Shard {
         for channel in &page.rosters {
             self.note_start(slot, channel, |start| start.members = Members::Unknown);
         }
-        self.write_page(slot, &turn, &page);
+        if !self.write_page(slot, &turn, &page) {
+            return;
+        }
         self.write_resets(slot, &turn, &page);
         for (channel, members) in &rosters {
             let cursor = self.cursor(slot);
@@ -214,6 +209,11 @@ impl Shard {
             self.cohort_mut(app, slot).ahead.push(slot);
             return;
         }
+        if client.catching.as_ref().is_some_and(|catching| catching.shown.had.is_owed()) {
+            // It was told a part of something that is not for it any more.
+            self.begin_anew(slot);
+            return;
+        }
         self.go_live(slot);
     }
 
@@ -230,7 +230,8 @@ impl Shard {
                 .is_some_and(|start| compare(&start, &here, durable(), here.epoch) == Ordering::Greater)
                 || matches!(start.members, Members::Listed(list) if list.epoch == here.epoch && list.seq > here.seq)
         };
-        !here.covers(&catching.at) || client.session.subs.iter().any(later)
+        let stood = catching.at.ledger.max(catching.shown.had.ledger());
+        !here.covers(&Position { ledger: stood, ..catching.at }) || client.session.subs.iter().any(later)
     }
 
     fn go_live(&mut self, slot: u32) {
@@ -251,40 +252,43 @@ impl Shard {
         self.tell_page_what_is(slot);
     }
 
-    /// Writes a page's entries, each with the cursor that is right for this reader.
-    fn write_page(&mut self, slot: u32, turn: &Turn, page: &Page) {
-        let mut heard =
-            self.catching(slot).map(|catching| std::mem::take(&mut catching.heard)).unwrap_or_default();
-        let Some(client) = self.clients.get(slot) else { return };
+    /// Writes a page's entries, each with the cursor that is right for this reader. Says whether it may go on.
+    fn write_page(&mut self, slot: u32, turn: &Turn, page: &Page) -> bool {
+        let Some(catching) = self.catching(slot) else { return false };
+        let (connection, mut shown) = (catching.at, std::mem::take(&mut catching.shown));
+        // What is late was not had, though it lies before what was.
+        let had = turn.late().map(|_| std::mem::take(&mut shown.had));
+        let Some(client) = self.clients.get(slot) else { return false };
         let (variant, hub) = (client.variant, self.hub.clone());
         let app = &hub.apps[usize::from(client.app)];
-        let Some(connection) = client.catching.as_ref().map(|catching| catching.at) else { return };
-        let mut at = match turn {
-            Turn::All => connection,
-            Turn::Late(late) => late.at,
-        };
+        let mut at = turn.late().map_or(connection, |late| late.at);
         let has_lenses = self.has_lenses(slot);
         let mut out = Vec::with_capacity(4_096);
         let mut frames = 0;
         for (place, entry) in page.entries.iter().enumerate() {
+            let before = at;
             at.advance(&entry.after);
             if entry.except.is_some_and(|id| client.session.public.contains(id)) {
                 continue;
             }
             let last = page.complete && place + 1 == page.entries.len();
             let stands = match turn {
-                Turn::All => Cursor::from(at),
-                Turn::Late(..) if last => Cursor::from(connection),
-                Turn::Late(late) => {
-                    let late = LateRead { at, whose: late.whose.clone() }.exception();
-                    Cursor { at: connection, late: Some(late) }
-                }
+                Turn::Late(_) if last => connection.into(),
+                _ => turn.cursor(connection, at),
             };
             let manner = self.words_of(slot, &entry.event.channel).and_then(|words| app.words.manner(words));
             let frame = match turn {
-                _ if let Some(manner) = manner => manner.frames(entry, &app.seal(stands), &mut heard),
+                _ if let Some(manner) = manner => {
+                    let before = turn.cursor(connection, before);
+                    let within = |part| app.seal(Cursor { part: Some(part), ..before });
+                    let Ok(frames) = manner.rest(entry, &mut shown, &app.seal(stands), within) else {
+                        self.begin_anew(slot);
+                        return false;
+                    };
+                    frames
+                }
                 _ if variant.is_portico() && !has_lenses => variant.shown(entry, &app.portico.load()),
-                _ if has_lenses => self.seen(slot, entry, only_of(turn), || app.seal(stands)),
+                _ if has_lenses => self.seen(slot, entry, turn.only(), || app.seal(stands)),
                 Turn::All if at == entry.after => variant.event(entry, &app.cursors),
                 _ => variant.event_with(entry, &app.seal(stands)),
             };
@@ -297,10 +301,12 @@ impl Shard {
         if self.flagged(slot, flag::POLL) && !out.is_empty() {
             self.polls.push(slot);
         }
+        shown.had = had.unwrap_or(shown.had);
         if let Some(catching) = self.catching(slot) {
-            catching.heard = heard;
+            catching.shown = shown;
         }
         self.send(slot, Bytes::from(out));
+        true
     }
 
     /// Another server of the same ledger may have told a client of rows that this one's log takes in a moment
@@ -311,7 +317,8 @@ impl Shard {
         }
         let head = self.hub.apps[app].log.with(|log| log.head()).ledger;
         let starts = wants.iter().filter_map(|want| want.after.as_ref()).chain([at]);
-        if starts.map(|start| start.ledger).max() <= Some(head) {
+        let stood = self.catching(slot).map_or(0, |catching| catching.shown.had.ledger());
+        if starts.map(|start| start.ledger).chain([stood]).max() <= Some(head) {
             return false;
         }
         let (handle, mailbox) = (self.handle(slot), self.mailbox.clone());
@@ -348,6 +355,8 @@ impl Shard {
                 latest: class.shape == Shape::Latest,
             }
         });
+        // The ledger proves the row where its client stood, and not the one where it is read from.
+        let at = if catching.late.is_some() { at } else { catching.shown.had.proven(&at) };
         let read = LedgerRead { app: app.id, at, wants: wants.collect(), until: until.ledger, bounds: PAGE };
         let mailbox = self.mailbox.clone();
         self.hub
@@ -396,7 +405,9 @@ impl Shard {
                 Page { entries, resets, rosters, older, at, complete: false }
             }
         };
-        self.write_page(slot, &turn, &page);
+        if !self.write_page(slot, &turn, &page) {
+            return;
+        }
         self.write_resets(slot, &turn, &page);
         self.flush(slot);
         self.serve_again(slot);
@@ -452,13 +463,5 @@ impl Shard {
             resets.retain(|reset| reset.reason != ResetReason::Ahead);
         }
         resets
-    }
-}
-
-/// The one channel that a turn reads, where it is one.
-fn only_of(turn: &Turn) -> Option<&ChannelName> {
-    match turn {
-        Turn::Late(LateRead { whose: Whose::Channel(channel), .. }) => Some(channel),
-        _ => None,
     }
 }

@@ -10,9 +10,8 @@ use deskbell_core::access::Identity;
 use deskbell_core::class::Shape;
 use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::{ChannelName, PublicId};
-use deskbell_core::limits;
-use deskbell_core::log::{Bounds, Want};
-use deskbell_core::position::{Position, ledger};
+use deskbell_core::log::Want;
+use deskbell_core::position::Position;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_core::session::SessionId;
 use deskbell_wire::socketio::packet::ROOT;
@@ -28,7 +27,7 @@ use super::super::waiting::Waiting;
 use super::Inside;
 use super::rooms::{Kind, Right, Room};
 use crate::clock;
-use crate::socketio::{Heard, Shows, View};
+use crate::socketio::{Shows, View};
 
 /// A wish to come in, while it waits for something.
 #[derive(Debug)]
@@ -163,7 +162,7 @@ impl Shard {
         let sid = public.to_string();
         let pid = match &back {
             Some(back) => Some(back.pid.clone()),
-            None if offsets => Some(format!("{}.{}", self.hub.seals.resume_key(session), self.cursor(slot))),
+            None if offsets => Some(format!("{}.{}", self.hub.seals.resume_key(session), self.here(slot))),
             None => None,
         };
         self.utter(slot, |out| encode::connected(&namespace, &sid, pid.as_deref(), out));
@@ -179,9 +178,10 @@ impl Shard {
 
     /// What everybody is in, who it is, and what it had.
     fn fill_rooms(&mut self, slot: u32, namespace: &Arc<str>, back: Option<Return>) {
-        let cursor = back.as_ref().map(|back| back.cursor);
-        if let Some(cursor) = cursor {
-            self.go_back_to(slot, &cursor);
+        let stood = back.as_ref().map(|back| back.cursor);
+        let cursor = stood.map(|stood| self.go_back_to(slot, namespace, stood));
+        if cursor.is_none() {
+            self.begin_here(slot, namespace);
         }
         let everybody = self.socketio_terms(slot).everybody(namespace);
         if let Ok(channel) = everybody {
@@ -191,9 +191,9 @@ impl Shard {
             let _ = self.show(slot, &channel, view, begin, None);
         }
         for room in back.into_iter().flat_map(|back| back.rooms) {
-            match (self.take_room(slot, &room, cursor), cursor) {
-                (Ok(()), Some(cursor)) if room.kind == Kind::Echo => {
-                    self.go_on_in_echo(slot, &room, cursor.at);
+            match (self.take_room(slot, &room, cursor), stood) {
+                (Ok(()), Some(stood)) if room.kind == Kind::Echo => {
+                    self.go_on_in_echo(slot, &room, stood.at);
                 }
                 (Ok(()), _) => {}
                 // Whoever has become somebody else knows that it lost the rooms of the other.
@@ -207,35 +207,7 @@ impl Shard {
             self.enter_own_room_again(slot, namespace, cursor);
         }
         self.join_own_rooms(slot, namespace);
-        if let Some(cursor) = cursor {
-            self.recall(slot, &cursor.at);
-        }
         self.flush(slot);
-    }
-
-    /// Where a client stood may lie in the middle of a change that several of its channels tell of. What it was shown
-    /// of that change it is not shown again.
-    fn recall(&mut self, slot: u32, at: &Position) {
-        let row = ledger::row(at.ledger);
-        if at.ledger == ledger::end(row) {
-            return;
-        }
-        let Some(app) = self.clients.get(slot).map(|client| usize::from(client.app)) else { return };
-        let (hub, mut heard) = (self.hub.clone(), Heard::default());
-        let before = Position { ledger: ledger::end(row.saturating_sub(1)), ledger_check: 0, ..*at };
-        let wants: Vec<Want> =
-            self.sub_list(slot).into_iter().map(|(channel, _)| Want::plain(channel)).collect();
-        let bounds = Bounds { events: limits::PAGE_EVENTS, bytes: limits::PAGE_BYTES };
-        let page = hub.apps[app].log.with(|log| log.read(&before, &wants, Some(at), bounds));
-        for entry in &page.entries {
-            let words = self.words_of(slot, &entry.event.channel);
-            if let Some(manner) = words.and_then(|words| hub.apps[app].words.manner(words)) {
-                drop(manner.frames(entry, "", &mut heard));
-            }
-        }
-        if let Some(catching) = self.clients.get_mut(slot).and_then(|client| client.catching.as_mut()) {
-            catching.heard = heard;
-        }
     }
 
     /// Where a channel begins for a client that stood at a cursor.
@@ -245,25 +217,53 @@ impl Shard {
         Begin::After(place_of(&cursor, channel, latest))
     }
 
-    /// Who comes back to a second namespace may have stood earlier there than in the first: all of the
-    /// connection goes back, and what the first has had already is not for it again.
-    fn go_back_to(&mut self, slot: u32, cursor: &Cursor) {
-        let Some(client) = self.clients.get(slot) else { return };
+    /// The connection reads again from where one of its namespaces stood, and from the beginning of a change in which
+    /// it was cut; what each namespace has had of it is left out. The answer is where this one reads from.
+    fn go_back_to(&mut self, slot: u32, namespace: &Arc<str>, stood: Cursor) -> Cursor {
+        let Some(client) = self.clients.get(slot) else { return stood };
         let here = self.cohort(usize::from(client.app), slot).at;
         let stands = client.catching.as_ref().map_or(here, |catching| catching.at);
-        if client.session.subs.is_empty() {
-            self.fall_behind(slot, cursor.at);
-            return;
+        let is_first = client.session.subs.is_empty();
+        let begin = stood.at.before_its_change();
+        if is_first {
+            self.fall_behind(slot, begin);
+        } else {
+            self.stay_where_they_are(slot, stands);
+            self.fall_behind(slot, begin.no_further_than(&stands));
         }
-        if cursor.at.covers(&stands) {
-            return;
+        let Some(client) = self.clients.get_mut(slot) else { return stood };
+        let (Some(catching), Some(talker)) = (client.catching.as_mut(), client.socketio.as_deref()) else {
+            return stood;
+        };
+        catching.shown.had.note(namespace, stood);
+        for other in talker.inside.iter().filter(|other| other.namespace != *namespace) {
+            catching.shown.had.note(&other.namespace, stands.into());
         }
+        Cursor { at: begin, ..stood }
+    }
+
+    /// What the other namespaces hear is not read from further back because of one more.
+    fn stay_where_they_are(&mut self, slot: u32, stands: Position) {
         for (channel, start) in self.sub_list(slot) {
             if start.after.is_none() {
                 self.note_start(slot, &channel, |start| (start.after, start.asked) = (Some(stands), true));
             }
         }
-        self.fall_behind(slot, cursor.at);
+    }
+
+    /// The place of whoever begins now, whatever the other namespaces of its connection still read.
+    fn here(&self, slot: u32) -> Arc<str> {
+        let app = self.clients.get(slot).map_or(0, |client| usize::from(client.app));
+        self.cohort(app, slot).cursor(&self.hub.apps[app].cursors)
+    }
+
+    /// A namespace that is entered anew has no part in what the others still read.
+    fn begin_here(&mut self, slot: u32, namespace: &Arc<str>) {
+        let Some(client) = self.clients.get(slot) else { return };
+        let here = self.cohort(usize::from(client.app), slot).at;
+        if let Some(catching) = self.clients.get_mut(slot).and_then(|client| client.catching.as_mut()) {
+            catching.shown.had.note(namespace, here.into());
+        }
     }
 
     /// Makes the client who it was, if it can read on from where it stood.

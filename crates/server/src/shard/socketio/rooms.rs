@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::client::Whose;
 use super::super::frames::Variant;
+use super::super::lens::earlier;
 use super::super::subscribe::Begin;
 use super::super::{Shard, flag};
 use crate::socketio::{Manner, Shows, Telling, View};
@@ -269,6 +270,9 @@ impl Shard {
         let words = app.words.number(Manner { offsets, views })?;
         if before.is_some() {
             self.change_words(slot, channel, words);
+            if let Begin::After(at) = begin {
+                self.note_start(slot, channel, |start| start.after = earlier(start.after, Some(at)));
+            }
             return Ok(());
         }
         self.list_as(slot, channel, Variant::SocketIo(words), watches);

@@ -102,6 +102,12 @@ fn a_change_that_two_rooms_show_is_told_once_also_when_a_page_is_cut_between_the
     let mut client = Client::back(&server, &pid, offset.as_deref());
     assert_eq!(client.pid(), pid);
     client.expect_nothing();
+    // After a restart the change lies on the disk alone.
+    let server = server.stop_and_restart();
+    drop(client);
+    let mut client = Client::back(&server, &pid, offset.as_deref());
+    assert_eq!(client.pid(), pid);
+    client.expect_nothing();
     assert_eq!(post(&server, &format!("/v1/bookings/{id}/cancel"), &json!({})).status, 200);
     assert_eq!(client.event().1["action"], "cancelled");
     client.expect_nothing();

@@ -8,6 +8,7 @@ mod handlers;
 mod identity;
 mod marketplace;
 mod own_room;
+mod parts;
 mod polling;
 mod recovery;
 mod site;
