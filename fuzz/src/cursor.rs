@@ -3,6 +3,7 @@
 use deskbell_core::cursor::{Cursor, CursorKey, Late};
 use deskbell_core::ids::AppId;
 use deskbell_core::limits;
+use deskbell_core::parts::Part;
 use deskbell_core::position::{Epoch, Position};
 
 const STORED: &[u8] = b"the stored secret of an installation";
@@ -17,8 +18,11 @@ pub fn check(data: &[u8]) {
     }
     let mut numbers = Numbers(data);
     let at = numbers.position();
-    let late = (numbers.next() & 1 == 1).then(|| Late { channel: numbers.next(), at: numbers.position() });
-    let cursor = Cursor { at, late };
+    let cursor = match numbers.next() % 3 {
+        0 => Cursor::from(at),
+        1 => Cursor { late: Some(Late { channel: numbers.next(), at: numbers.position() }), ..at.into() },
+        _ => Cursor { part: Some(numbers.part()), ..at.into() },
+    };
     let token = key.seal(&cursor);
     assert!(token.len() <= limits::CURSOR, "{} characters: {token}", token.len());
     assert_eq!(key.open(&token), Some(cursor));
@@ -46,10 +50,13 @@ impl Numbers<'_> {
         Position {
             epoch: Epoch(self.next()),
             seq: self.next(),
-            part: self.next() as u16,
             ledger: self.next(),
             check: self.next() as u32,
             ledger_check: self.next() as u32,
         }
+    }
+
+    fn part(&mut self) -> Part {
+        Part { count: (self.next() as u16).max(1), durable: self.next() & 1 == 1, check: self.next() as u32 }
     }
 }

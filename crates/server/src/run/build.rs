@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use deskbell_core::link::LinkKey;
 use deskbell_core::rate::Rate;
-use deskbell_core::session::Seals;
+use deskbell_core::session::{Seals, SessionId};
 
 use super::apps::{apps, operator, tenants};
 use super::{StartError, failing, outward, portico, socketio};
@@ -162,7 +162,10 @@ fn adopt(hub: &Hub, sessions: Vec<CarriedSession>) {
     let mut lists: Vec<Vec<CarriedSession>> = hub.mailboxes.iter().map(|_| Vec::new()).collect();
     let shards = lists.len();
     for session in sessions {
-        lists[session.id as usize % shards].push(session);
+        let shard = session.id as usize % shards;
+        // A client may come before the shard has taken its session in, and over another shard.
+        hub.directory.enter(SessionId(session.id), shard as u16);
+        lists[shard].push(session);
     }
     for (mailbox, list) in hub.mailboxes.iter().zip(lists) {
         mailbox.answer(Letter::Adopt(list));

@@ -278,7 +278,10 @@ impl Shard {
     pub(super) fn adopt(&mut self, sessions: Vec<CarriedSession>) {
         for carried in sessions {
             let app = self.hub.apps.of_id(carried.app).map(|app| app.index);
-            let (Some(app), Some(identity)) = (app, carried.identity.identity()) else { continue };
+            let (Some(app), Some(identity)) = (app, carried.identity.identity()) else {
+                self.hub.directory.leave(SessionId(carried.id), self.number);
+                continue;
+            };
             let mut public = deskbell_core::session::PublicIds::default();
             carried.public.iter().for_each(|id| public.push(PublicId(*id)));
             let name = |text: &String| ChannelName::parse(text).ok();

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use deskbell_core::session::SessionId;
 use deskbell_wire::engineio::Sid;
 
-/// Session → shard. A session is entered by the shard that has it and by nobody else.
+/// Session → shard. A session is entered by the shard that has it, and at a start by who hands it to that shard.
 #[derive(Debug, Default)]
 pub struct Directory {
     homes: Mutex<HashMap<SessionId, u16>>,

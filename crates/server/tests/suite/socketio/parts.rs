@@ -97,16 +97,16 @@ fn whoever_is_cut_again_in_what_it_catches_up_with_goes_on_there() {
 
 #[test]
 fn a_restart_between_packets_of_one_event_takes_none_of_them() {
-    let mut server = start(&THREE);
     for from in ["deal", "user"] {
         for had in [1, 2] {
+            let server = start(&THREE);
             let mut client = Client::connect(&server);
             let pid = client.pid();
             client.join(&format!("{from}s_1"));
             deal(&server, from, 1);
             assert_eq!(told(&mut client, "/", had), all(&THREE[..had], 1));
             let offset = client.offset.clone();
-            server = server.stop_and_restart();
+            let server = server.stop_and_restart();
             let mut client = Client::back(&server, &pid, offset.as_deref());
             assert_eq!(client.pid(), pid, "{from} after {had}");
             assert_eq!(told(&mut client, "/", 3 - had), all(&THREE[had..], 1), "{from} after {had}");
