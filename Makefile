@@ -52,7 +52,7 @@ check: ## Is the code formatted, and do the planted bugs still fit it?
 unit: ## Every Rust test but the simulator's, the house rules included; those of the ledger over both stores.
 	PROPTEST_RNG_SEED=$(SEED) cargo test --locked --workspace --exclude deskbell-sim --no-fail-fast
 	DESKBELL_TEST_STORE=postgres cargo test --locked -p deskbell --test suite --no-fail-fast -- ledger crash durable post:: \
-		webhooks calendars
+		webhooks calendars appointease portico::applications portico::shown
 
 sim: ## The store over a disk that breaks, and 300 seeds of people, crashes and clocks; every answer is checked.
 	cargo test --locked -p deskbell-sim --no-fail-fast
@@ -110,7 +110,7 @@ all-tests: build ## Only /websocket-test's own tests, in two browsers at once.
 
 portico: build ## What a PorticoEstate site takes over: its PHP helper, its client, its commands; its pages in Chromium, behind Apache.
 	cd integrations/portico && $(PYTHON) -m unittest 2>&1
-	node --experimental-websocket --test --test-reporter=tap integrations/portico/*.test.mjs
+	node --experimental-websocket --test --test-reporter=tap --test-force-exit integrations/portico/*.test.mjs
 	node --test --test-reporter=tap --test-concurrency=1 conformance/portico/*.test.mjs
 
 fuzz-short: ## Every fuzz target for a few seconds, from its committed seeds.

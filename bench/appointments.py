@@ -16,7 +16,6 @@ import time
 import servers
 import watchers
 
-ZONE = {"DESKBELL_APPOINTEASE_TIME_ZONE": "Europe/Oslo"}
 PERSON = "ann@example.org"
 # As many as somebody has who comes every other week for a year.
 APPOINTMENTS = 25
@@ -92,7 +91,7 @@ def conversed(binaries, run):
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {servers.GENERATOR_CORE})
     try:
-        with servers.Deskbell(binaries, more={**ZONE, "DESKBELL_LIMIT_RATE": "0"}) as server:
+        with servers.Deskbell(binaries, more={"DESKBELL_LIMIT_RATE": "0"}) as server:
             port = int(server.target.rsplit(":", 1)[1])
             backend = watchers.Backend(port)
             for nth in range(APPOINTMENTS):
@@ -124,7 +123,7 @@ def flooded(binaries, run):
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {servers.GENERATOR_CORE})
     try:
-        with servers.Deskbell(binaries, more=ZONE) as server:
+        with servers.Deskbell(binaries) as server:
             page = Page(int(server.target.rsplit(":", 1)[1]))
             began = time.perf_counter()
             for nth in range(FLOOD):

@@ -128,7 +128,7 @@ def stormed(binaries, run):
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {servers.GENERATOR_CORE})
     try:
-        with servers.Deskbell(binaries, pusher=True, more={"DESKBELL_PUSHER_MEMBERS": str(count)}) as server:
+        with servers.Deskbell(binaries, "pusher", more={"DESKBELL_PUSHER_MEMBERS": str(count)}) as server:
             port = int(server.target.rsplit(":", 1)[1])
             crowd = Crowd(port, count)
             cpu, memory = watchers.cpu_seconds(server.pids), resident(server.pids[0])

@@ -115,7 +115,8 @@ def start(kind, binaries, **rest):
         "limit": lambda: servers.Limit(binaries, **rest),
         "deskbell": lambda: servers.Deskbell(binaries, **rest),
         "deskbell-tls": lambda: servers.Deskbell(binaries, tls=True, **rest),
-        "deskbell-pusher": lambda: servers.Deskbell(binaries, pusher=True, **rest),
+        **{f"deskbell-{dialect}": lambda dialect=dialect: servers.Deskbell(binaries, dialect, **rest)
+           for dialect in ("pusher", "socketio", "appointease", "portico")},
         "sockudo": lambda: servers.Sockudo(binaries, **rest),
         "deskbell-2-shards": lambda: servers.Deskbell(binaries, shards=2, pin=False, **rest),
     }[kind]()
@@ -135,7 +136,8 @@ def all_scenarios(quick):
     seconds = 1 if quick else 4
     timed = ["--duration", seconds, "--warmup", 0.5]
     return [*fan_out(timed), *channels(timed, seconds), *connections(), *ledger(seconds), *store(quick),
-            *post(quick), *appointease(quick), *pusher(timed), *beside_sockudo(timed, seconds), *beside_socketio(timed, quick),
+            *post(quick), *appointease(quick), *dialects(timed), *beside_sockudo(timed, seconds),
+            *beside_socketio(timed, quick),
             *details(seconds)]
 
 
@@ -322,38 +324,50 @@ def appointease(quick):
     ]
 
 
-def pusher(timed):
-    ours = "deskbell-pusher"
+def in_dialect(name, called, timed):
+    """What every dialect must reach: one event at a time, many at once, and visitors who only look."""
+    ours = f"deskbell-{name}"
 
-    def fan_out(name, connections, outstanding, least):
-        at_once = "one trigger at a time" if outstanding == 1 else f"{outstanding} triggers at once"
+    def fan_out(size, connections, outstanding, least):
+        at_once = "one event at a time" if outstanding == 1 else f"{outstanding} events at once"
         options = ["--connections", connections, *timed]
         return Scenario(
-            name, f"One channel of the Pusher dialect, {connections:,} subscribers, {at_once}; the yardstick one at a time",
+            f"{name}-{size}", f"One channel, {connections:,} {called}, {at_once}; the yardstick one at a time",
             {"limit": Run("limit", options), ours: Run(ours, [*options, "--outstanding", outstanding])},
             [Target("deliveries per CPU second, deskbell / limit", per_cpu_ratio(ours, "limit"), least=least)])
 
-    def storm(what):
-        return lambda round: round[ours]["storm"][what]
     return [
-        fan_out("pusher-1k", 1000, 1, 0.9),
-        fan_out("pusher-10k", 10000, 1, 0.9),
-        fan_out("pusher-burst-1k", 1000, 16, 8),
+        fan_out("1k", 1000, 1, 0.9),
+        fan_out("10k", 10000, 1, 0.9),
+        fan_out("burst-1k", 1000, 16, 8),
         Scenario(
-            "pusher-idle-memory", "10,000 connections of the Pusher dialect, each with one subscription, silent",
+            f"{name}-idle-memory", f"10,000 {called}, each with one subscription, silent",
             {ours: Run(ours, ["--connections", 10000, "--duration", 0, "--settle", 3])},
             [Target("resident bytes per connection", bytes_per_connection(ours), most=1536)], rounds=3),
-        Scenario(
-            "pusher-presence", "1,000 members join a presence channel in five seconds, and leave it in five more",
-            {ours: Run(ours, [1000, 5])},
-            [Target("bytes sent / bytes that the protocol demands",
-                    lambda round: storm("bytes")(round) / storm("demanded")(round), most=1.01),
-             Target("MB that the protocol demands", lambda round: storm("demanded")(round) / 1e6),
-             Target("CPU microseconds per frame", storm("cpu_us_per_frame")),
-             Target("seconds that the last frame was late", storm("late_s")),
-             Target("KB of memory for a member, at the most", lambda round: storm("memory")(round) / 1e6)],
-            rounds=2, measure=presence.stormed),
     ]
+
+
+def dialects(timed):
+    return [*in_dialect("pusher", "clients of the Pusher dialect", timed), members(),
+            *in_dialect("appointease", "pages of AppointEase", timed),
+            *in_dialect("portico", "pages of PorticoEstate", timed)]
+
+
+def members():
+    ours = "deskbell-pusher"
+
+    def storm(what):
+        return lambda round: round[ours]["storm"][what]
+    return Scenario(
+        "pusher-presence", "1,000 members join a presence channel in five seconds, and leave it in five more",
+        {ours: Run(ours, [1000, 5])},
+        [Target("bytes sent / bytes that the protocol demands",
+                lambda round: storm("bytes")(round) / storm("demanded")(round), most=1.01),
+         Target("MB that the protocol demands", lambda round: storm("demanded")(round) / 1e6),
+         Target("CPU microseconds per frame", storm("cpu_us_per_frame")),
+         Target("seconds that the last frame was late", storm("late_s")),
+         Target("KB of memory for a member, at the most", lambda round: storm("memory")(round) / 1e6)],
+        rounds=2, measure=presence.stormed)
 
 
 def beside_sockudo(timed, seconds):

@@ -119,15 +119,17 @@ class Limit(Server):
 
 
 class Deskbell(Server):
-    """The server itself, with everything it writes in a folder that goes away."""
+    """The server itself, with everything it writes in a folder that goes away. `dialect` is what its clients speak."""
 
-    def __init__(self, binaries, shards=1, tls=False, pusher=False, more=None, **rest):
+    def __init__(self, binaries, dialect="native", shards=1, tls=False, more=None, **rest):
         super().__init__(binaries, **rest)
-        self.shards, self.tls, self.pusher, self.more = shards, tls, pusher, more or {}
+        self.dialect, self.shards, self.tls, self.more = dialect, shards, tls, more or {}
 
     def start(self):
         port = free_port()
         environment = {
+            # Pages of AppointEase are served where it is known what their dates mean.
+            "DESKBELL_APPOINTEASE_TIME_ZONE": "Europe/Oslo",
             "DESKBELL_APP_ID": APP_ID,
             "DESKBELL_APP_KEY": "bench",
             "DESKBELL_APP_SECRET": SECRET,
@@ -148,7 +150,7 @@ class Deskbell(Server):
         with open(self.folder / "output", "wb") as output:
             self.spawn(command, environment, output)
         wait_until_ready(self, f"{'https' if self.tls else 'http'}://127.0.0.1:{port}/readyz")
-        self.target = f"{'pusher' if self.pusher else 'native'}://127.0.0.1:{port}"
+        self.target = f"{self.dialect}://127.0.0.1:{port}"
         self.options = ["--app", "bench", *(["--tls"] if self.tls else [])]
 
 

@@ -22,14 +22,6 @@ ROOM = "public-bench-0"
 PEER_NAMES = ("socketioxide", "socket.io")
 
 
-class Deskbell(servers.Deskbell):
-    """Deskbell, for clients of Socket.IO."""
-
-    def start(self):
-        super().start()
-        self.target = self.target.replace("native://", "socketio://")
-
-
 class Limit(servers.Limit):
     """The yardstick, as far as clients of Socket.IO can connect to it and join a room."""
 
@@ -73,7 +65,7 @@ def installed(path):
     return path
 
 
-KINDS = {"deskbell-socketio": Deskbell, "limit-socketio": Limit, "socket.io": Node, "socketioxide": Oxide}
+KINDS = {"limit-socketio": Limit, "socket.io": Node, "socketioxide": Oxide}
 
 
 def runs(*options):
@@ -189,7 +181,7 @@ def polled(binaries, run):
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {servers.GENERATOR_CORE})
     try:
-        with Deskbell(binaries) as server:
+        with servers.Deskbell(binaries, "socketio") as server:
             share, heard = asyncio.run(polling(server, clients, seconds))
     finally:
         os.sched_setaffinity(0, before)

@@ -67,6 +67,25 @@ test("the poll comes through Apache's lines, too", async (t) => {
   await heard(page, `polling slot_taken ${DATE} 12:00`).first().waitFor();
 });
 
+test("what a page asks about slots comes through the lines of both proxies, whichever way it names it", async () => {
+  const slot = { date: DATE, time: "14:00", employee_id: 7 };
+  for (const port of [site.nginx, site.apache]) {
+    const ask = async (route, body = slot) => {
+      const headers = { "Content-Type": "application/json" };
+      const answer = await fetch(`http://127.0.0.1:${port}/wp-json/${route}`, { method: "POST", headers, body: JSON.stringify(body) });
+      assert.equal(answer.status, 200, `${route} at ${port}: ${await answer.clone().text()}`);
+      return answer.json();
+    };
+    const { client_id } = await ask("appointease/v1/lock-slot");
+    for (const route of ["appointease/v1/availability", "appointease/v1/reschedule-availability", "booking/v1/availability"]) {
+      assert.deepEqual((await ask(route)).unavailable, [slot.time], route);
+    }
+    assert.equal((await ask("appointease/v1/check-slot")).available, false);
+    await ask("appointease/v1/unlock-slot", { client_id });
+    assert.equal((await ask("appointease/v1/check-slot")).available, true);
+  }
+});
+
 test("Deskbell stops, the page polls, Deskbell returns: the page sees the next change through the poll", async (t) => {
   const page = await visit(t);
   await site.deskbell.stop();

@@ -8,6 +8,7 @@ pub mod config;
 pub mod cursor;
 pub mod http_head;
 pub mod ics;
+pub mod mysql;
 pub mod native;
 pub mod portico;
 pub mod post;
@@ -28,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("cursor", cursor::check),
     ("http_head", http_head::check),
     ("ics", ics::check),
+    ("mysql", mysql::check),
     ("native", native::check),
     ("portico", portico::check),
     ("post", post::check),

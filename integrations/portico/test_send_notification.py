@@ -25,13 +25,17 @@ def send(*arguments, **settings):
 
 
 class Redis:
-    """A Redis of its own on a free port."""
+    """A Redis of its own on a free port; with an empty password it asks for none."""
+
+    def __init__(self, password="pw"):
+        self.password = password
 
     def __enter__(self):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--requirepass", "pw"]
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        command += ["--requirepass", self.password] if self.password else []
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         for _ in range(200):
             try:
@@ -46,12 +50,13 @@ class Redis:
         self.process.wait()
 
     def settings(self):
-        return {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.port), "REDIS_PASSWORD": "pw"}
+        return {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.port), "REDIS_PASSWORD": self.password}
 
     def subscriber(self):
         """A connection that hears `notifications`."""
         heard = socket.create_connection(("127.0.0.1", self.port), timeout=20)
-        heard.sendall(b"AUTH pw\r\nSUBSCRIBE notifications\r\n")
+        login = f"AUTH {self.password}\r\n" if self.password else ""
+        heard.sendall(f"{login}SUBSCRIBE notifications\r\n".encode())
         seen = b""
         while b"subscribe\r\n" not in seen:
             seen += heard.recv(4096)
@@ -96,6 +101,11 @@ class Sending(unittest.TestCase):
         message = json.loads(text[text.index("{"):text.rindex("}") + 1])
         self.assertEqual((message["type"], message["message"], message["data"]), ("alert", "Hello", {"id": 7}))
         self.assertTrue(message["id"].startswith("php_"))
+
+    def test_null_as_a_password_means_none(self):
+        with Redis(password="") as redis, redis.subscriber():
+            for nothing in ("null", ""):
+                self.assertEqual(send("Hello", **{**redis.settings(), "REDIS_PASSWORD": nothing})[0], 0, nothing)
 
     def test_nobody_at_redis_is_not_delivered_and_http_is_next(self):
         http_server = Http(200)

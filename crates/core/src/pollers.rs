@@ -21,7 +21,7 @@ pub struct Pollers {
 }
 
 /// One of them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Poller {
     /// Its newest question.
     asked: Option<Millis>,
@@ -45,6 +45,24 @@ pub struct Begun {
     pub after: Millis,
     /// The number of this question. An older one of the same poller is to be answered at once, with nothing.
     pub turn: u64,
+}
+
+impl Begun {
+    /// The same for whoever is known by its address alone. Several may be behind it and take each other's turns, so one
+    /// that sends its own clock is told again what is young.
+    ///
+    /// ```
+    /// use deskbell_core::pollers::Begun;
+    /// let begun = Begun { after: 95_000, turn: 1 };
+    /// assert_eq!(begun.of_many(Some(100_100), 95_000, 100_000).after, 70_000);
+    /// assert_eq!(begun.of_many(Some(95_000), 95_000, 100_000).after, 95_000, "it says what it has");
+    /// ```
+    #[must_use]
+    pub fn of_many(self, asked: Option<Millis>, head: Millis, now: Millis) -> Self {
+        let has_own_clock = asked.is_some_and(|asked| asked > head);
+        let young = now.saturating_sub(limits::POLL_YOUNG);
+        Self { after: if has_own_clock { self.after.min(young) } else { self.after }, ..self }
+    }
 }
 
 impl Pollers {
@@ -90,12 +108,28 @@ impl Pollers {
         };
         let after = poller.from;
         self.order.insert(seen, who.into());
+        self.bound();
+        Begun { after, turn: self.turns }
+    }
+
+    /// Whoever asked under one name may come under another one from now on, and goes on there where it stands.
+    pub fn renamed(&mut self, who: &str, other: &str) {
+        let Some(known) = self.known.get(who) else { return };
+        self.turns += 1;
+        let poller = Poller { seen: (known.seen.0, self.turns), ..known.clone() };
+        self.order.insert(poller.seen, other.into());
+        if let Some(before) = self.known.insert(other.into(), poller) {
+            self.order.remove(&before.seen);
+        }
+        self.bound();
+    }
+
+    fn bound(&mut self) {
         if self.known.len() > limits::POLLERS
             && let Some((_, longest_away)) = self.order.pop_first()
         {
             self.known.remove(&longest_away);
         }
-        Begun { after, turn: self.turns }
     }
 
     /// Was no newer question asked since?
@@ -222,6 +256,25 @@ mod tests {
         assert_eq!(begin(None, 1_900), 1_500, "whoever begins anew");
         let later = 1_000 + limits::POLLER;
         assert_eq!((begin(Some(later - 1), later - 1), begin(Some(later), later)), (1_000, 1_500));
+    }
+
+    #[test]
+    fn whoever_comes_under_another_name_goes_on_where_it_stood() {
+        let mut pollers = Pollers::default();
+        assert_eq!(poll(&mut pollers, None, 10, 1_000), 10);
+        pollers.renamed("ann", "visitor 7");
+        let begun = pollers.begin("visitor 7", Some(9_000), 20, 9_000);
+        assert_eq!(begun.after, 10, "what came between the two is told");
+        pollers.renamed("nobody", "visitor 8");
+        assert_eq!(pollers.begin("visitor 8", Some(9_000), 20, 9_000).after, 20);
+        // A name that was there before is that poller's from now on, and nobody is counted twice.
+        pollers.renamed("visitor 8", "visitor 7");
+        assert_eq!((pollers.begin("visitor 7", Some(9_001), 30, 9_001).after, pollers.len()), (20, 3));
+        assert_eq!(pollers.order.len(), 3);
+        for nth in 0..limits::POLLERS {
+            pollers.renamed("visitor 7", &nth.to_string());
+        }
+        assert_eq!((pollers.len(), pollers.order.len()), (limits::POLLERS, limits::POLLERS));
     }
 
     #[test]

@@ -18,10 +18,16 @@ pub const SLOT_LENGTH_MOST: Millis = DAY;
 pub const SLOT_TEXT: usize = 64;
 /// Bytes of an employee's id.
 pub const SLOT_EMPLOYEE: usize = 64;
+/// Bytes of a person's appointments, or of a session's applications, that are kept for pages that are behind: 500 with
+/// everything that may stand beside each.
+pub const LONGEST_LIST: usize = 4 << 20;
 /// Time for which it is remembered where somebody stands who polls and does not say it.
 pub const POLLER: Millis = 120 * SECOND;
 /// Pollers that are remembered, about 200 bytes each; beyond it the one is forgotten that was away longest.
 pub const POLLERS: usize = 10_000;
+/// How long an update is told again to those whom only their address tells from others: three of the longest intervals
+/// in which the plugin's pages ask.
+pub const POLL_YOUNG: Millis = 30 * SECOND;
 /// Updates that a poll gives at most, and looks back for.
 pub const POLL_UPDATES: usize = 50;
 /// How far a poll looks back.

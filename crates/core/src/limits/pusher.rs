@@ -14,6 +14,9 @@ pub const PUSHER_MOST_DATA: usize = 1_024 * 1_024;
 pub const PUSHER_CHANNELS: usize = 100;
 /// Events of one Pusher batch.
 pub const PUSHER_BATCH: usize = 10;
+/// The most channels of a trigger and events of a batch that an operator may set: a request's body has no room for more
+/// of any use.
+pub const PUSHER_MOST_LIST: usize = 1_000;
 /// Events that one Pusher client may send to others in a second.
 pub const PUSHER_CLIENT_EVENTS: u32 = 10;
 /// The most of them that an operator may set.

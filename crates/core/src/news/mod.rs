@@ -316,6 +316,13 @@ impl Desk {
     }
 }
 
+/// How long to wait before something is told again that was not taken so many times, since the first of them;
+/// nothing, where that would be too late.
+pub fn again(times: u32, since_first: Millis, patience: Millis) -> Option<Millis> {
+    let wait = limits::NEWS_FIRST_WAIT << times.saturating_sub(1).min(32);
+    (since_first + wait <= patience).then_some(wait)
+}
+
 fn gone((channel, user): Subject) -> News {
     match user {
         None => News::Vacated(channel),

@@ -134,3 +134,25 @@ fn an_endpoint_that_wants_ends_alone_hears_of_no_end_that_a_return_undoes() {
     let mut desk = Desk::open(kinds, Kept { here: vec![(channel("a"), None)], waiting: vec![] }, 10);
     assert_eq!(due(&mut desk, 10), [News::Vacated(channel("a"))]);
 }
+
+/// When something is told that nobody takes, if each attempt lasts so long.
+fn attempts(patience: Millis, each: Millis) -> Vec<Millis> {
+    let (mut at, mut now) = (vec![0], each);
+    while let Some(wait) = again(at.len() as u32, now, patience) {
+        at.push(now + wait);
+        now += wait + each;
+    }
+    at
+}
+
+#[test]
+fn what_is_not_taken_is_told_again_ever_more_rarely_and_given_up_after_five_minutes() {
+    let seconds = |at: Vec<Millis>| at.into_iter().map(|at| at / 1_000).collect::<Vec<_>>();
+    assert_eq!(seconds(attempts(limits::NEWS_PATIENCE, 0)), [0, 1, 3, 7, 15, 31, 63, 127, 255]);
+    // Whoever answers late is asked less often, and given up no later.
+    assert_eq!(seconds(attempts(limits::NEWS_PATIENCE, 10_000)), [0, 11, 23, 37, 55, 81, 123, 197]);
+    // The last moment counts, and none behind it.
+    assert_eq!((again(9, 44_000, 300_000), again(9, 44_001, 300_000)), (Some(256_000), None));
+    assert_eq!(attempts(0, 0), [0]);
+    assert_eq!(again(100, 0, limits::DAY), None);
+}

@@ -57,6 +57,11 @@ impl Updates {
         self.pollers.answered(who, turn, upto);
     }
 
+    /// Whoever asked under one name may come under another one from now on.
+    pub fn renamed(&mut self, who: &str, other: &str) {
+        self.pollers.renamed(who, other);
+    }
+
     /// The stamp of the newest update.
     pub fn last(&self) -> Millis {
         self.stamps.last()

@@ -1,5 +1,5 @@
-//! What is said to the server: Deskbell's native frames and HTTP API, the Pusher protocol, Socket.IO, or the
-//! yardstick's mini protocol.
+//! What is said to the server: Deskbell's native frames and HTTP API, the Pusher protocol, Socket.IO, what pages of
+//! AppointEase and PorticoEstate say, or the yardstick's mini protocol.
 
 use deskbell_wire::signature::{self, Request};
 use serde_json::{Value, json};
@@ -64,8 +64,8 @@ impl Dialect {
         }
     }
 
-    /// The head that asks for a WebSocket. The key is the one of RFC 6455's own example.
-    pub fn upgrade(&self) -> Vec<u8> {
+    /// The head by which a connection asks for a WebSocket. The key is the one of RFC 6455's own example.
+    pub fn upgrade(&self, connection: usize) -> Vec<u8> {
         let path = match (self.protocol, &self.app) {
             (Protocol::Native, Some(app)) => format!("/v1/ws?app={app}"),
             (Protocol::Native, None) => "/v1/ws".into(),
@@ -73,10 +73,16 @@ impl Dialect {
                 format!("/app/{}?protocol=7&client=bench", app.as_deref().unwrap_or_default())
             }
             (Protocol::SocketIo, _) => "/socket.io/?EIO=4&transport=websocket".into(),
+            (Protocol::AppointEase, _) => "/appointease".into(),
+            (Protocol::Portico, _) => "/wss".into(),
             (Protocol::Limit, _) => "/".into(),
         };
+        let cookie = match self.protocol {
+            Protocol::Portico => format!("Cookie: bookingfrontendsession=bench-{connection:020}\r\n"),
+            _ => String::new(),
+        };
         format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{cookie}\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
             self.authority
         )
@@ -109,6 +115,10 @@ impl Dialect {
                     let event = json!(["join_room", self.channel(channel)]);
                     frames::append_text(&mut out, format!("42{channel}{event}").as_bytes());
                 }
+                // They hear what is for everybody without asking; the answer says that the page is let in.
+                Protocol::AppointEase | Protocol::Portico => {
+                    frames::append_text(&mut out, br#"{"type":"ping"}"#);
+                }
             }
         }
         out
@@ -137,7 +147,7 @@ impl Dialect {
                 }
                 out
             }
-            Protocol::Native | Protocol::SocketIo => {
+            Protocol::Native | Protocol::SocketIo | Protocol::AppointEase | Protocol::Portico => {
                 let head = format!("POST /v1/publish HTTP/1.1\r\nAuthorization: Bearer {}\r\n", self.secret);
                 self.post(head, &self.body(events, first))
             }
@@ -217,6 +227,14 @@ impl Dialect {
                 _ => Control::Other,
             };
         }
+        if self.protocol.only_channel().is_some() {
+            return match frame["type"].as_str() {
+                Some("connection" | "connection_success") => Control::Welcome(Keepsake::default()),
+                Some("pong") => Control::Subscribed,
+                Some("error") => Control::Refused(text("message")),
+                _ => Control::Other,
+            };
+        }
         match frame["type"].as_str() {
             Some("welcome") => Control::Welcome(Keepsake { resume: text("resume"), cursor: text("cursor") }),
             Some("subscribed") => Control::Subscribed,
@@ -227,7 +245,8 @@ impl Dialect {
     }
 
     fn channel(&self, number: usize) -> String {
-        format!("{}{number}", self.prefix)
+        let only = self.protocol.only_channel();
+        only.map_or_else(|| format!("{}{number}", self.prefix), str::to_owned)
     }
 
     fn channel_number(&self, name: &str) -> Option<usize> {
@@ -326,6 +345,29 @@ mod tests {
             assert_eq!(native.control(frame.to_string().as_bytes()), control);
         }
         assert_eq!(dialect(Protocol::Limit, false).control(b"OK"), Control::Subscribed);
+    }
+
+    #[test]
+    fn pages_have_one_channel_and_a_session_each() {
+        let pages = [(Protocol::AppointEase, "appointease"), (Protocol::Portico, "portico")];
+        for (protocol, channel) in pages {
+            let request = dialect(protocol, false).publish(&stamps(&[0]), 0);
+            let body = &request[frames::head_end(&request).expect("a head")..];
+            let body: Value = serde_json::from_slice(body).expect("JSON");
+            assert_eq!(body["channel"], channel);
+            let told = |frame: Value| dialect(protocol, false).control(frame.to_string().as_bytes());
+            assert_eq!(told(json!({"type":"pong"})), Control::Subscribed);
+            assert_eq!(told(json!({"type":"error","message":"no"})), Control::Refused("no".into()));
+            for greeting in ["connection", "connection_success"] {
+                assert_eq!(told(json!({ "type": greeting })), Control::Welcome(Keepsake::default()));
+            }
+        }
+        let portico = dialect(Protocol::Portico, false);
+        let cookie = |connection| {
+            let head = portico.upgrade(connection);
+            frames::header(&head, "cookie").map(str::to_owned)
+        };
+        assert!(cookie(1).is_some() && cookie(1) != cookie(2));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Lane {
         self.answer.clear();
         self.upgrading = dialect.protocol == Protocol::Limit;
         self.unsent = match &self.request {
-            _ if self.upgrading => dialect.upgrade(),
+            _ if self.upgrading => dialect.upgrade(0),
             Some((_, bytes)) => bytes.clone(),
             None => Vec::new(),
         };

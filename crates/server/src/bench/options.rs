@@ -11,7 +11,8 @@ use super::{sequence, stamp};
 pub struct Options {
     /// The server: `native://HOST:PORT` for Deskbell, `pusher://HOST:PORT` for any server of the Pusher protocol,
     /// `socketio://HOST:PORT` for one of Socket.IO that lets clients `join_room` and takes Deskbell's publishes,
-    /// `limit://HOST:PORT` for the yardstick
+    /// `appointease://HOST:PORT` and `portico://HOST:PORT` for pages of these two at Deskbell, `limit://HOST:PORT`
+    /// for the yardstick
     #[arg(long, default_value = "native://127.0.0.1:8080")]
     pub target: Target,
     /// Subscribers
@@ -105,8 +106,33 @@ pub enum Protocol {
     Pusher,
     /// Socket.IO for clients; publishes are those of Deskbell's HTTP API.
     SocketIo,
+    /// Pages of AppointEase; what is published is for all of them.
+    AppointEase,
+    /// Pages of PorticoEstate, each of a session of its own; what is published is for all of them.
+    Portico,
     /// The yardstick's mini protocol.
     Limit,
+}
+
+impl Protocol {
+    /// All of them, by what stands in front of a server's address.
+    const SCHEMES: [(&str, Self); 6] = [
+        ("native", Self::Native),
+        ("pusher", Self::Pusher),
+        ("socketio", Self::SocketIo),
+        ("appointease", Self::AppointEase),
+        ("portico", Self::Portico),
+        ("limit", Self::Limit),
+    ];
+
+    /// The one channel whose events are for everybody, where a page does not choose what it hears.
+    pub const fn only_channel(self) -> Option<&'static str> {
+        match self {
+            Self::AppointEase => Some("appointease"),
+            Self::Portico => Some("portico"),
+            Self::Native | Self::Pusher | Self::SocketIo | Self::Limit => None,
+        }
+    }
 }
 
 /// A server and what it speaks.
@@ -122,15 +148,13 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (protocol, authority) = match text.split_once("://") {
-            Some(("native", rest)) => (Protocol::Native, rest),
-            Some(("pusher", rest)) => (Protocol::Pusher, rest),
-            Some(("socketio", rest)) => (Protocol::SocketIo, rest),
-            Some(("limit", rest)) => (Protocol::Limit, rest),
-            _ => {
-                return Err("write native://HOST:PORT, pusher://…, socketio://… or limit://…".into());
-            }
-        };
+        let named = text.split_once("://").and_then(|(scheme, rest)| {
+            let known = Protocol::SCHEMES.into_iter().find(|(name, _)| *name == scheme)?;
+            Some((known.1, rest))
+        });
+        let (protocol, authority) = named.ok_or_else(|| {
+            format!("write {}", Protocol::SCHEMES.map(|(name, _)| format!("{name}://HOST:PORT")).join(", "))
+        })?;
         let authority = authority.trim_end_matches('/');
         match authority.rsplit_once(':') {
             Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
@@ -156,12 +180,8 @@ impl Target {
 
 impl std::fmt::Display for Target {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let scheme = match self.protocol {
-            Protocol::Native => "native",
-            Protocol::Pusher => "pusher",
-            Protocol::SocketIo => "socketio",
-            Protocol::Limit => "limit",
-        };
+        let named = Protocol::SCHEMES.into_iter().find(|(_, protocol)| *protocol == self.protocol);
+        let scheme = named.map_or("", |(name, _)| name);
         write!(out, "{scheme}://{}", self.authority)
     }
 }
@@ -215,6 +235,10 @@ impl Options {
                 self.target.protocol != Protocol::SocketIo || !self.resume,
                 "the load generator knows no --resume over Socket.IO",
             ),
+            (
+                self.target.protocol.only_channel().is_none() || (self.channels == 1 && !self.resume),
+                "pages of this protocol know one channel, and no --resume",
+            ),
             (!self.resume || self.rate > 0.0, "--resume needs a --rate"),
         ];
         match rules.iter().find(|(holds, _)| !holds) {
@@ -245,6 +269,10 @@ mod tests {
         let target = parse("--target limit://127.0.0.1:9001/").expect("valid").target;
         assert_eq!((target.protocol, target.host()), (Protocol::Limit, "127.0.0.1"));
         assert_eq!(target.to_string(), "limit://127.0.0.1:9001");
+        for (scheme, protocol) in Protocol::SCHEMES {
+            let target = parse(&format!("--target {scheme}://h:1")).expect("valid").target;
+            assert_eq!((target.protocol, target.to_string()), (protocol, format!("{scheme}://h:1")));
+        }
         for wrong in ["127.0.0.1:80", "http://a:80", "native://a", "native://:80", "native://a:99999"] {
             assert!(parse(&format!("--target {wrong}")).is_err(), "{wrong}");
         }
@@ -269,6 +297,9 @@ mod tests {
             ("--target pusher://127.0.0.1:1 --app k --resume --rate 1", false),
             ("--target socketio://127.0.0.1:1 --channels 2", true),
             ("--target socketio://127.0.0.1:1 --resume --rate 1", false),
+            ("--target appointease://127.0.0.1:1", true),
+            ("--target portico://127.0.0.1:1 --channels 2", false),
+            ("--target appointease://127.0.0.1:1 --resume --rate 1", false),
             ("--resume", false),
         ] {
             assert_eq!(parse(line).expect("parsed").check().is_ok(), accepted, "{line}");

@@ -116,7 +116,7 @@ impl Swarm {
             let Some(index) = self.waiting.pop_front() else { break };
             self.opening += 1;
             self.members[index].stage = Stage::Upgrading;
-            let mut unsent = dialect.upgrade();
+            let mut unsent = dialect.upgrade(index);
             let opened = self.dialer.dial(index, Token(index), registry).and_then(|mut link| {
                 link.flush_from(&mut unsent)?;
                 Ok(link)

@@ -142,6 +142,8 @@ pub(super) fn own_pusher(row: &Row) -> OwnPusherSettings {
         subscription_count: cells.on("pusher_subscription_count"),
         members: count("pusher_members"),
         data: count("pusher_data"),
+        channels: count("pusher_channels"),
+        batch: count("pusher_batch"),
         bare_signatures: cells.on("pusher_bare_signatures"),
         auth_url: cells.text("pusher_auth_url"),
     }

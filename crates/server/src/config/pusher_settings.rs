@@ -73,6 +73,10 @@ pub struct OwnPusherSettings {
     pub members: Option<usize>,
     /// Bytes of an event's data.
     pub data: Option<usize>,
+    /// Channels of one event.
+    pub channels: Option<usize>,
+    /// Events of one batch.
+    pub batch: Option<usize>,
     /// Signatures without a key are taken.
     pub bare_signatures: Option<bool>,
     /// The app's own authorisation endpoint.

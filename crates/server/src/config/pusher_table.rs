@@ -24,6 +24,10 @@ const AUTH_URL: &str = "The app's own authorisation endpoint, as Laravel's `/bro
                         an app that does not sign by itself, as with Laravel's `redis` broadcaster. Without it the \
                         rules of `[[access]]` decide.";
 
+const CHANNELS: &str = "Channels that one event may go to. Laravel sends in lists of 100.";
+
+const BATCH: &str = "Events of one batch.";
+
 /// For all apps.
 pub const PUSHER: &[Opt] = &[
     Opt::switch("pusher.enabled", true, ENABLED).live(Group::Rules),
@@ -60,11 +64,11 @@ pub const PUSHER: &[Opt] = &[
     Opt::number(
         "pusher.channels",
         limits::PUSHER_CHANNELS as u64,
-        within(1, 1_000),
-        "Channels that one event may go to. Laravel sends in lists of 100.",
+        within(1, limits::PUSHER_MOST_LIST as u64),
+        CHANNELS,
     )
     .live(Group::Limits),
-    Opt::number("pusher.batch", limits::PUSHER_BATCH as u64, within(1, 1_000), "Events of one batch.")
+    Opt::number("pusher.batch", limits::PUSHER_BATCH as u64, within(1, limits::PUSHER_MOST_LIST as u64), BATCH)
         .live(Group::Limits),
     Opt::switch("pusher.bare_signatures", false, BARE).live(Group::Rules),
     Opt::text("pusher.auth_url", Form::Url, AUTH_URL)
@@ -111,7 +115,7 @@ const WEBHOOK_FIELDS: &[Opt] = &[
 ];
 
 /// What one app has otherwise.
-pub const OF_APP: [Opt; 9] = [
+pub const OF_APP: [Opt; 11] = [
     Opt::switch("pusher_enabled", true, ENABLED).unset().like("false"),
     Opt::number(
         "pusher_connections",
@@ -142,6 +146,10 @@ pub const OF_APP: [Opt; 9] = [
     )
     .unset()
     .like("\"20KiB\""),
+    Opt::number("pusher_channels", 100, within(1, limits::PUSHER_MOST_LIST as u64), CHANNELS)
+        .unset()
+        .like("200"),
+    Opt::number("pusher_batch", 10, within(1, limits::PUSHER_MOST_LIST as u64), BATCH).unset().like("20"),
     Opt::switch("pusher_bare_signatures", false, BARE).unset().like("true"),
     Opt::text("pusher_auth_url", Form::Url, AUTH_URL).like("\"https://www.example.org/broadcasting/auth\""),
 ];

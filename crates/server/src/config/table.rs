@@ -254,6 +254,8 @@ const APP_FIELDS: &[Opt] = &[
     OF_APP[6],
     OF_APP[7],
     OF_APP[8],
+    OF_APP[9],
+    OF_APP[10],
 ];
 
 const TLS: &[Opt] = &[

@@ -7,16 +7,15 @@ use axum::body::Body;
 use deskbell_core::access::Identity;
 use deskbell_core::refusal::{Code, Refusal};
 use deskbell_wire::appointease::hail::Who;
-use deskbell_wire::engineio::asked::{self, Fault};
+use deskbell_wire::engineio::asked;
 use deskbell_wire::http_head::Head;
 use deskbell_wire::plain::Plain;
 use deskbell_wire::portico::session::{Hail, Trust, hail};
-use deskbell_wire::pusher::{code, encode, xhr};
 use deskbell_wire::route::{Dialect, Route, pusher_key};
-use deskbell_wire::websocket::encode as websocket;
-use deskbell_wire::websocket::{Opcode, extension, handshake};
-use http::{Request, Response, StatusCode};
+use deskbell_wire::websocket::{extension, handshake};
+use http::{Request, Response};
 
+use super::refused::{DISABLED, Refused, switching};
 use super::{Peer, Place, Seat, appointease, socketio};
 use crate::app::App;
 use crate::clock;
@@ -25,9 +24,6 @@ use crate::shard::Opening;
 
 /// The name of the cookie with the signed visitor id.
 pub const VISITOR_COOKIE: &str = "deskbell_visitor";
-
-/// The status that says inside of the door that an app takes no connections.
-const DISABLED: u16 = 403;
 
 /// A year: a visitor who comes back is the same visitor.
 const VISITOR_SECONDS: u64 = 365 * 24 * 3_600;
@@ -59,156 +55,11 @@ pub struct Admitted {
     pub who: Option<Who>,
 }
 
-/// A request that does not, and its answer.
-#[derive(Debug)]
-pub struct Refused {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    code: &'static str,
-    detail: String,
-    /// A client that looks for the words of its own protocol gets these as the body.
-    words: Option<Fault>,
-    /// A client that understands nothing but WebSocket frames hears it so: the 101, and what follows it.
-    farewell: Option<Farewell>,
-}
-
-/// A WebSocket that is opened only to be told why it is closed.
-#[derive(Debug)]
-struct Farewell {
-    greeting: Vec<u8>,
-    frames: Vec<u8>,
-}
-
-impl Refused {
-    /// A refusal of the request itself.
-    pub fn plain(status: u16, code: &'static str, detail: &str) -> Self {
-        Self { status, headers: Vec::new(), code, detail: detail.to_owned(), words: None, farewell: None }
-    }
-
-    /// The same refusal for a client of the Pusher dialect: an error frame with the code, and a close with
-    /// the same one, because some clients look at the one and some at the other.
-    fn in_frames(self, accept: handshake::Accept) -> Self {
-        let code = self.pusher_code();
-        let mut greeting = Vec::with_capacity(256);
-        if accept.write_response(&mut greeting, &[]).is_err() {
-            return self;
-        }
-        let mut frames = Vec::with_capacity(256);
-        websocket::frame_into(&mut frames, Opcode::Text, &encode::error(code, &self.detail, None));
-        // A reason has at most 123 bytes, and the sentence stands in the frame.
-        websocket::close_into(&mut frames, Some(code), self.code);
-        Self { farewell: Some(Farewell { greeting, frames }), ..self }
-    }
-
-    /// The close code of the Pusher dialect.
-    fn pusher_code(&self) -> u16 {
-        let code = Code::ALL.into_iter().find(|code| code.as_str() == self.code);
-        if self.status == DISABLED { code::DISABLED } else { code.map_or(code::BUSY, code::of_door) }
-    }
-
-    /// The same for a client that comes by requests, as the lines that it reads.
-    pub fn in_lines(&self) -> Vec<u8> {
-        let (code, mut lines) = (self.pusher_code(), xhr::OPEN.to_vec());
-        xhr::message(&encode::error(code, &self.detail, None), &mut lines);
-        xhr::close(code, self.code, &mut lines);
-        lines
-    }
-
-    /// Has the other side to be read to its end, so that our last words reach it?
-    pub fn lingers(&self) -> bool {
-        self.farewell.is_some()
-    }
-
-    /// What is said on the opened socket, and the head that opens it.
-    pub fn into_farewell(self) -> Option<(Response<Body>, Vec<u8>)> {
-        let farewell = self.farewell?;
-        Some((switching(&farewell.greeting), farewell.frames))
-    }
-
-    /// An error of Engine.IO, in the words that its clients know.
-    fn engine(fault: Fault, code: &'static str) -> Self {
-        Self { words: Some(fault), ..Self::plain(fault.status(), code, "") }
-    }
-
-    fn body(&self) -> String {
-        if let Some(fault) = self.words {
-            return fault.body().to_owned();
-        }
-        serde_json::json!({ "status": self.status, "code": self.code, "detail": self.detail }).to_string()
-    }
-
-    fn kind(&self) -> &'static str {
-        if self.words.is_some() { "application/json" } else { "application/problem+json" }
-    }
-
-    fn reason(&self) -> &'static str {
-        StatusCode::from_u16(self.status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Refused")
-    }
-
-    /// The whole answer as bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        if let Some(farewell) = &self.farewell {
-            return [farewell.greeting.as_slice(), &farewell.frames].concat();
-        }
-        let body = self.body();
-        let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, self.reason());
-        for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        let kind = self.kind();
-        head.push_str(&format!(
-            "Content-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        ));
-        head.into_bytes()
-    }
-
-    /// The same for hyper.
-    pub fn into_response(self) -> Response<Body> {
-        let mut response = Response::builder().status(self.status).header("content-type", self.kind());
-        for (name, value) in &self.headers {
-            response = response.header(*name, value);
-        }
-        response.body(Body::from(self.body())).unwrap_or_default()
-    }
-}
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        let headers = match refusal.code {
-            Code::RateLimited | Code::LimitReached | Code::Unavailable | Code::Draining => {
-                vec![("Retry-After", "2".to_owned())]
-            }
-            _ => Vec::new(),
-        };
-        Self {
-            status: refusal.code.http_status(),
-            headers,
-            code: refusal.code.as_str(),
-            detail: refusal.message.into_owned(),
-            words: None,
-            farewell: None,
-        }
-    }
-}
-
 impl Admitted {
     /// The 101 for hyper, from the same bytes.
     pub fn response(&self) -> Response<Body> {
         switching(&self.greeting)
     }
-}
-
-/// The head of a 101 as hyper wants it.
-fn switching(greeting: &[u8]) -> Response<Body> {
-    let text = String::from_utf8_lossy(greeting);
-    let mut response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
-    for line in text.lines().skip(1) {
-        if let Some((name, value)) = line.split_once(": ") {
-            response = response.header(name, value);
-        }
-    }
-    response.body(Body::empty()).unwrap_or_default()
 }
 
 /// Decides about an upgrade.
@@ -221,8 +72,8 @@ pub async fn admit(
 ) -> Result<Admitted, Refused> {
     let result = try_admit(hub, place, head, kind, peer).await;
     if let Err(refused) = &result {
-        match Code::ALL.iter().find(|code| code.as_str() == refused.code) {
-            Some(code) => hub.metrics.refused(*code),
+        match refused.known() {
+            Some(code) => hub.metrics.refused(code),
             None => {
                 hub.metrics.bad_requests.inc();
             }
@@ -239,14 +90,7 @@ async fn try_admit(
     kind: Route,
     peer: &Peer,
 ) -> Result<Admitted, Refused> {
-    let accept = handshake::check(head).map_err(|refusal| Refused {
-        status: refusal.status(),
-        headers: refusal.headers().iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
-        code: refusal.code(),
-        detail: refusal.sentence().to_owned(),
-        words: None,
-        farewell: None,
-    })?;
+    let accept = handshake::check(head).map_err(Refused::handshake)?;
     if kind == Route::Socket(Dialect::Pusher) {
         return admit_pusher(hub, head, peer, accept).map_err(|refused| refused.in_frames(accept));
     }

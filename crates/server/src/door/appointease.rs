@@ -16,7 +16,8 @@ use deskbell_wire::signature::verify_email;
 use deskbell_wire::websocket::handshake::Accept;
 
 use super::Peer;
-use super::admit::{Admitted, Refused, check_origin, identify, named_app, stopping, visitor_cookie};
+use super::admit::{Admitted, check_origin, identify, named_app, stopping, visitor_cookie};
+use super::refused::Refused;
 use crate::app::App;
 use crate::clock;
 use crate::hub::Hub;

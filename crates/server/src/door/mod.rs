@@ -4,6 +4,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`admit`] | may this request become a WebSocket: app, identity, origin, limits |
+//! | [`refused`] | its answer where it may not, in words that its client reads |
 //! | [`peer`] | who is at the other end, also behind proxies |
 //! | [`stream`] | plain and TLS sockets, and how they are handed over |
 //! | [`appointease`] | the same for pages of the AppointEase dialect |
@@ -13,6 +14,7 @@
 mod admit;
 mod appointease;
 mod peer;
+mod refused;
 mod seat;
 mod socketio;
 mod stream;
@@ -39,8 +41,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
-pub use admit::{Admitted, Refused, VISITOR_COOKIE, head_text, is_own_page, pusher_seat, visitor_cookie};
+pub use admit::{Admitted, VISITOR_COOKIE, head_text, is_own_page, pusher_seat, visitor_cookie};
 pub use peer::{Front, OwnApp, Peer};
+pub use refused::Refused;
 pub use seat::Seat;
 pub use socketio::{Guest, let_in};
 pub use stream::{Handover, Prefixed};

@@ -93,7 +93,7 @@ const fn route(method: &'static str, path: &'static str, answer: fn() -> MethodR
 }
 
 /// Every route.
-pub const ROUTES: [Route; 117] = [
+pub const ROUTES: [Route; 118] = [
     route("GET", "/", || get(start_page::page)),
     route("GET", "/websocket-test", || get(websocket_test::page)),
     route("GET", "/healthz", || get(health::live)),
@@ -206,6 +206,7 @@ pub const ROUTES: [Route; 117] = [
     route("POST", "/wp-json/appointease/v1/availability", || post(pages::availability)),
     route("POST", "/wp-json/appointease/v1/realtime/reschedule-availability", || post(pages::availability)),
     route("POST", "/wp-json/appointease/v1/reschedule-availability", || post(pages::availability)),
+    route("POST", "/wp-json/booking/v1/availability", || post(pages::availability)),
     route("POST", "/broadcast", || post(backend::broadcast)),
     route("GET", "/debug", || get(backend::debug)),
     route("GET", "/health", || get(portico::health)),

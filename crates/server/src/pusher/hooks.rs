@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::limits::{self, Millis, SECOND};
-use deskbell_core::news::{Changes, Desk, Kept, Kinds, News, Stands};
+use deskbell_core::news::{Changes, Desk, Kept, Kinds, News, Stands, again};
 use deskbell_core::pattern::Pattern;
 use deskbell_wire::pusher::hook;
 use http::{Method, header};
@@ -200,16 +200,16 @@ impl Post {
     /// Tells until it is taken, or until it is too late; says how much that was.
     async fn deliver(self: Arc<Self>, hub: Arc<Hub>, news: Vec<News>) -> usize {
         let app = &hub.apps[self.endpoint.app];
-        let until = clock::now_ms() + self.endpoint.patience;
-        let mut wait = limits::NEWS_FIRST_WAIT;
+        let (begun, patience) = (clock::now_ms(), self.endpoint.patience);
+        let mut times = 0;
         while let Err(why) = self.attempt(app, &news).await {
-            if clock::now_ms() + wait > until {
-                let (address, patience) = (self.endpoint.address.name(), self.endpoint.patience);
+            times += 1;
+            let Some(wait) = again(times, clock::now_ms().saturating_sub(begun), patience) else {
+                let address = self.endpoint.address.name();
                 tracing::warn!(%address, %why, events = news.len(), "a webhook was given up after {patience} ms");
                 break;
-            }
+            };
             tokio::time::sleep(Duration::from_millis(wait)).await;
-            wait *= 2;
         }
         news.len()
     }

@@ -60,6 +60,12 @@ pub struct Own {
     /// Bytes of an event's data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<usize>,
+    /// Channels of one event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<usize>,
+    /// Events of one batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
     /// Signatures without a key are taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bare_signatures: Option<bool>,
@@ -77,6 +83,8 @@ impl Own {
             ("client_event_rate", rate, 1, limits::PUSHER_MOST_CLIENT_EVENTS),
             ("members", self.members, 1, limits::PRESENCE_MEMBERS),
             ("data", self.data, limits::PUSHER_LEAST_DATA, limits::PUSHER_MOST_DATA),
+            ("channels", self.channels, 1, limits::PUSHER_MOST_LIST),
+            ("batch", self.batch, 1, limits::PUSHER_MOST_LIST),
         ];
         let is_beyond = |value: Option<usize>, least, most| value.is_some_and(|v| v < least || v > most);
         let found = bounds.into_iter().find(|(_, value, least, most)| is_beyond(*value, *least, *most));
@@ -117,7 +125,11 @@ impl Terms {
             client_rate: own.client_event_rate.map_or(self.client_rate, rate),
             subscription_count: own.subscription_count.unwrap_or(self.subscription_count),
             members: own.members.unwrap_or(self.members),
-            bounds: Bounds { data: own.data.unwrap_or(self.bounds.data), ..self.bounds },
+            bounds: Bounds {
+                data: own.data.unwrap_or(self.bounds.data),
+                channels: own.channels.unwrap_or(self.bounds.channels),
+                batch: own.batch.unwrap_or(self.bounds.batch),
+            },
             bare_signatures: own.bare_signatures.unwrap_or(self.bare_signatures),
             public: self.public.clone(),
             consent: consent.or_else(|| self.consent.clone()),

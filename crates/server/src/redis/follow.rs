@@ -89,9 +89,6 @@ impl Follower {
             self.outage = Outage::default();
             self.follow_for_ever(&plan).await;
         }
-        while self.intake.is_going() {
-            self.intake.settled().await;
-        }
     }
 
     /// Comes back again and again, until something else is wished.

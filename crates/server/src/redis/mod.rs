@@ -171,7 +171,8 @@ impl Redis {
         is_set_up.then(|| self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    /// Takes nothing more, and returns when what was taken is settled.
+    /// Takes nothing more, and returns when the store has all that Redis has counted as delivered: it writes what
+    /// waits before it ends.
     pub async fn stop(&self) {
         self.wish.send_replace(Wish::Stop);
         // A poisoned lock guards nothing but an option.
@@ -179,7 +180,7 @@ impl Redis {
         if let Some(task) = task
             && tokio::time::timeout(Duration::from_millis(limits::REDIS_ANSWER), task).await.is_err()
         {
-            tracing::warn!("what came from Redis last did not reach the disk in time");
+            tracing::warn!("the store had no room in time for what came from Redis last; it is lost");
         }
     }
 

@@ -38,6 +38,8 @@ pub fn own(app: &AppSettings) -> Own {
         subscription_count: wish.subscription_count,
         members: wish.members,
         data: wish.data,
+        channels: wish.channels,
+        batch: wish.batch,
         bare_signatures: wish.bare_signatures,
         auth_url: wish.auth_url.clone(),
     }

@@ -2,6 +2,7 @@
 
 use deskbell_core::access::{self, Action, Audience, Rule, Rules};
 use deskbell_core::class::{Class, Classes, Retention, Shape};
+use deskbell_core::limits;
 use deskbell_core::pattern::Pattern;
 use deskbell_core::projection::Table;
 
@@ -16,7 +17,9 @@ pub fn classes(settings: &Settings) -> Result<Classes, StartError> {
         rules.push((pattern, class(rule)));
     }
     for own in [crate::portico::applications::PATTERN, crate::appointease::persons::PATTERN] {
-        rules.push((pattern(own)?, Class::of_shape(Shape::Latest)));
+        let mut class = Class::of_shape(Shape::Latest);
+        class.retention.bytes = limits::LONGEST_LIST;
+        rules.push((pattern(own)?, class));
     }
     let mut otherwise = Class::of_shape(Shape::Stream);
     let history = &settings.history;

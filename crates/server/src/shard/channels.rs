@@ -7,7 +7,7 @@ use deskbell_core::ids::ChannelName;
 
 use super::cohort::cohort_of;
 use super::frames::Variant;
-use super::lens::PLAIN;
+use super::lens::{Lenses, PLAIN};
 use crate::bell::Bell;
 
 /// The channels of one app on one shard.
@@ -40,23 +40,25 @@ pub struct Listeners {
     pub watch: bool,
     /// The lens through which they see the channel; 0 is none.
     pub lens: u32,
+    /// Each of them sees something else through it.
+    apart: bool,
     cohort: u8,
 }
 
 impl Listeners {
     /// The list that a client belongs on.
     pub fn of(slot: u32, variant: Variant, watch: bool) -> Self {
-        Self { variant, watch, lens: PLAIN, cohort: cohort_of(slot) as u8 }
+        Self { variant, watch, lens: PLAIN, apart: false, cohort: cohort_of(slot) as u8 }
     }
 
     /// The same through a lens.
-    pub fn through(self, lens: u32) -> Self {
-        Self { lens, ..self }
+    pub(super) fn through(self, lens: u32, lenses: &Lenses) -> Self {
+        Self { lens, apart: lenses.tells_apart(lens), ..self }
     }
 
-    /// Do they see the channel through a lens?
+    /// Does each of them see the channel in a way of its own?
     pub fn is_lensed(self) -> bool {
-        self.lens != PLAIN
+        self.apart
     }
 
     /// Which cohort they are.

@@ -12,6 +12,7 @@ use deskbell_wire::websocket::Opcode;
 use deskbell_wire::websocket::deflate::Deflater;
 use deskbell_wire::websocket::encode as websocket;
 
+use super::appointease::pages_hear;
 use crate::portico::Terms;
 use crate::socketio::{Heard, Manner};
 
@@ -141,6 +142,9 @@ impl Variant {
         entry.frames.get(self.number(), || {
             if self.is_pusher() && !self.carries_cursor() {
                 return self.pusher_event(entry, None);
+            }
+            if self == Self::AppointEase {
+                return pages_hear(entry);
             }
             let token = Self::sealed(entry, key);
             // A token is base64 by its making.

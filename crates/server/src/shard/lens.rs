@@ -40,6 +40,8 @@ pub(super) enum Sight {
     Same,
     /// What these rows make of them. The table is the one of the subscription: a reload counts for the next.
     Rows(Arc<Table>, Vec<u16>),
+    /// What every page of the AppointEase dialect is told of them, all the same.
+    Pages,
     /// What a page of the AppointEase dialect makes of them, each its own.
     Page,
 }
@@ -55,7 +57,7 @@ pub(super) struct Lenses {
 impl Sight {
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Same, Self::Same) | (Self::Page, Self::Page) => true,
+            (Self::Same, Self::Same) | (Self::Pages, Self::Pages) | (Self::Page, Self::Page) => true,
             (Self::Rows(table, rows), Self::Rows(others, theirs)) => {
                 Arc::ptr_eq(table, others) && rows == theirs
             }
@@ -72,7 +74,7 @@ impl Lens {
         }
         let (event, channel) = (&entry.event, self.shown.as_str());
         match &self.sight {
-            Sight::Page => Vec::new(),
+            Sight::Pages | Sight::Page => Vec::new(),
             Sight::Same => vec![encode::shown(event.name.as_str(), channel, &event.data.bytes)],
             Sight::Rows(table, rows) => {
                 let told = table.project(rows, event).into_iter();
@@ -101,6 +103,11 @@ impl Lenses {
     /// The lens with a number.
     pub fn get(&self, number: u32) -> &Lens {
         &self.lenses[number as usize - 1].0
+    }
+
+    /// Does it show each client something else?
+    pub fn tells_apart(&self, number: u32) -> bool {
+        number != PLAIN && !matches!(self.get(number).sight, Sight::Pages)
     }
 
     /// Takes a lens into use for one more subscription.
@@ -155,7 +162,7 @@ impl Shard {
         let start = behind.then(|| Box::new(Start { after: Some(here), asked: true, ..Start::default() }));
         let channel = view.channels.take(&lens.source);
         let lens = view.lenses.take(lens);
-        let kind = Listeners::of(slot, client.variant, false).through(lens);
+        let kind = Listeners::of(slot, client.variant, false).through(lens, &view.lenses);
         let place = Some(view.channels.list(channel, kind, slot));
         client.session.subs.push(Sub { channel, lens, watch: false, words: 0, place, start });
     }

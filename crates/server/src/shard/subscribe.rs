@@ -334,7 +334,8 @@ impl Shard {
     pub(super) fn unlist(&mut self, slot: u32, sub: &Sub) {
         let (Some(client), Some(place)) = (self.clients.get(slot), sub.place) else { return };
         let app = usize::from(client.app);
-        let kind = Listeners::of(slot, client.variant.with_words(sub.words), sub.watch).through(sub.lens);
+        let kind = Listeners::of(slot, client.variant.with_words(sub.words), sub.watch);
+        let kind = kind.through(sub.lens, &self.views[app].lenses);
         if sub.lens == PLAIN {
             let channel = self.views[app].channels.get(sub.channel).name.clone();
             self.count_out(app, &channel);

@@ -94,7 +94,7 @@ fn what_clients_of_the_pusher_dialect_count_on_is_tested() {
         page.split("\n## What clients count on\n").nth(1).and_then(|rest| rest.split("\n## ").next());
     let mut wrong = Vec::new();
     let rows: Vec<_> = section.unwrap().lines().map(proofs).filter(|proofs| !proofs.is_empty()).collect();
-    assert_eq!(rows.len(), 15);
+    assert_eq!(rows.len(), 17);
     for (file, names) in rows.into_iter().flatten() {
         let source = read(file);
         wrong.extend(

@@ -25,6 +25,12 @@ pub async fn poll(
 ) -> Response {
     let question = forms::question(raw.as_deref().unwrap_or_default());
     let answered = answer(&hub, &visit, &question).await;
+    if visit.cookie.is_some() {
+        // With the cookie of this answer the next question comes under the visitor's own name.
+        let own = visit.asked.identity.principal.to_string();
+        let mut updates = locked(&visit.app(&hub).appointease.updates);
+        updates.renamed(&poller(&visit.from, &question), &poller(&own, &question));
+    }
     visit.answer(answered)
 }
 
@@ -34,10 +40,17 @@ async fn answer(hub: &Arc<Hub>, visit: &Visit, question: &Question) -> Result<St
         Principal::User(user) => Some(user.as_str()),
         Principal::Backend | Principal::Visitor(_) => None,
     };
-    let who = poller(visit, question);
+    let who = poller(&visit.from, question);
     let mut newest = app.appointease.newest.subscribe();
-    let mut polling = app.appointease.poll(&who, question.last_update, clock::now_ms());
-    let begun = polling.begun;
+    let now = clock::now_ms();
+    let mut polling = app.appointease.poll(&who, question.last_update, now);
+    let begun = match (&visit.cookie, &question.client_id) {
+        (Some(_), None) => {
+            let head = locked(&app.appointease.updates).last();
+            polling.begun.of_many(question.last_update, head, now)
+        }
+        _ => polling.begun,
+    };
     let patience = Duration::from_millis(hub.front.load().poll_wait);
     let over = tokio::time::sleep(patience);
     tokio::pin!(over);
@@ -89,7 +102,7 @@ async fn full(
 }
 
 /// Who polls: several pages of one browser are told apart by what they call themselves.
-fn poller(visit: &Visit, question: &Question) -> String {
+fn poller(from: &str, question: &Question) -> String {
     let said = |text: &Option<String>| text.clone().unwrap_or_default();
-    format!("{} {} {}", visit.from, said(&question.client_id), said(&question.email))
+    format!("{from} {} {}", said(&question.client_id), said(&question.email))
 }

@@ -41,14 +41,12 @@ pub enum Form {
     Update,
     /// As an answer to `watch_appointments`.
     Data,
-    /// As news: nobody waits for it.
-    News,
 }
 
 impl Answered {
     /// Did a message wait for it?
     pub fn was_owed(&self) -> bool {
-        !matches!(self, Self::Appointments(Form::News, ..) | Self::Times(..))
+        !matches!(self, Self::Times(..))
     }
 }
 
@@ -78,7 +76,7 @@ impl Shard {
             Answered::Appointments(form, email, found) => {
                 let found = found?.or_newer(self.app_of_page(slot)?, &email);
                 match form {
-                    Form::Update | Form::News => said::update(found.list(), now),
+                    Form::Update => said::update(found.list(), now),
                     Form::Data => said::appointments_data(&email, found.list(), found.count, now),
                 }
             }
@@ -183,23 +181,10 @@ impl Shard {
         });
     }
 
-    /// The page is told a person's appointments anew.
-    fn look_again(&self, slot: u32, email: &str) {
-        let Some(client) = self.clients.get(slot) else { return };
-        let (handle, mailbox, email) = (self.handle(slot), self.mailbox.clone(), Arc::<str>::from(email));
-        let app = &self.hub.apps[usize::from(client.app)];
-        persons::look_up(&self.hub, app, &email.clone(), move |found| {
-            let answer = Answer::Page(Box::new(Answered::Appointments(Form::News, email, found)));
-            mailbox.answer(Letter::Answer { client: handle, answer });
-        });
-    }
-
-    /// The page could not keep up, and has passed over what is kept nowhere: it is told what there is now.
+    /// The page could not keep up, and has passed over what is kept nowhere: it is told which times there are now. A
+    /// person's appointments are a channel's value, and owed to it anyway.
     pub(in super::super) fn tell_page_what_is(&self, slot: u32) {
         let Some(page) = self.page(slot) else { return };
-        for email in &page.follows {
-            self.look_again(slot, email);
-        }
         let day = page.watching.as_ref().map(|watched| watched.slot.day.clone());
         let Some((day, Ok(app))) = day.map(|day| (day, self.app_of_page(slot))) else { return };
         let (Ok(resource), Ok(date)) = (day.employee.resource(), day.date()) else { return };

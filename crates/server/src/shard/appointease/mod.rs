@@ -32,6 +32,7 @@ use crate::appointease::{Guest, Key, Terms, acts, news};
 use crate::ledger;
 
 pub use answers::Answered;
+pub(super) use sees::pages_hear;
 
 /// What a page has beside its session.
 #[derive(Debug)]
@@ -74,7 +75,10 @@ impl Shard {
         self.come_to_now(slot);
         for channel in [news::PAGES, news::EVENTS] {
             if let Ok(channel) = ChannelName::parse(channel) {
-                self.look_through(slot, Lens { shown: channel.clone(), source: channel, sight: Sight::Page });
+                self.look_through(
+                    slot,
+                    Lens { shown: channel.clone(), source: channel, sight: Sight::Pages },
+                );
             }
         }
         self.answer_page(slot, &greeting);

@@ -26,8 +26,9 @@ impl Shard {
         let own = |sub: &&Sub| Some(sub.channel) == number && sub.lens != PLAIN;
         for sub in client.session.subs.iter().filter(own).filter(|sub| !lies_before(sub, entry)) {
             match &view.lenses.get(sub.lens).sight {
+                Sight::Pages => frames.push(Variant::AppointEase.once(entry, || pages_hear(entry))),
                 Sight::Page => frames.push(Self::page_hears(page, entry)),
-                Sight::Same => frames.push(raw(entry)),
+                Sight::Same => frames.push(Variant::AppointEase.once(entry, || raw(entry))),
                 Sight::Rows(table, rows) => {
                     let told = table.project(rows, &entry.event).into_iter();
                     let frame = |name: &str, data: &[u8]| said::shown(name, data, entry.event.at);
@@ -44,14 +45,7 @@ impl Shard {
 
     /// What it makes itself of an entry.
     fn page_hears(page: &Page, entry: &Entry) -> Bytes {
-        let channel = entry.event.channel.as_str();
-        if channel == news::PAGES {
-            return Variant::AppointEase.once(entry, || websocket::text_frame(&entry.event.data.bytes));
-        }
-        if channel == news::EVENTS {
-            return raw(entry);
-        }
-        if channel.starts_with(persons::PREFIX) {
+        if entry.event.channel.as_str().starts_with(persons::PREFIX) {
             let frame = || {
                 let found = Appointments::read(&entry.event.data.bytes);
                 found.map(|found| said::update(found.list(), entry.event.at)).unwrap_or_default()
@@ -63,10 +57,15 @@ impl Shard {
     }
 }
 
-/// An event as it was published, the same for every page.
+/// What every page is told of an entry: of what pages say to each other the frame that it is, of anything else the event.
+pub(in super::super) fn pages_hear(entry: &Entry) -> Bytes {
+    let is_frame = entry.kind == Kind::Message && entry.event.channel.as_str() == news::PAGES;
+    if is_frame { websocket::text_frame(&entry.event.data.bytes) } else { raw(entry) }
+}
+
+/// An event as it was published.
 fn raw(entry: &Entry) -> Bytes {
-    let frame = || said::event(entry).unwrap_or_default();
-    Variant::AppointEase.once(entry, || websocket::text_frame(frame().as_bytes()))
+    said::event(entry).map_or_else(Bytes::new, |frame| websocket::text_frame(frame.as_bytes()))
 }
 
 impl Page {

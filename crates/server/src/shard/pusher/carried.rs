@@ -55,9 +55,11 @@ impl Shard {
         let (Some(place), number, watch, lens) = (sub.place, sub.channel, sub.watch, sub.lens) else {
             return;
         };
-        let channels = &mut self.views[app].channels;
-        let moved = channels.unlist(number, Listeners::of(slot, old, watch).through(lens), place);
-        sub.place = Some(channels.list(number, Listeners::of(slot, new, watch).through(lens), slot));
+        let view = &mut self.views[app];
+        let [old, new] =
+            [old, new].map(|variant| Listeners::of(slot, variant, watch).through(lens, &view.lenses));
+        let moved = view.channels.unlist(number, old, place);
+        sub.place = Some(view.channels.list(number, new, slot));
         let Some(other) = moved.and_then(|moved| self.clients.get_mut(moved)) else { return };
         if let Some(theirs) =
             other.session.subs.iter_mut().find(|theirs| theirs.channel == number && theirs.lens == lens)

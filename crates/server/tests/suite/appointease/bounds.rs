@@ -41,6 +41,31 @@ fn two_sockets_of_a_browser_may_flood_a_thousand_messages_and_go_on_with_a_hundr
 }
 
 #[test]
+fn a_browser_has_thirty_two_locks_and_the_next_one_is_refused_until_it_lets_go_of_one() {
+    let server = site("");
+    let mut first = Page::open(&server, "/");
+    let cookie = first.ws.cookie().unwrap();
+    let mut second = Page::open_with(&server, "/", &[("Cookie", &cookie)]);
+    let time = |nth: usize| format!("{:02}:{:02}", nth / 2, nth % 2 * 30);
+    for nth in 0..32 {
+        let page = if nth % 2 == 0 { &mut first } else { &mut second };
+        assert_eq!(page.lock(&time(nth))["type"], "slot_locked", "lock {nth}");
+    }
+    for page in [&mut first, &mut second] {
+        let refused = page.lock(&time(32));
+        assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("quota")), "{refused}");
+    }
+    assert_eq!(
+        Page::open(&server, "/").lock(&time(32))["type"],
+        "slot_locked",
+        "others have locks of their own"
+    );
+    assert_eq!(first.lock(&time(7))["type"], "slot_locked", "what it has it may lock again");
+    assert_eq!(second.ask(of_slot("unlock_slot", &time(0)))["type"], "slot_unlocked");
+    assert_eq!(first.lock(&time(33))["type"], "slot_locked");
+}
+
+#[test]
 fn a_thousand_employees_are_made_on_demand_and_every_other_is_for_the_site_to_make() {
     let server = site("[limit]\nrate = 0\nrate_per_identity = 0\nrate_per_address = 0\n");
     let mut page = Page::open(&server, "/");
@@ -73,8 +98,8 @@ fn a_thousand_employees_are_made_on_demand_and_every_other_is_for_the_site_to_ma
     let mut page = Page::open(&server, "/");
     // Whoever hears news knows that the employees of before are counted.
     page.watch("11:00");
-    page.lock("11:00");
-    page.until_times(|times| times.contains(&json!("11:00")));
+    Page::open(&server, "/").lock("11:00");
+    page.until_taken(|times| times.contains(&json!("11:00")));
     beyond(&server, &mut page);
     let wish =
         json!({"capacity": 1, "time_zone": "Europe/Oslo", "policy": {"past": true, "waitlist": "off"}});

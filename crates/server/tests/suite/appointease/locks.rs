@@ -8,6 +8,16 @@ fn race(pages: &mut [Page], slot: &Value) -> Vec<Value> {
     pages.iter_mut().map(|page| page.ws.next()).collect()
 }
 
+/// A slot's fields stand in `slot_taken` flat, and once more in `data`.
+#[track_caller]
+fn names_twice(taken: &Value, slot: &Value) {
+    let name = json!(format!("{} {}", slot["date"].as_str().unwrap(), slot["time"].as_str().unwrap()));
+    let expected = [&name, &slot["date"], &slot["time"], &slot["employeeId"]];
+    assert_eq!(["slot", "date", "time", "employeeId"].map(|field| &taken[field]), expected, "{taken}");
+    let inner = &taken["data"];
+    assert_eq!(["slot", "date", "time", "employee_id"].map(|field| &inner[field]), expected, "{taken}");
+}
+
 /// Fifty pages lock one slot at once, again and again. Somebody who watches is told once.
 fn of_fifty_one_wins(server: &Server, rounds: usize) {
     let mut pages: Vec<Page> = (0..50).map(|_| Page::open(server, "/")).collect();
@@ -27,16 +37,12 @@ fn of_fifty_one_wins(server: &Server, rounds: usize) {
         assert_eq!(won.len(), 1, "round {round}: {answers:?}");
         let lost: Vec<&Value> = answers.iter().filter(|answer| answer["type"] == "slot_taken").collect();
         assert_eq!(lost.len(), 49, "round {round}: {answers:?}");
-        let name = format!("{date} {time}");
         for answer in lost {
-            assert_eq!((&answer["reason"], &answer["slot"]), (&json!("locked"), &json!(name)), "{answer}");
-            assert_eq!(
-                (&answer["data"]["slot"], &answer["data"]["employee_id"]),
-                (&json!(name), &slot("")["employeeId"])
-            );
+            assert_eq!(answer["reason"], "locked", "{answer}");
+            names_twice(answer, &slot(""));
         }
         let told = watcher.until_taken(|times| times.contains(&json!(time)));
-        assert_eq!((&told["slot"], &told["data"]["time"]), (&json!(name), &json!(time)));
+        names_twice(&told, &slot(""));
         let winner = &mut pages[won[0]];
         winner.ws.send(&slot("unlock_slot"));
         assert_eq!(winner.ws.next()["type"], "slot_unlocked");
@@ -125,17 +131,22 @@ fn a_second_tab_keeps_the_lock_and_the_last_one_ends_it_after_the_grace() {
     let server = site(SHORT);
     let mut first = Page::open(&server, "/");
     let cookie = first.ws.cookie().unwrap();
-    let mut watcher = Page::open(&server, "/");
+    let (mut watcher, mut other) = (Page::open(&server, "/"), Page::open(&server, "/"));
     watcher.watch("10:00");
     assert_eq!(first.lock("10:00")["type"], "slot_locked");
     watcher.until_taken(|times| times.contains(&json!("10:00")));
+    assert_eq!(other.lock("11:00")["type"], "slot_locked");
+    watcher.until_times(|times| times.len() == 2);
     // A second tab, then a reload of the first.
     let second = Page::open_with(&server, "/", &[("Cookie", &cookie)]);
     first.ws.close();
-    let mut again = Page::open_with(&server, "/", &[("Cookie", &cookie)]);
+    let again = Page::open_with(&server, "/", &[("Cookie", &cookie)]);
     second.ws.close();
-    assert_eq!(again.lock("10:00")["type"], "slot_locked", "it is still its own");
-    assert_eq!(watcher.ask(json!({"type": "ping"}))["type"], "pong");
+    // Somebody who leaves after that and does not come back shows when the grace is over.
+    other.ws.close();
+    watcher.until_times(|times| !times.contains(&json!("11:00")));
+    let day = watcher.ask(json!({"type": "check_availability", "date": "2025-11-03", "employeeId": 1}));
+    assert_eq!(day["unavailable"], json!(["10:00"]), "it is still its own");
     again.ws.close();
     assert_eq!(watcher.until_times(Vec::is_empty), Vec::<Value>::new());
 }

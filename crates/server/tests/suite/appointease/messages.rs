@@ -112,6 +112,41 @@ fn an_answer_names_a_slot_as_it_was_asked_for() {
     assert_eq!(page.ask(json!({"type": "ping"}))["type"], "pong");
 }
 
+/// As pages of the plugin's first server did: they connect without an address and name one in a message.
+#[test]
+fn a_page_that_names_persons_in_messages_is_told_of_each_where_it_may_be() {
+    let server = Server::dev();
+    let mut page = Page::open(&server, "/");
+    for email in ["ann@example.org", "bob@example.org"] {
+        page.ws.send(&json!({"type": "subscribe", "email": email}));
+        assert_eq!(page.ws.next(), json!({"type": "subscribed", "email": email}));
+        assert_eq!(page.ws.expect("update")["data"]["appointments"], json!([]));
+    }
+    for (nth, email) in ["bob@example.org", "ann@example.org"].iter().enumerate() {
+        let data = json!({"appointment_id": format!("APT-{nth}"), "email": email, "employee_id": 1,
+            "date": format!("2025-11-03 1{nth}:00:00")});
+        let told = json!({"event": "appointment.created", "data": data});
+        assert_eq!(server.api("POST", "/broadcast", Some(&told)).status, 200);
+        let rows = page.ws.expect("update")["data"]["appointments"].clone();
+        assert_eq!((rows.as_array().map(Vec::len), &rows[0]["email"]), (Some(1), &json!(email)), "{rows}");
+    }
+    // Elsewhere whoever only says an address is told nothing of it.
+    let server = site("");
+    let refused = Page::open(&server, "/").ask(json!({"type": "subscribe", "email": "ann@example.org"}));
+    assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("denied")), "{refused}");
+}
+
+#[test]
+fn slots_are_as_long_as_the_site_says() {
+    let server = site("slot = \"15m\"\n");
+    let (mut ann, mut bob) = (Page::open(&server, "/"), Page::open(&server, "/"));
+    assert_eq!(ann.lock("10:00")["type"], "slot_locked");
+    assert_eq!(bob.lock("10:00")["type"], "slot_taken");
+    assert_eq!(bob.lock("10:15")["type"], "slot_locked", "it begins when the other one is over");
+    let day = bob.ask(json!({"type": "check_availability", "date": "2025-11-03", "employeeId": 1}));
+    assert_eq!(day["unavailable"], json!(["10:00", "10:15"]), "{day}");
+}
+
 #[test]
 fn others_see_what_is_looked_at_until_its_page_has_gone() {
     let server = site("");

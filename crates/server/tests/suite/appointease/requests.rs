@@ -50,6 +50,9 @@ fn a_slot_is_locked_and_unlocked_by_requests() {
     );
     let day = ask(&server, "availability", &body("")).json();
     assert_eq!(day["unavailable"], json!(["10:00"]), "{day}");
+    let older =
+        request(&server, "POST", "/wp-json/booking/v1/availability", &[], Some(&body("").to_string()));
+    assert_eq!(older.json()["unavailable"], day["unavailable"], "{older:?}");
     let detail = &day["booking_details"]["10:00"];
     assert_eq!(
         (&detail["customer_name"], &detail["is_locked"]),
@@ -103,6 +106,63 @@ fn whoever_gives_the_answers_time_back_is_told_everything_once() {
 }
 
 #[test]
+fn whoever_polls_while_it_happens_is_told_each_thing_once_and_in_its_order() {
+    let server = site(UNBOUND);
+    let sig =
+        deskbell_wire::signature::sign_email(SECRET.as_bytes(), "a@b.c", in_seconds(600).unsigned_abs());
+    let ask = format!("client_id=a&email=a%40b.c&sig={sig}");
+    let mut at = poll(&server, &ask)["timestamp"].to_string();
+    let expected: Vec<String> = (0..500).map(|nth| format!("{:02}:{:02}", nth / 60, nth % 60)).collect();
+    let (room, go_on) = std::sync::mpsc::sync_channel(0);
+    let heard = std::thread::scope(|scope| {
+        let (server, expected) = (&server, &expected);
+        scope.spawn(move || {
+            for (nth, time) in expected.iter().enumerate() {
+                let data =
+                    json!({"type": "slot_taken", "date": "2025-11-03", "time": time, "employee_id": 1});
+                let body = json!({"event": "slot_conflict", "data": data});
+                assert_eq!(server.api("POST", "/broadcast", Some(&body)).status, 200);
+                // So many are kept; whoever polls is never further behind than half of that.
+                if nth % 25 == 24 {
+                    go_on.recv_timeout(DEADLINE).unwrap();
+                }
+            }
+        });
+        let mut heard: Vec<String> = Vec::new();
+        while heard.len() < expected.len() {
+            let answer = poll(server, &format!("{ask}&last_update={at}"));
+            at = answer["timestamp"].to_string();
+            let news = answer["data"].as_array().unwrap();
+            for one in news {
+                heard.push(one["data"]["time"].as_str().unwrap().to_owned());
+                if heard.len().is_multiple_of(25) {
+                    room.send(()).unwrap();
+                }
+            }
+        }
+        heard
+    });
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn a_lock_that_runs_out_after_a_crash_is_told_to_pages_and_to_whoever_polls() {
+    let mut server = Server::start(Start::with(SITE).on_file());
+    lock(&server, "10:00");
+    // Forty seconds before its end, on a clock that goes faster: less would be made half a minute by the start.
+    server.set_variable("LD_PRELOAD", &libfaketime());
+    server.set_variable("FAKETIME", "+560 x8");
+    let server = server.crash_and_restart();
+    let mut page = Page::open(&server, "/");
+    page.watch("10:00");
+    let day = page.ask(json!({"type": "check_availability", "date": "2025-11-03", "employeeId": 1}));
+    assert_eq!(day["unavailable"], json!(["10:00"]), "{day}");
+    assert_eq!(page.until_times(Vec::is_empty), Vec::<Value>::new());
+    assert_eq!(told(&poll(&server, "client_id=a&last_update=1")), ["slot_update 10:00 available"]);
+    assert_eq!(page.lock("10:00")["type"], "slot_locked");
+}
+
+#[test]
 fn a_poll_waits_and_one_that_is_asked_anew_ends_the_one_before() {
     let server = site("");
     let at = poll(&server, "client_id=a")["timestamp"].to_string();
@@ -118,6 +178,50 @@ fn a_poll_waits_and_one_that_is_asked_anew_ends_the_one_before() {
         lock(&server, "10:00");
         assert_eq!(told(&answers.recv_timeout(DEADLINE).unwrap()), ["slot_update 10:00 processing"]);
     });
+}
+
+#[test]
+fn pages_of_one_address_that_take_no_cookies_are_all_told_everything() {
+    let server = site("");
+    let mut heard: [Vec<String>; 3] = Default::default();
+    let times: Vec<String> = (0..12).map(|nth| format!("{:02}:00", 8 + nth)).collect();
+    for (nth, time) in times.iter().enumerate() {
+        lock(&server, time);
+        let own = in_seconds(60) * 1_000 + nth as i64;
+        let page = &mut heard[nth % 3];
+        while !page.contains(&format!("slot_update {time} processing")) {
+            page.extend(told(&poll(&server, &format!("last_update={own}"))));
+        }
+    }
+    for (nth, page) in heard.iter().enumerate() {
+        let last = 9 + nth;
+        let missed: Vec<_> = times[nth..=last]
+            .iter()
+            .filter(|time| !page.contains(&format!("slot_update {time} processing")))
+            .collect();
+        assert!(missed.is_empty(), "page {nth} missed {missed:?} of {page:?}");
+    }
+}
+
+#[test]
+fn a_page_that_polls_by_its_own_clock_and_has_just_got_its_cookie_misses_nothing() {
+    // For two minutes after a start everybody is told everything since then; here they last four seconds.
+    let mut start = Start::with(SITE);
+    for (name, value) in [("LD_PRELOAD", libfaketime()), ("FAKETIME", "+0 x30".to_owned())] {
+        start.env.push((name.to_owned(), value));
+    }
+    let server = Server::start(start.on_file());
+    let mut clock = Page::open(&server, "/");
+    let mut now = || clock.ask(json!({"type": "ping"}))["timestamp"].as_u64().unwrap();
+    let begun = now();
+    eventually("two minutes have passed", || now() > begun + 125_000);
+    let first = get(&server, &format!("{API}/realtime/poll?email=a%40b.c"));
+    let cookie = first.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    lock(&server, "10:00");
+    let own = in_seconds(3_600) * 1_000;
+    let path = format!("{API}/realtime/poll?email=a%40b.c&last_update={own}");
+    let next = request(&server, "GET", &path, &[("Cookie", &cookie)], None).json();
+    assert_eq!(told(&next), ["slot_update 10:00 processing"], "{next}");
 }
 
 #[test]
@@ -177,8 +281,9 @@ fn the_debug_page_shows_addresses_to_whoever_may_see_them() {
     let mut page = Page::open(&server, &format!("/?email=ann%40example.org&sig={sig}"));
     page.watch("10:00");
     page.ask(of_slot("selecting_slot", "10:00"));
-    let shown = get(&server, "/debug");
+    let shown = request(&server, "GET", "/debug", &[("Origin", "https://elsewhere.example.org")], None);
     assert_eq!(shown.header("content-type"), Some("application/json"));
+    assert_eq!(shown.header("access-control-allow-origin"), Some("*"), "pages of any site show it");
     let text = shown.text();
     assert!(text.contains("\n  \"connectedClients\": 1,") && !text.contains("ann@example.org"), "{text}");
     let shown = server.api("GET", "/debug", None).json();

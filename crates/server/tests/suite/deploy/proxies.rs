@@ -36,6 +36,25 @@ fn appointease(proxy: &Proxy) {
         let greeting = upgraded(proxy, path).next();
         assert_eq!(greeting["clientId"], "ann@example.org", "{path}: {greeting}");
     }
+    let body = json!({"date": "2025-11-03", "time": "10:00", "employee_id": 1}).to_string();
+    for route in [
+        "appointease/v1/realtime/availability",
+        "appointease/v1/availability",
+        "appointease/v1/reschedule-availability",
+        "appointease/v1/check-slot",
+        "booking/v1/availability",
+    ] {
+        let answer = Conn::to(proxy.address).post(&format!("/wp-json/{route}"), &[], &body);
+        assert_eq!(answer.status, 200, "{route}: {}", answer.text());
+    }
+    assert_eq!(got(proxy, "/wp-json/appointease/v1/realtime/poll").json()["type"], "no_update");
+}
+
+/// A page of PorticoEstate hears nothing until it speaks.
+fn portico(proxy: &Proxy) {
+    let mut page = upgraded(proxy, "/wss");
+    page.send(&json!({"type": "ping", "id": "through"}));
+    assert_eq!(page.expect("pong")["reply_to"], "through");
 }
 
 /// The connection becomes a WebSocket, whatever is said on it.
@@ -59,10 +78,18 @@ fn every_way_in(proxy: &Proxy) {
     native(proxy);
     pusher_and_socketio(proxy);
     appointease(proxy);
+    portico(proxy);
     assert!(got(proxy, "/websocket-test").text().contains("<title>WebSocket test"));
-    for path in
-        ["/", "/wp-json/wp/v2/posts", "/appointeasement", "/wssx", "/metrics", "/v2/x", "/websocket-test/x"]
-    {
+    for path in [
+        "/",
+        "/wp-json/wp/v2/posts",
+        "/wp-json/booking/v1/appointments",
+        "/appointeasement",
+        "/wssx",
+        "/metrics",
+        "/v2/x",
+        "/websocket-test/x",
+    ] {
         assert!(got(proxy, path).text().starts_with("the site"), "{path} is the site's");
     }
 }
@@ -121,6 +148,7 @@ fn the_containers_apache_leads_everything_in() {
     native(&proxy);
     pusher_and_socketio(&proxy);
     appointease(&proxy);
+    portico(&proxy);
     assert!(got(&proxy, "/").text().contains("<title>Deskbell"));
 }
 

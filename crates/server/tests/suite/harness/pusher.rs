@@ -7,33 +7,50 @@ use sha2::Sha256;
 use super::ws::Closed;
 use super::{Conn, SECRET, Server, Ws};
 
-/// The path of the app that every test server has, as pusher-js asks for it.
-const PATH: &str = "/app/test-key?protocol=7&client=js&version=8.4.0&flash=false";
+/// The key of the app that every test server has.
+const KEY: &str = "test-key";
 
 /// A connected client.
 pub struct Pusher {
     ws: Ws,
     /// The name of its socket.
     pub socket: String,
+    key: String,
 }
 
-/// The token of a text, made with nothing of the server's code.
+/// The token of a text by the backend of the first app.
 pub fn pusher_signature(text: &str) -> String {
+    signature(KEY, text)
+}
+
+/// A token, made with nothing of the server's code.
+fn signature(key: &str, text: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(text.as_bytes());
     let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("test-key:{hex}")
+    format!("{key}:{hex}")
 }
 
 impl Pusher {
     /// Connects to the first app.
     pub fn open(server: &Server) -> Self {
-        let mut ws = Self::knock(server, PATH);
+        Self::open_with(server, KEY)
+    }
+
+    /// Connects to the app with a key, as pusher-js does. Its secret is that of the first app.
+    pub fn open_with(server: &Server, key: &str) -> Self {
+        let path = format!("/app/{key}?protocol=7&client=js&version=8.4.0&flash=false");
+        let mut ws = Self::knock(server, &path);
         let first = taken(ws.next());
         assert_eq!(first["event"], "pusher:connection_established", "{first}");
         let socket = first["data"]["socket_id"].as_str().unwrap().to_owned();
         assert!(first["data"]["activity_timeout"].as_u64().is_some_and(|seconds| seconds > 0), "{first}");
-        Self { ws, socket }
+        Self { ws, socket, key: key.to_owned() }
+    }
+
+    /// What the backend signs for this client behind the name of its socket.
+    pub fn signed(&self, text: &str) -> String {
+        signature(&self.key, &format!("{}:{text}", self.socket))
     }
 
     /// An open WebSocket that has not been welcomed yet, and may never be.
@@ -81,7 +98,7 @@ impl Pusher {
     /// Subscribes, signed by the backend, and waits for the success; gives its data.
     #[track_caller]
     pub fn subscribe(&mut self, channel: &str) -> Value {
-        let auth = pusher_signature(&format!("{}:{channel}", self.socket));
+        let auth = self.signed(channel);
         self.wish(channel, &auth, None);
         self.succeeded(channel)
     }
@@ -89,7 +106,7 @@ impl Pusher {
     /// The same as a member of a presence channel.
     #[track_caller]
     pub fn enter(&mut self, channel: &str, data: &str) -> Value {
-        let auth = pusher_signature(&format!("{}:{channel}:{data}", self.socket));
+        let auth = self.signed(&format!("{channel}:{data}"));
         self.wish(channel, &auth, Some(data));
         self.succeeded(channel)
     }
@@ -113,7 +130,7 @@ impl Pusher {
 
     /// Signs in as a user.
     pub fn sign_in(&mut self, data: &str) {
-        let auth = pusher_signature(&format!("{}::user::{data}", self.socket));
+        let auth = self.signed(&format!(":user::{data}"));
         self.send("pusher:signin", &json!({"auth": auth, "user_data": data}));
     }
 

@@ -325,6 +325,11 @@ impl Server {
         self.stats()["refusals"][code].as_u64().unwrap_or_else(|| panic!("no code {code}"))
     }
 
+    /// Sets a variable for the next start.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.start.env.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Writes another configuration, for a reload or the next start.
     pub fn configure(&mut self, config: &str) {
         config.clone_into(&mut self.start.config);

@@ -325,6 +325,28 @@ fn no_file_is_lost_over_a_kill_and_none_is_told_twice_in_one_life() {
 }
 
 #[test]
+fn a_file_that_is_gone_has_been_sent_to_every_page() {
+    let spool = Spool::new();
+    let bounds = "limit.connections_per_address = 0\nlimit.connect_rate_per_address = 0\n";
+    let mut server = server(&format!("{}{bounds}", spool.config()));
+    // So much that it takes a while to hand it out.
+    let much = "x".repeat(60_000);
+    for round in 0..3 {
+        let mut pages: Vec<Page> = (0..600).map(|_| Page::open(&server, STRONG)).collect();
+        spool.leave(&Spool::name(round), &json!({"type": "note", "n": round, "much": much}).to_string());
+        while !spool.is_empty() {}
+        // SAFETY: the call takes two numbers, and the process is ours.
+        assert_eq!(unsafe { libc::kill(server.pid() as i32, libc::SIGKILL) }, 0);
+        for (nth, page) in pages.iter_mut().enumerate() {
+            let mut heard = Vec::new();
+            heard_until_the_end(page, &mut heard);
+            assert_eq!(heard.iter().filter(|frame| frame["n"] == round).count(), 1, "page {nth}");
+        }
+        server = server.crash_and_restart();
+    }
+}
+
+#[test]
 fn on_a_durable_channel_a_file_that_comes_again_after_a_crash_is_not_told_again() {
     let spool = Spool::new();
     let durable = "[[channels]]\npattern = \"portico\"\ndurable = true\n";

@@ -164,6 +164,8 @@ fn what_cannot_be_an_app_is_refused_with_a_sentence() {
         ("POST", "/v1/apps", json!({"name": "two\nlines"}), 400, "bad_field"),
         ("POST", "/v1/apps", json!({"pusher": {"members": 0}}), 400, "bad_field"),
         ("POST", "/v1/apps", json!({"pusher": {"data": 1023}}), 400, "bad_field"),
+        ("POST", "/v1/apps", json!({"pusher": {"channels": 1001}}), 400, "bad_field"),
+        ("POST", "/v1/apps", json!({"pusher": {"batch": 0}}), 400, "bad_field"),
         ("POST", "/v1/apps", json!({"pusher": {"auth_url": "ftp://x"}}), 400, "bad_field"),
         ("POST", "/v1/apps", json!({"pusher": {"colour": 1}}), 400, "bad_field"),
         ("GET", "/v1/apps/6", json!({}), 404, "not_found"),

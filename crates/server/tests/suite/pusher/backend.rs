@@ -1,5 +1,7 @@
 //! The HTTP API as the libraries of backends speak it.
 
+use std::process::{Command, Stdio};
+
 use deskbell_wire::signature::{Request, sign};
 
 use super::*;
@@ -166,5 +168,53 @@ fn the_socket_that_sent_something_is_left_out_on_whichever_shard_it_is() {
             assert_eq!(client.expect("e")["data"], n, "of {own}");
         }
         client.expect_nothing();
+    }
+}
+
+#[test]
+fn whoever_tails_sees_each_trigger_as_laravels_log_driver_would_write_it() {
+    let server = Server::start(Start::default());
+    let tail = Command::new(env!("CARGO_BIN_EXE_deskbell"))
+        .args([
+            "tail",
+            "--all",
+            "--count",
+            "2",
+            "--url",
+            &format!("http://{}", server.address),
+            "--secret",
+            SECRET,
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("it listens", || server.stats()["connections"] == 1);
+    trigger(&server, "private-orders.7", r"App\Events\OrderShipped", &json!({"order": 7}));
+    trigger(&server, "news", "greeting", &json!("Good morning"));
+    let said = String::from_utf8(tail.wait_with_output().unwrap().stdout).unwrap();
+    let lines: Vec<Vec<&str>> = said.lines().map(|line| line.splitn(4, ' ').collect()).collect();
+    // The third word is the event's id.
+    let shown: Vec<[&str; 3]> = lines.iter().map(|words| [words[0], words[1], words[3]]).collect();
+    let expected = [
+        ["private-orders.7", r"App\Events\OrderShipped", r#"{"order":7}"#],
+        ["news", "greeting", "\"Good morning\""],
+    ];
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn whoever_guesses_an_apps_secret_has_to_wait_and_its_backend_does_not() {
+    const EVENTS: &str = "/apps/1001/events";
+    let guesses: [fn(&Server) -> Answer; 3] = [
+        |server| ask(server, &By { secret: "wrong", ..OWN }, "POST", EVENTS, "", &event(&json!({}))),
+        |server| ask(server, &By { key: "unknown", ..OWN }, "POST", EVENTS, "", &event(&json!({}))),
+        |server| request(server, "POST", EVENTS, &[("Authorization", "Bearer wrong")], Some("{}")),
+    ];
+    for guess in guesses {
+        let server = Server::start(Start::with("limit.rate_per_address = 5\n"));
+        assert_eq!(guess(&server).status, 401);
+        eventually("the next guess has to wait", || guess(&server).status == 429);
+        let own = ask(&server, &OWN, "POST", EVENTS, "", &event(&json!({})));
+        assert_eq!(own.status, 200, "{own:?}");
     }
 }

@@ -104,14 +104,14 @@ fn notifications_messages_and_typing_reach_the_channels_of_their_people() {
         client.expect_nothing();
     }
     clinic.site("POST", "/v1/conversations", &json!({"id": "81", "members": ["7", "9"]}));
-    let of_seven = format!("Bearer {}", user("7"));
-    let says = |path: &str, body: &Value| {
-        let headers = [("Authorization", of_seven.as_str())];
+    let says = |who: &str, path: &str, body: &Value| {
+        let bearer = format!("Bearer {}", user(who));
+        let headers = [("Authorization", bearer.as_str())];
         let answer = request(&clinic.server, "POST", path, &headers, Some(&body.to_string()));
         assert_eq!(answer.status, 200, "{answer:?}");
     };
-    says("/v1/conversations/81/typing", &json!({"typing": true}));
-    says("/v1/conversations/81/messages", &json!({"data": {"text": "Good morning"}}));
+    says("7", "/v1/conversations/81/typing", &json!({"typing": true}));
+    says("7", "/v1/conversations/81/messages", &json!({"data": {"text": "Good morning"}}));
     for client in &mut talks {
         assert_eq!(client.expect("message-typing")["data"]["data"]["is_typing"], true);
         assert_eq!(client.expect("message-sent")["data"]["data"]["text"], "Good morning");
@@ -119,6 +119,12 @@ fn notifications_messages_and_typing_reach_the_channels_of_their_people() {
     }
     for client in &mut own {
         assert_eq!(client.expect("message-sent")["data"]["conversation_id"], "81");
+        client.expect_nothing();
+    }
+    says("9", "/v1/conversations/81/read", &json!({}));
+    for client in talks.iter_mut().chain(&mut own) {
+        let read = client.expect("message-read")["data"].clone();
+        assert_eq!((&read["type"], &read["data"]["user"]), (&json!("read"), &json!("9")), "{read}");
         client.expect_nothing();
     }
 }

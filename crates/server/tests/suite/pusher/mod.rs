@@ -14,6 +14,8 @@
 //! | signatures made here | `authorize` |
 //! | the clinic's names | `clinic` |
 //! | clients without a WebSocket | `xhr` |
+//! | clients that carry a cursor | `carried` |
+//! | bounds, each from both sides and of each app | `bounds` |
 //!
 //! Signatures that are printed in documents are held in `crates/wire/tests/pusher/signatures.rs`.
 
@@ -21,6 +23,8 @@ pub mod apps;
 mod apps_at_the_edge;
 mod authorize;
 mod backend;
+mod bounds;
+mod carried;
 mod channels;
 mod clinic;
 mod connecting;

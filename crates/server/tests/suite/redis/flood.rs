@@ -8,16 +8,14 @@ use crate::harness::{Reader, Transport, count, eventually};
 /// Bytes of padding of one event.
 const PADDING: usize = 4_000;
 
-/// Sends numbered events as fast as Redis takes them.
-fn flood(redis: &Redis, channel: &str, events: i64) {
+/// Sends numbered events, each with so many bytes beside its number, as fast as Redis takes them.
+pub(super) fn flood(redis: &Redis, channel: &str, events: i64, padding: usize) {
     let mut site = redis.open();
-    let padding = "x".repeat(PADDING);
     let channel = format!("laravel_database_{channel}");
     for first in (0..events).step_by(500) {
         let last = events.min(first + 500);
         for n in first..last {
-            let payload = format!(r#"{{"event":"e","data":[{n},"{padding}"],"socket":null}}"#);
-            site.send(&["PUBLISH", &channel, &payload]);
+            site.send(&["PUBLISH", &channel, &message(n, padding)]);
         }
         for _ in first..last {
             assert_eq!(site.answer(), Value::Integer(1), "somebody hears it");
@@ -25,7 +23,13 @@ fn flood(redis: &Redis, channel: &str, events: i64) {
     }
 }
 
-fn read_all(server: &Server, cursor: Option<&str>, events: i64) {
+/// One of those events, as Laravel writes it.
+pub(super) fn message(n: i64, padding: usize) -> String {
+    format!(r#"{{"event":"e","data":[{n},"{}"],"socket":null}}"#, "x".repeat(padding))
+}
+
+/// Reads them back: all of them, in their order.
+pub(super) fn read_all(server: &Server, cursor: Option<&str>, events: i64) {
     let mut reader = Reader::open(server, Transport::Poll, &["durable"], cursor);
     for n in 0..events {
         assert_eq!(reader.event()[0], n);
@@ -40,7 +44,7 @@ fn a_flood_for_the_disk_arrives_whole_and_in_order_within_bounded_memory() {
     let cursor = Reader::open(&server, Transport::Ws, &["durable"], None).cursor;
     let before = server.resident();
     let events = count(30_000, 300_000) as i64;
-    flood(&redis, "durable", events);
+    flood(&redis, "durable", events, PADDING);
     let mut most = 0;
     eventually("everything is taken", || {
         most = most.max(server.resident());

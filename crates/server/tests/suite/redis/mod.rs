@@ -1,5 +1,6 @@
 //! What backends publish through a real Redis reaches those who listen, and what breaks on the way harms nobody.
 
+mod busy_disk;
 mod flood;
 mod outages;
 mod reloads;
@@ -81,7 +82,9 @@ fn what_is_no_event_is_counted_and_told_once_for_each_kind() {
     let mut server = server(&redis, "limit.body = \"4KiB\"\n");
     let mut ws = server.ws();
     ws.subscribe("lobby");
-    let long = format!(r#"{{"event":"e","data":"{}"}}"#, "x".repeat(4_096));
+    let of = |bytes: usize| format!(r#"{{"event":"e","data":"{}"}}"#, "x".repeat(bytes - 23));
+    // One byte too many, and so many that they are not even kept.
+    let (long, longer) = (of(4_097), of(40_000));
     for _ in 0..3 {
         for (channel, payload) in [
             ("lobby", "no JSON"),
@@ -89,30 +92,31 @@ fn what_is_no_event_is_counted_and_told_once_for_each_kind() {
             ("lobby", r#"{"event":"","data":1}"#),
             ("lob\nby", r#"{"event":"e","data":1}"#),
             ("lobby", &long),
+            ("lobby", &longer),
         ] {
             assert_eq!(redis.publish(&format!("laravel_database_{channel}"), payload), 1);
         }
     }
     // As large as it may be it passes.
-    let full = format!(r#"{{"event":"e","data":"{}"}}"#, "x".repeat(4_096 - 23));
+    let full = of(4_096);
     assert_eq!(full.len(), 4_096);
     redis.publish("laravel_database_lobby", &full);
     redis.broadcast("lobby", 8);
     assert_eq!(ws.event().as_str().unwrap().len(), 4_096 - 23);
     assert_eq!(ws.event(), 8);
-    let codes = ["bad_message", "bad_field", "bad_name", "bad_channel", "too_large"];
-    for code in codes {
-        assert_eq!(shown(&server)["refused"][code], 3, "{code}: {}", shown(&server));
+    let codes = [("bad_message", 3), ("bad_field", 3), ("bad_name", 3), ("bad_channel", 3), ("too_large", 6)];
+    for (code, count) in codes {
+        assert_eq!(shown(&server)["refused"][code], count, "{code}: {}", shown(&server));
         let told = server.logged().iter().filter(|line| line.contains(code)).count();
         assert_eq!(told, 1, "{code}");
     }
-    assert_eq!((&shown(&server)["received"], &shown(&server)["connections"]), (&json!(17), &json!(1)));
+    assert_eq!((&shown(&server)["received"], &shown(&server)["connections"]), (&json!(20), &json!(1)));
     let metrics = server.api("GET", "/metrics", None).text();
     for line in [
         format!("deskbell_redis_connected{{redis=\"127.0.0.1:{}\"}} 1", redis.port),
-        "deskbell_redis_received_total 17".to_owned(),
+        "deskbell_redis_received_total 20".to_owned(),
         "deskbell_redis_connections_total 1".to_owned(),
-        "deskbell_redis_refused_total{code=\"too_large\"} 3".to_owned(),
+        "deskbell_redis_refused_total{code=\"too_large\"} 6".to_owned(),
     ] {
         assert!(metrics.contains(&line), "{line} in {metrics}");
     }

@@ -1,7 +1,7 @@
 //! SIGHUP changes what is heard, and what it does not change it does not disturb.
 
 use super::{Redis, Server, Start, heard, server, shown, take};
-use crate::harness::{eventually, post};
+use crate::harness::eventually;
 use crate::json;
 
 #[test]
@@ -68,22 +68,4 @@ fn what_is_wrong_with_it_changes_nothing() {
     assert!(server.line_with("the configuration was not reloaded").contains("without scheme and port"));
     redis.broadcast("lobby", 1);
     assert_eq!(shown(&server)["connections"], 1);
-}
-
-#[test]
-fn a_stop_keeps_what_was_taken() {
-    let redis = Redis::start();
-    let server = server(&redis, "drain = \"100ms\"\n[[channels]]\npattern = \"durable\"\ndurable = true\n");
-    let start = post(&server, "/v1/publish", &json!({"channel": "durable", "name": "e", "data": 0})).json();
-    for n in 1..=50 {
-        redis.broadcast("durable", n);
-    }
-    eventually("they are taken", || shown(&server)["received"] == 50);
-    let server = server.stop_and_restart();
-    let cursor = start["cursor"].as_str();
-    let mut reader =
-        crate::harness::Reader::open(&server, crate::harness::Transport::Poll, &["durable"], cursor);
-    for n in 1..=50 {
-        assert_eq!(reader.event(), n);
-    }
 }
