@@ -22,7 +22,7 @@ import servers
 
 # What is kept of the options of a run: the rest is the default, or says where the server happened to listen.
 KEPT_OPTIONS = ("connections", "channels", "channels_per_connection", "dirty", "batch", "size", "outstanding", "rate",
-                "duration", "warmup", "tls")
+                "duration", "warmup", "tls", "sessions")
 
 # A share of the machine that other work may take before the figures are called into question.
 QUIET = 0.1

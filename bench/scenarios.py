@@ -350,7 +350,15 @@ def in_dialect(name, called, timed):
 def dialects(timed):
     return [*in_dialect("pusher", "clients of the Pusher dialect", timed), members(),
             *in_dialect("appointease", "pages of AppointEase", timed),
-            *in_dialect("portico", "pages of PorticoEstate", timed)]
+            *in_dialect("portico", "pages of PorticoEstate", timed), with_sessions()]
+
+
+def with_sessions():
+    ours = "deskbell-portico"
+    return Scenario(
+        "portico-sessions-memory", "10,000 pages of PorticoEstate, each with a session, its room and its applications",
+        {ours: Run(ours, ["--connections", 10000, "--duration", 0, "--settle", 3, "--sessions"])},
+        [Target("resident bytes per connection", bytes_per_connection(ours))], rounds=3)
 
 
 def members():

@@ -20,6 +20,7 @@ pub struct Dialect {
     prefix: String,
     size: usize,
     resume: bool,
+    sessions: bool,
 }
 
 /// A frame that is not an event of ours.
@@ -61,6 +62,7 @@ impl Dialect {
             prefix: options.prefix.clone(),
             size: options.size,
             resume: options.resume,
+            sessions: options.sessions,
         }
     }
 
@@ -78,7 +80,10 @@ impl Dialect {
             (Protocol::Limit, _) => "/".into(),
         };
         let cookie = match self.protocol {
-            Protocol::Portico => format!("Cookie: bookingfrontendsession=bench-{connection:020}\r\n"),
+            Protocol::Portico if self.sessions => {
+                format!("Cookie: bookingfrontendsession=bench-{connection:020}\r\n")
+            }
+            Protocol::Portico => "Cookie: theme=dark\r\n".to_owned(),
             _ => String::new(),
         };
         format!(
@@ -229,7 +234,10 @@ impl Dialect {
         }
         if self.protocol.only_channel().is_some() {
             return match frame["type"].as_str() {
-                Some("connection" | "connection_success") => Control::Welcome(Keepsake::default()),
+                // The third greets whoever comes without a session.
+                Some("connection" | "connection_success" | "session_id_required") => {
+                    Control::Welcome(Keepsake::default())
+                }
                 Some("pong") => Control::Subscribed,
                 Some("error") => Control::Refused(text("message")),
                 _ => Control::Other,
@@ -285,7 +293,8 @@ mod tests {
 
     fn dialect(protocol: Protocol, resume: bool) -> Dialect {
         let [authority, secret, prefix] = ["h:1", "s", "bench-"].map(str::to_owned);
-        Dialect { protocol, authority, app: Some("k".into()), app_id: 3, secret, prefix, size: 40, resume }
+        let (app, sessions) = (Some("k".into()), true);
+        Dialect { protocol, authority, app, app_id: 3, secret, prefix, size: 40, resume, sessions }
     }
 
     fn stamps(channels: &[u32]) -> Vec<Stamp> {
@@ -358,7 +367,7 @@ mod tests {
             let told = |frame: Value| dialect(protocol, false).control(frame.to_string().as_bytes());
             assert_eq!(told(json!({"type":"pong"})), Control::Subscribed);
             assert_eq!(told(json!({"type":"error","message":"no"})), Control::Refused("no".into()));
-            for greeting in ["connection", "connection_success"] {
+            for greeting in ["connection", "connection_success", "session_id_required"] {
                 assert_eq!(told(json!({ "type": greeting })), Control::Welcome(Keepsake::default()));
             }
         }

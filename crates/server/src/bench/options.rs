@@ -82,6 +82,9 @@ pub struct Options {
     /// Restart test: say `ready`, reconnect and resume all at each line `go` on standard input, go on counting
     #[arg(long)]
     pub resume: bool,
+    /// Give each page of PorticoEstate a session of its own, and so a room and its applications to listen to
+    #[arg(long)]
+    pub sessions: bool,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
@@ -108,7 +111,7 @@ pub enum Protocol {
     SocketIo,
     /// Pages of AppointEase; what is published is for all of them.
     AppointEase,
-    /// Pages of PorticoEstate, each of a session of its own; what is published is for all of them.
+    /// Pages of PorticoEstate; what is published is for all of them.
     Portico,
     /// The yardstick's mini protocol.
     Limit,
@@ -239,6 +242,10 @@ impl Options {
                 self.target.protocol.only_channel().is_none() || (self.channels == 1 && !self.resume),
                 "pages of this protocol know one channel, and no --resume",
             ),
+            (
+                self.target.protocol == Protocol::Portico || !self.sessions,
+                "only pages of PorticoEstate have --sessions",
+            ),
             (!self.resume || self.rate > 0.0, "--resume needs a --rate"),
         ];
         match rules.iter().find(|(holds, _)| !holds) {
@@ -299,6 +306,8 @@ mod tests {
             ("--target socketio://127.0.0.1:1 --resume --rate 1", false),
             ("--target appointease://127.0.0.1:1", true),
             ("--target portico://127.0.0.1:1 --channels 2", false),
+            ("--target portico://127.0.0.1:1 --sessions", true),
+            ("--sessions", false),
             ("--target appointease://127.0.0.1:1 --resume --rate 1", false),
             ("--resume", false),
         ] {

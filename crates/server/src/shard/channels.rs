@@ -138,6 +138,10 @@ impl Channels {
     pub fn list(&mut self, number: u32, kind: Listeners, slot: u32) -> u32 {
         let lists = &mut self.channels[number as usize].lists;
         let at = lists.iter().position(|(k, _)| *k == kind).unwrap_or_else(|| {
+            if lists.is_empty() {
+                // A person's own channel has one list, and there is one for every person.
+                lists.reserve_exact(1);
+            }
             lists.push((kind, Vec::new()));
             lists.len() - 1
         });
