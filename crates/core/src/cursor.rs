@@ -66,7 +66,7 @@ pub struct Cursor {
     pub at: Position,
     /// What is still behind.
     pub late: Option<Late>,
-    /// What was told of the next event, where nothing is behind.
+    /// What was told of the next event. Where something is behind, that alone is kept, and the event comes whole again.
     pub part: Option<Part>,
 }
 

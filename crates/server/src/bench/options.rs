@@ -118,15 +118,21 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// All of them, by what stands in front of a server's address.
-    const SCHEMES: [(&str, Self); 6] = [
-        ("native", Self::Native),
-        ("pusher", Self::Pusher),
-        ("socketio", Self::SocketIo),
-        ("appointease", Self::AppointEase),
-        ("portico", Self::Portico),
-        ("limit", Self::Limit),
-    ];
+    /// All of them.
+    const ALL: [Self; 6] =
+        [Self::Native, Self::Pusher, Self::SocketIo, Self::AppointEase, Self::Portico, Self::Limit];
+
+    /// What stands in front of a server's address.
+    const fn scheme(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Pusher => "pusher",
+            Self::SocketIo => "socketio",
+            Self::AppointEase => "appointease",
+            Self::Portico => "portico",
+            Self::Limit => "limit",
+        }
+    }
 
     /// The one channel whose events are for everybody, where a page does not choose what it hears.
     pub const fn only_channel(self) -> Option<&'static str> {
@@ -152,11 +158,11 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let named = text.split_once("://").and_then(|(scheme, rest)| {
-            let known = Protocol::SCHEMES.into_iter().find(|(name, _)| *name == scheme)?;
-            Some((known.1, rest))
+            Some((Protocol::ALL.into_iter().find(|protocol| protocol.scheme() == scheme)?, rest))
         });
         let (protocol, authority) = named.ok_or_else(|| {
-            format!("write {}", Protocol::SCHEMES.map(|(name, _)| format!("{name}://HOST:PORT")).join(", "))
+            let forms = Protocol::ALL.map(|protocol| format!("{}://HOST:PORT", protocol.scheme()));
+            format!("write {}", forms.join(", "))
         })?;
         let authority = authority.trim_end_matches('/');
         match authority.rsplit_once(':') {
@@ -183,9 +189,7 @@ impl Target {
 
 impl std::fmt::Display for Target {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let named = Protocol::SCHEMES.into_iter().find(|(_, protocol)| *protocol == self.protocol);
-        let scheme = named.map_or("", |(name, _)| name);
-        write!(out, "{scheme}://{}", self.authority)
+        write!(out, "{}://{}", self.protocol.scheme(), self.authority)
     }
 }
 
@@ -276,9 +280,10 @@ mod tests {
         let target = parse("--target limit://127.0.0.1:9001/").expect("valid").target;
         assert_eq!((target.protocol, target.host()), (Protocol::Limit, "127.0.0.1"));
         assert_eq!(target.to_string(), "limit://127.0.0.1:9001");
-        for (scheme, protocol) in Protocol::SCHEMES {
-            let target = parse(&format!("--target {scheme}://h:1")).expect("valid").target;
-            assert_eq!((target.protocol, target.to_string()), (protocol, format!("{scheme}://h:1")));
+        for protocol in Protocol::ALL {
+            let written = format!("{}://h:1", protocol.scheme());
+            let target = parse(&format!("--target {written}")).expect("valid").target;
+            assert_eq!((target.protocol, target.to_string()), (protocol, written));
         }
         for wrong in ["127.0.0.1:80", "http://a:80", "native://a", "native://:80", "native://a:99999"] {
             assert!(parse(&format!("--target {wrong}")).is_err(), "{wrong}");

@@ -135,9 +135,14 @@ pub const OF_APP: [Opt; 11] = [
     .unset()
     .like("20"),
     Opt::switch("pusher_subscription_count", false, SUBSCRIPTION_COUNT).unset().like("true"),
-    Opt::number("pusher_members", 100, within(1, limits::PRESENCE_MEMBERS as u64), MEMBERS)
-        .unset()
-        .like("200"),
+    Opt::number(
+        "pusher_members",
+        limits::PUSHER_MEMBERS as u64,
+        within(1, limits::PRESENCE_MEMBERS as u64),
+        MEMBERS,
+    )
+    .unset()
+    .like("200"),
     Opt::size(
         "pusher_data",
         10 * KIB,
@@ -146,10 +151,22 @@ pub const OF_APP: [Opt; 11] = [
     )
     .unset()
     .like("\"20KiB\""),
-    Opt::number("pusher_channels", 100, within(1, limits::PUSHER_MOST_LIST as u64), CHANNELS)
-        .unset()
-        .like("200"),
-    Opt::number("pusher_batch", 10, within(1, limits::PUSHER_MOST_LIST as u64), BATCH).unset().like("20"),
+    Opt::number(
+        "pusher_channels",
+        limits::PUSHER_CHANNELS as u64,
+        within(1, limits::PUSHER_MOST_LIST as u64),
+        CHANNELS,
+    )
+    .unset()
+    .like("200"),
+    Opt::number(
+        "pusher_batch",
+        limits::PUSHER_BATCH as u64,
+        within(1, limits::PUSHER_MOST_LIST as u64),
+        BATCH,
+    )
+    .unset()
+    .like("20"),
     Opt::switch("pusher_bare_signatures", false, BARE).unset().like("true"),
     Opt::text("pusher_auth_url", Form::Url, AUTH_URL).like("\"https://www.example.org/broadcasting/auth\""),
 ];

@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 /// The status that says inside of the door that an app takes no connections.
 pub(super) const DISABLED: u16 = 403;
 
-/// A request that does not, and its answer.
+/// A request that is not let in, and its answer.
 #[derive(Debug)]
 pub struct Refused {
     status: u16,
