@@ -4,6 +4,8 @@ mod feed;
 mod links;
 mod put;
 
+use std::sync::OnceLock;
+
 use super::harness::*;
 use crate::json;
 
@@ -45,7 +47,9 @@ pub fn book(server: &Server, who: &str, start: u64) -> serde_json::Value {
     answer.json()["reservation"].clone()
 }
 
-/// A moment that is so many hours ahead, on the hour.
+/// A moment that is so many hours ahead, on the hour: of the same hour for a whole run, because a test asks
+/// several times and a new hour may begin in between.
 pub fn ahead(hours: u64) -> u64 {
-    (in_seconds(0) as u64 / 3_600 + hours) * 3_600_000
+    static NOW: OnceLock<u64> = OnceLock::new();
+    (NOW.get_or_init(|| in_seconds(0) as u64 / 3_600) + hours) * 3_600_000
 }

@@ -5,11 +5,13 @@ use serde_json::Value;
 
 use super::*;
 
-/// Quiet hours that hold now and end in more than an hour, whatever the time is.
-fn quiet() -> Value {
-    let minute = in_seconds(0) as u64 / 60 % 1_440;
+/// Quiet hours that hold now, whatever the time is, and the second of their end, more than an hour ahead.
+/// Both come from one look at the clock, because the minute may change before a test asks again.
+fn quiet() -> (Value, u64) {
+    let now = in_seconds(0) as u64 / 60;
     let at = |minute: u64| format!("{:02}:{:02}", minute % 1_440 / 60, minute % 60);
-    json!({"from": at(minute + 1_440 - 60), "to": at(minute + 120), "time_zone": "UTC"})
+    let end = now + 120;
+    (json!({"from": at(now + 1_440 - 60), "to": at(end), "time_zone": "UTC"}), end * 60)
 }
 
 fn prefer(server: &Server, who: &str, preferences: &Value) {
@@ -65,7 +67,8 @@ fn a_notification_leaves_signed_on_the_ways_that_its_user_allows() {
 #[test]
 fn in_quiet_hours_it_waits_for_their_end_over_a_crash_and_a_stop_and_holds_nobody_up() {
     let mut world = World::on_file(QUICK);
-    prefer(&world.server, "ann", &json!({"quiet": quiet()}));
+    let (quiet, hour) = quiet();
+    prefer(&world.server, "ann", &json!({"quiet": quiet}));
     // More than are looked at at once: what waits for its hour takes no room from what does not.
     let ids: Vec<String> = (0..1_100).map(|n| format!("n-{n}")).collect();
     let mut conn = Conn::open(&world.server);
@@ -93,7 +96,6 @@ fn in_quiet_hours_it_waits_for_their_end_over_a_crash_and_a_stop_and_holds_nobod
     }
     eventually("they wait after the crash", || world.state()["later"] == 1_100);
     // The end of the hours is near, and nothing has left before it.
-    let hour = (in_seconds(0) as u64 / 60 + 120) * 60;
     world.server.stop();
     // Time enough for the restart and for one who is told before.
     pass(&world.server.data, hour * SECOND - 15_000);
