@@ -20,8 +20,8 @@ pub fn check(data: &[u8]) {
     let at = numbers.position();
     let cursor = match numbers.next() % 3 {
         0 => Cursor::from(at),
-        1 => Cursor { late: Some(Late { channel: numbers.next(), at: numbers.position() }), ..at.into() },
-        _ => Cursor { part: Some(numbers.part()), ..at.into() },
+        1 => Cursor::behind(at, Late { channel: numbers.next(), at: numbers.position() }),
+        _ => Cursor::from(at).within(numbers.part()),
     };
     let token = key.seal(&cursor);
     assert!(token.len() <= limits::CURSOR, "{} characters: {token}", token.len());

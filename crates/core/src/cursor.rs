@@ -59,20 +59,64 @@ impl Late {
     }
 }
 
-/// A position, and at most one exception: something is still behind it, or a part of the next event was told.
+/// How the truth about a connection differs from "everything up to here, and nothing beyond".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exception {
+    /// Something is still behind.
+    Late(Late),
+    /// A part of the next event was told.
+    Part(Part),
+}
+
+/// A position, and at most one exception from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// Where the connection stands.
     pub at: Position,
-    /// What is still behind.
-    pub late: Option<Late>,
-    /// What was told of the next event. Where something is behind, that alone is kept, and the event comes whole again.
-    pub part: Option<Part>,
+    /// What of it does not stand there.
+    pub exception: Option<Exception>,
 }
 
 impl From<Position> for Cursor {
     fn from(at: Position) -> Self {
-        Self { at, late: None, part: None }
+        Self { at, exception: None }
+    }
+}
+
+impl Cursor {
+    /// The cursor of a connection of which something is still behind.
+    pub fn behind(at: Position, late: Late) -> Self {
+        Self { at, exception: Some(Exception::Late(late)) }
+    }
+
+    /// This place, and a part of the next event told. Where something is behind, that alone is kept, and the event
+    /// comes whole again.
+    pub fn within(self, part: Part) -> Self {
+        Self { exception: self.exception.or(Some(Exception::Part(part))), ..self }
+    }
+
+    /// What is still behind.
+    pub fn late(&self) -> Option<Late> {
+        match self.exception {
+            Some(Exception::Late(late)) => Some(late),
+            _ => None,
+        }
+    }
+
+    /// What was told of the next event.
+    pub fn part(&self) -> Option<Part> {
+        match self.exception {
+            Some(Exception::Part(part)) => Some(part),
+            _ => None,
+        }
+    }
+
+    /// Where a channel stands, which may be a `latest` one.
+    pub fn place_of(&self, channel: &ChannelName, latest: bool) -> Position {
+        match self.late() {
+            Some(late) if late.is(channel) || latest && late.is_of_latest() => late.at,
+            _ => self.at,
+        }
     }
 }
 
@@ -109,13 +153,13 @@ impl CursorKey {
         let mut plain = Vec::with_capacity(1 + POSITION_BYTES + LATE_BYTES);
         plain.push(VERSION);
         write_position(&mut plain, &cursor.at);
-        match (&cursor.late, &cursor.part) {
-            (Some(late), _) => {
+        match cursor.exception {
+            Some(Exception::Late(late)) => {
                 plain.extend_from_slice(&late.channel.to_be_bytes());
                 write_position(&mut plain, &late.at);
             }
-            (None, Some(part)) => write_part(&mut plain, *part),
-            (None, None) => {}
+            Some(Exception::Part(part)) => write_part(&mut plain, part),
+            None => {}
         }
         let sealed = self.cipher().encrypt([b"cursor"], &plain).expect("a short text always fits");
         URL_SAFE_NO_PAD.encode(sealed)
@@ -137,12 +181,12 @@ impl CursorKey {
             return Some(at.into());
         }
         if rest.len() == PART_BYTES {
-            return Some(Cursor { part: Some(read_part(rest)?), ..at.into() });
+            return Some(Cursor::from(at).within(read_part(rest)?));
         }
         let (channel, rest) = rest.split_first_chunk::<8>()?;
         let (late, rest) = read_position(rest)?;
         let late = Late { channel: u64::from_be_bytes(*channel), at: late };
-        rest.is_empty().then_some(Cursor { late: Some(late), ..at.into() })
+        rest.is_empty().then_some(Cursor::behind(at, late))
     }
 
     fn cipher(&self) -> Aes128Siv {
@@ -205,16 +249,21 @@ mod tests {
         }
     }
 
+    fn exceptions() -> impl Strategy<Value = Exception> {
+        let late =
+            (any::<u64>(), positions()).prop_map(|(channel, at)| Exception::Late(Late { channel, at }));
+        let part = (1..=u16::MAX, any::<bool>(), any::<u32>())
+            .prop_map(|(count, durable, check)| Exception::Part(Part { count, durable, check }));
+        prop_oneof![late, part]
+    }
+
     proptest! {
         #[test]
         fn every_cursor_survives_and_fits(
             at in positions(),
-            late in proptest::option::of((any::<u64>(), positions())),
-            part in proptest::option::of((1..=u16::MAX, any::<bool>(), any::<u32>())),
+            exception in proptest::option::of(exceptions()),
         ) {
-            let late = late.map(|(channel, at)| Late { channel, at });
-            let part = part.map(|(count, durable, check)| Part { count, durable, check });
-            let cursor = Cursor { at, late, part: part.filter(|_| late.is_none()) };
+            let cursor = Cursor { at, exception };
             let token = key().seal(&cursor);
             prop_assert!(token.len() <= limits::CURSOR);
             prop_assert_eq!(&token, &key().seal(&cursor));
@@ -234,6 +283,19 @@ mod tests {
         fn garbage_never_panics(text in ".{0,200}") {
             prop_assert_eq!(key().open(&text), None);
         }
+    }
+
+    #[test]
+    fn what_is_behind_is_told_before_a_part_and_has_a_place_of_its_own() {
+        let [at, behind] = [5, 3].map(|seq| Position::start(Epoch(1), seq, 0));
+        let [a, b] = ["a", "latest-b"].map(|name| ChannelName::parse(name).unwrap());
+        let part = Part { count: 1, durable: false, check: 7 };
+        let cursor = Cursor::behind(at, Late::new(&a, behind)).within(part);
+        assert_eq!((cursor.late(), cursor.part()), (Some(Late::new(&a, behind)), None));
+        assert_eq!((cursor.place_of(&a, false), cursor.place_of(&b, true)), (behind, at));
+        let cursor = Cursor::behind(at, Late::of_latest(behind));
+        assert_eq!((cursor.place_of(&b, true), cursor.place_of(&b, false)), (behind, at));
+        assert_eq!(Cursor::from(at).within(part).part(), Some(part));
     }
 
     #[test]

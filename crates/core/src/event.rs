@@ -174,7 +174,7 @@ impl Entry {
 
     /// Where a reader stands who has everything before this entry, and a part of it.
     pub fn within(&self, part: Part) -> Cursor {
-        Cursor { part: Some(part), ..self.before().into() }
+        Cursor::from(self.before()).within(part)
     }
 
     /// Does one change of the ledger tell of both?

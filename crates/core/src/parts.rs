@@ -46,7 +46,7 @@ pub struct Stood {
 
 impl From<Cursor> for Stood {
     fn from(cursor: Cursor) -> Self {
-        Self { at: cursor.at, part: cursor.part }
+        Self { at: cursor.at, part: cursor.part() }
     }
 }
 
@@ -193,10 +193,10 @@ mod tests {
             let before = told(&log, &old, Position::start(Epoch(1), 0, 0).into()).unwrap();
             let Some((_, at)) = before.get(cut) else { return Ok(()) };
             let Ok(rest) = told(&log, &new, *at) else {
-                prop_assert!(at.part.is_some(), "a place behind a whole event always holds");
+                prop_assert!(at.part().is_some(), "a place behind a whole event always holds");
                 return Ok(());
             };
-            let Some(part) = at.part else { return Ok(()) };
+            let Some(part) = at.part() else { return Ok(()) };
             let within = log.iter().position(|entry| parts(entry, &of(&old[entry.seq as usize - 1])).contains(&part)).unwrap();
             let count = usize::from(part.count);
             prop_assert_eq!(&old[within][..count], &new[within][..count]);

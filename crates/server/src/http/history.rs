@@ -8,7 +8,6 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use deskbell_core::class::Shape;
-use deskbell_core::cursor::Late;
 use deskbell_core::event::SharedEntry;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::limits;
@@ -55,9 +54,7 @@ pub async fn events(
         Some(None) => from_reset(app, &channel, ResetReason::Foreign),
         Some(Some(cursor)) => {
             let shape = app.log.with(|log| log.class(channel.as_str()).shape);
-            let is_late = |late: &Late| late.is(&channel) || (late.is_of_latest() && shape == Shape::Latest);
-            let late = cursor.late.filter(is_late);
-            read(&hub, app, &channel, late.map_or(cursor.at, |late| late.at), bounds).await?
+            read(&hub, app, &channel, cursor.place_of(&channel, shape == Shape::Latest), bounds).await?
         }
     };
     if let Some(reason) = found.reset {

@@ -128,7 +128,10 @@ impl LateRead {
 impl Catching {
     /// The place for a client to come back to.
     pub fn cursor(&self) -> Cursor {
-        Cursor { late: self.late.as_ref().map(LateRead::exception), ..self.at.into() }
+        match &self.late {
+            Some(late) => Cursor::behind(self.at, late.exception()),
+            None => self.at.into(),
+        }
     }
 }
 

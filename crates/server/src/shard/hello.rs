@@ -14,7 +14,7 @@ use deskbell_wire::native::Reference;
 use super::client::Whose;
 use super::mailbox::{Claim, Handle, Letter};
 use super::session::{Moved, Start};
-use super::subscribe::{Begin, place_of};
+use super::subscribe::Begin;
 use super::waiting::{Answer, Waiting};
 use super::{Shard, flag};
 use crate::identity::Verdict;
@@ -225,7 +225,7 @@ impl Shard {
         let class = self.hub.apps[app].log.with(|log| log.class(channel.as_str()));
         let latest = class.shape == Shape::Latest;
         let begin = begin(cursor, unreadable, channel, latest, start);
-        let late = cursor.and_then(|cursor| cursor.late);
+        let late = cursor.and_then(|cursor| cursor.late());
         // The values of all `latest` channels are one exception of the cursor.
         let whose = match late {
             _ if !latest => Whose::Channel(channel.clone()),
@@ -359,7 +359,7 @@ fn begin(
     let Some(cursor) = cursor else {
         return if unreadable { Begin::Unreadable } else { Begin::Now };
     };
-    let place = place_of(&cursor, channel, latest);
+    let place = cursor.place_of(channel, latest);
     match start.after {
         Some(after) if start.asked && place == cursor.at && after.covers(&place) => Begin::After(after),
         _ => Begin::After(place),

@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 
 use deskbell_core::access::{Action, From};
 use deskbell_core::class::Shape;
-use deskbell_core::cursor::Cursor;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::log::{Members, ResetReason, Want};
 use deskbell_core::news::News;
@@ -94,7 +93,7 @@ impl Shard {
         let latest = app.log.with(|log| log.class(channel.as_str()).shape) == Shape::Latest;
         app.cursors
             .open(text)
-            .map_or(Begin::Unreadable, |cursor| Begin::After(place_of(&cursor, channel, latest)))
+            .map_or(Begin::Unreadable, |cursor| Begin::After(cursor.place_of(channel, latest)))
     }
 
     /// May the client subscribe, and from where on may it read?
@@ -459,13 +458,5 @@ pub(super) fn compare(one: &Position, other: &Position, durable: bool, epoch: Ep
         // Two places of former lives have no order; the read tells both that they are over.
         (None, None) if one.epoch != other.epoch => Ordering::Less,
         (one, other) => one.cmp(&other),
-    }
-}
-
-/// Where a cursor says that a channel stands.
-pub(super) fn place_of(cursor: &Cursor, channel: &ChannelName, latest: bool) -> Position {
-    match cursor.late {
-        Some(late) if late.is(channel) || latest && late.is_of_latest() => late.at,
-        _ => cursor.at,
     }
 }

@@ -268,7 +268,7 @@ async fn a_cursor_that_is_behind_on_one_channel_is_behind_there_only() {
     let at = app.log.with(|log| log.head());
     let a = ChannelName::parse("public-a").unwrap();
     let read = async |late: Late, channel: &str| {
-        let cursor = app.seal(Cursor { late: Some(late), ..at.into() });
+        let cursor = app.seal(Cursor::behind(at, late));
         let page = server.get(&format!("/v1/channels/{channel}/events?cursor={cursor}")).await;
         data(&page.json["events"])
     };

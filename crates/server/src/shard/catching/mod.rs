@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use deskbell_core::class::Shape;
-use deskbell_core::cursor::Cursor;
 use deskbell_core::event::SharedEntry;
 use deskbell_core::ids::ChannelName;
 use deskbell_core::limits;
@@ -280,7 +279,7 @@ impl Shard {
             let frame = match turn {
                 _ if let Some(manner) = manner => {
                     let before = turn.cursor(connection, before);
-                    let within = |part| app.seal(Cursor { part: Some(part), ..before });
+                    let within = |part| app.seal(before.within(part));
                     let Ok(frames) = manner.rest(entry, &mut shown, &app.seal(stands), within) else {
                         self.begin_anew(slot);
                         return false;

@@ -30,7 +30,7 @@ impl Turn {
             Self::All => at.into(),
             Self::Late(late) => {
                 let late = LateRead { at, whose: late.whose.clone() }.exception();
-                Cursor { late: Some(late), ..connection.into() }
+                Cursor::behind(connection, late)
             }
         }
     }

@@ -22,7 +22,7 @@ use super::super::Shard;
 use super::super::hello::Keys;
 use super::super::mailbox::{Claim, Letter};
 use super::super::session::Moved;
-use super::super::subscribe::{Begin, place_of};
+use super::super::subscribe::Begin;
 use super::super::waiting::Waiting;
 use super::Inside;
 use super::rooms::{Kind, Right, Room};
@@ -214,7 +214,7 @@ impl Shard {
     pub(super) fn begin_at(&self, slot: u32, cursor: Option<Cursor>, channel: &ChannelName) -> Begin {
         let (Some(cursor), Some(app)) = (cursor, self.app_of_talker(slot)) else { return Begin::Now };
         let latest = app.log.with(|log| log.class(channel.as_str()).shape) == Shape::Latest;
-        Begin::After(place_of(&cursor, channel, latest))
+        Begin::After(cursor.place_of(channel, latest))
     }
 
     /// The connection reads again from where one of its namespaces stood, and from the beginning of a change in which
