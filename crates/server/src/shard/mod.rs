@@ -17,12 +17,15 @@
 //! | [`socketio`] | what clients of the Socket.IO dialect ask |
 //! | [`appointease`] | what pages of the AppointEase dialect ask |
 //! | [`hello`] | who, which session, from where |
+//! | [`subscribe`], [`listing`], [`recheck`] | subscriptions: begun, in the lists of their channels, and as rights change |
 //! | [`lens`] | log channels as a dialect's clients see them |
 //! | [`cohort`] | clients that stand at one place of the log |
-//! | [`deliver`] | new entries of a log go out, joined |
+//! | [`deliver`], [`chunk`] | new entries of a log go out, joined |
 //! | [`catching`] | whoever is behind reads pages |
 //! | [`write`] | sinks that block, and the backlog |
-//! | [`depart`] | connections end, sessions are parked, forgotten, or carried over |
+//! | [`depart`] | connections and sessions end |
+//! | [`parked`] | sessions wait for their clients |
+//! | [`drain`] | everybody goes, and the sessions are carried over |
 //! | [`alarm`] | signs of life, expiry, rotation, grace |
 
 mod act;
@@ -32,20 +35,25 @@ mod arrive;
 mod body;
 mod catching;
 mod channels;
+mod chunk;
 mod client;
 mod cohort;
 mod deliver;
 mod depart;
 mod directory;
+mod drain;
 mod frames;
 mod hello;
 mod ledger;
 mod lens;
+mod listing;
 mod mailbox;
+mod parked;
 mod portico;
 mod post;
 mod pusher;
 mod receive;
+mod recheck;
 mod session;
 mod sink;
 mod socketio;

@@ -7,7 +7,7 @@ use deskbell_core::limits;
 use deskbell_core::log::{Log, Pull, Row};
 use deskbell_core::position::ledger;
 
-use super::super::deliver::pull;
+use super::super::chunk::pull;
 use super::{CHANNELS, Stage, publish};
 
 /// A change that tells so many channels.

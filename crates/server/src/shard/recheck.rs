@@ -1,0 +1,82 @@
+//! Rights that change while somebody is subscribed.
+
+use deskbell_core::access::Action;
+use deskbell_core::ids::ChannelName;
+use deskbell_core::log::Members;
+use deskbell_wire::pusher::Guard;
+
+use super::Shard;
+use super::channels::Listeners;
+use super::lens::PLAIN;
+use super::session::Sub;
+
+impl Shard {
+    fn may_go_on_watching(&self, slot: u32, channel: &ChannelName) -> bool {
+        self.clients.get(slot).is_some_and(|client| client.variant.is_pusher())
+            || self.may_watch(slot, channel)
+    }
+
+    /// Rules, keys or an identity have changed: whoever lost a right is told and taken off.
+    pub(super) fn recheck(&mut self, slot: u32) {
+        if self.clients.get(slot).is_some_and(|client| client.variant.is_portico()) {
+            self.recheck_portico(slot);
+            return;
+        }
+        if self.clients.get(slot).is_some_and(|client| client.socketio.is_some()) {
+            self.recheck_rooms(slot);
+            return;
+        }
+        for (channel, _) in self.sub_list(slot) {
+            if self.may_go_on(slot, &channel) {
+                if self.watches(slot, &channel) && !self.may_go_on_watching(slot, &channel) {
+                    self.stop_watching(slot, &channel);
+                }
+                continue;
+            }
+            self.lose(slot, &channel);
+        }
+        self.flush(slot);
+    }
+
+    fn may_go_on(&self, slot: u32, channel: &ChannelName) -> bool {
+        let Some(client) = self.clients.get(slot) else { return false };
+        if client.variant.is_pusher() {
+            // A signature holds as long as its socket; rules decide of what is open to all.
+            return Guard::of(channel.as_str()) != Guard::Public || self.is_open(slot, channel).is_ok();
+        }
+        self.may(slot, Action::Subscribe, channel).is_ok()
+    }
+
+    /// The right to see who is here was lost, the right to read was not.
+    fn stop_watching(&mut self, slot: u32, channel: &ChannelName) {
+        // Leaving a presence that the client is not in is no error.
+        let _ = self.leave(slot, channel);
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        let app = usize::from(client.app);
+        let Some(number) = self.views[app].channels.find(channel.as_str()) else { return };
+        let is_it = |sub: &Sub| sub.channel == number && sub.lens == PLAIN;
+        let Some(at) = client.session.subs.iter().position(is_it) else { return };
+        let mut sub = client.session.subs.swap_remove(at);
+        let variant = client.variant;
+        self.unlist(slot, &sub);
+        sub.watch = false;
+        if sub.place.is_some() {
+            let kind = Listeners::of(slot, variant, false);
+            sub.place = Some(self.views[app].channels.list(number, kind, slot));
+            self.count_in(app, channel);
+        }
+        if let Some(start) = &mut sub.start {
+            start.members = Members::Ignored;
+        }
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.session.subs.push(sub);
+        }
+    }
+
+    pub(super) fn recheck_all(&mut self) {
+        let slots: Vec<u32> = self.clients.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.recheck(slot);
+        }
+    }
+}
