@@ -70,7 +70,8 @@ export class Site {
   }
 
   async #spawn(port, command, args, options = {}) {
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+    // Each leads a group of its own, so that its workers end with it.
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true, ...options });
     const said = [];
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => said.push(bytes) > 100 && said.shift());
     this.#children.push(child);
@@ -156,7 +157,7 @@ export class Site {
   async close() {
     for (const child of this.#children.reverse()) {
       if (child.exitCode === null && child.signalCode === null) {
-        child.kill("SIGKILL");
+        process.kill(-child.pid, "SIGKILL");
         await once(child, "exit");
       }
     }
