@@ -47,19 +47,25 @@ impl Shard {
 
     /// A client hears a channel in other words from now on.
     pub(super) fn change_words(&mut self, slot: u32, channel: &ChannelName, words: u16) {
+        if self.words_of(slot, channel) != Some(words) {
+            self.change_sub(slot, channel, |sub| sub.words = words);
+        }
+    }
+
+    /// Changes a subscription, and lists it anew as what it is then.
+    pub(super) fn change_sub(&mut self, slot: u32, channel: &ChannelName, change: impl FnOnce(&mut Sub)) {
         let Some(client) = self.clients.get_mut(slot) else { return };
-        let app = usize::from(client.app);
+        let (app, variant) = (usize::from(client.app), client.variant);
         let Some(number) = self.views[app].channels.find(channel.as_str()) else { return };
-        let Some(at) = client.session.subs.iter().position(|sub| sub.channel == number) else { return };
+        let is_it = |sub: &Sub| sub.channel == number && sub.lens == PLAIN;
+        let Some(at) = client.session.subs.iter().position(is_it) else { return };
         let mut sub = client.session.subs.swap_remove(at);
-        if sub.words != words {
-            self.unlist(slot, &sub);
-            sub.words = words;
-            if sub.place.is_some() {
-                let kind = Listeners::of(slot, Variant::SocketIo(words), sub.watch);
-                sub.place = Some(self.views[app].channels.list(number, kind, slot));
-                self.count_in(app, channel);
-            }
+        self.unlist(slot, &sub);
+        change(&mut sub);
+        if sub.place.is_some() {
+            let kind = Listeners::of(slot, variant.with_words(sub.words), sub.watch);
+            sub.place = Some(self.views[app].channels.list(number, kind, slot));
+            self.count_in(app, channel);
         }
         if let Some(client) = self.clients.get_mut(slot) {
             client.session.subs.push(sub);
@@ -67,7 +73,7 @@ impl Shard {
     }
 
     /// A channel has one subscription more.
-    pub(super) fn count_in(&self, app: usize, channel: &ChannelName) {
+    fn count_in(&self, app: usize, channel: &ChannelName) {
         if let Some(app) = self.counted(app, channel) {
             let turn = app.occupancy.add(channel, self.now, |count| self.tell_count(app, channel, count));
             if turn == Turn::Occupied {

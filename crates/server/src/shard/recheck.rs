@@ -6,9 +6,6 @@ use deskbell_core::log::Members;
 use deskbell_wire::pusher::Guard;
 
 use super::Shard;
-use super::channels::Listeners;
-use super::lens::PLAIN;
-use super::session::Sub;
 
 impl Shard {
     fn may_go_on_watching(&self, slot: u32, channel: &ChannelName) -> bool {
@@ -51,28 +48,15 @@ impl Shard {
     fn stop_watching(&mut self, slot: u32, channel: &ChannelName) {
         // Leaving a presence that the client is not in is no error.
         let _ = self.leave(slot, channel);
-        let Some(client) = self.clients.get_mut(slot) else { return };
-        let app = usize::from(client.app);
-        let Some(number) = self.views[app].channels.find(channel.as_str()) else { return };
-        let is_it = |sub: &Sub| sub.channel == number && sub.lens == PLAIN;
-        let Some(at) = client.session.subs.iter().position(is_it) else { return };
-        let mut sub = client.session.subs.swap_remove(at);
-        let variant = client.variant;
-        self.unlist(slot, &sub);
-        sub.watch = false;
-        if sub.place.is_some() {
-            let kind = Listeners::of(slot, variant, false);
-            sub.place = Some(self.views[app].channels.list(number, kind, slot));
-            self.count_in(app, channel);
-        }
-        if let Some(start) = &mut sub.start {
-            start.members = Members::Ignored;
-        }
-        if let Some(client) = self.clients.get_mut(slot) {
-            client.session.subs.push(sub);
-        }
+        self.change_sub(slot, channel, |sub| {
+            sub.watch = false;
+            if let Some(start) = &mut sub.start {
+                start.members = Members::Ignored;
+            }
+        });
     }
 
+    /// The same for everybody here.
     pub(super) fn recheck_all(&mut self) {
         let slots: Vec<u32> = self.clients.iter().map(|(slot, _)| slot).collect();
         for slot in slots {

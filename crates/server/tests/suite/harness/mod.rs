@@ -39,7 +39,7 @@ pub use server::{SECRET, Server, Start, on_postgres};
 pub use sse::Sse;
 pub use swarm::{Member, Swarm};
 pub use tally::percentile;
-pub use token::{in_seconds, token, token_signed, user};
+pub use token::{in_seconds, quiet, token, token_signed, user};
 pub use ws::Ws;
 pub use xhr::{Xhr, preflight};
 

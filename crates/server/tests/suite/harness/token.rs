@@ -1,4 +1,4 @@
-//! Signs tokens as a site would.
+//! Signs tokens as a site would, and tells times from now.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,6 +14,15 @@ use super::SECRET;
 pub fn in_seconds(seconds: i64) -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     i64::try_from(now).unwrap() + seconds
+}
+
+/// Quiet hours between two minutes from now, whatever the time is, and the second of their end. Both come from one
+/// look at the clock, because the minute may change before a test asks again.
+pub fn quiet(from: i64, to: i64) -> (Value, u64) {
+    let now = in_seconds(0) / 60;
+    let at = |minute: i64| format!("{:02}:{:02}", minute % 1_440 / 60, minute % 60);
+    let hours = json!({"from": at(now + from), "to": at(now + to), "time_zone": "UTC"});
+    (hours, u64::try_from((now + to) * 60).unwrap())
 }
 
 /// A token with these claims, signed with the app's secret. It ends in an hour unless it says otherwise.

@@ -2,14 +2,6 @@
 
 use super::*;
 
-/// Quiet hours that hold now, whatever the time is, and some that do not.
-fn quiet(now: bool) -> Value {
-    let minute = in_seconds(0) as u64 / 60 % 1_440;
-    let at = |minute: u64| format!("{:02}:{:02}", minute % 1_440 / 60, minute % 60);
-    let from = if now { minute + 1_440 - 60 } else { minute + 120 };
-    json!({"from": at(from), "to": at(from + 180), "time_zone": "UTC"})
-}
-
 #[test]
 fn a_type_that_is_switched_off_is_not_kept_and_others_are() {
     let world = World::start("");
@@ -40,14 +32,14 @@ fn in_quiet_hours_nothing_rings_and_everything_is_kept() {
     let mut hook = Ws::open_with(&world.server, "/v1/ws", &[("Authorization", &secret)]).unwrap();
     hook.subscribe("webhook:1001");
     let both = json!({"user": "ann", "type": "t", "title": "night", "ways": ["in_app", "webhook"]});
-    ws.ask(json!({"type": "prefer", "quiet": quiet(true)}));
+    ws.ask(json!({"type": "prefer", "quiet": quiet(-60, 120).0}));
     hears(&mut ws, "inbox.preferences");
     world.site("POST", "/v1/notifications", both.clone());
     assert_eq!(hears(&mut ws, "notification.kept")["unread"], 1);
     let held = hears(&mut hook, "notification.created");
     let ahead = held["not_before"].as_i64().unwrap() / 1_000 - in_seconds(0);
     assert!((3_500..=7_300).contains(&ahead), "two hours or a little less: {ahead} s in {held}");
-    ws.ask(json!({"type": "prefer", "quiet": quiet(false)}));
+    ws.ask(json!({"type": "prefer", "quiet": quiet(120, 300).0}));
     hears(&mut ws, "inbox.preferences");
     world.site("POST", "/v1/notifications", both);
     assert_eq!(hears(&mut ws, "notification.created")["unread"], 2);

@@ -5,15 +5,6 @@ use serde_json::Value;
 
 use super::*;
 
-/// Quiet hours that hold now, whatever the time is, and the second of their end, more than an hour ahead.
-/// Both come from one look at the clock, because the minute may change before a test asks again.
-fn quiet() -> (Value, u64) {
-    let now = in_seconds(0) as u64 / 60;
-    let at = |minute: u64| format!("{:02}:{:02}", minute % 1_440 / 60, minute % 60);
-    let end = now + 120;
-    (json!({"from": at(now + 1_440 - 60), "to": at(end), "time_zone": "UTC"}), end * 60)
-}
-
 fn prefer(server: &Server, who: &str, preferences: &Value) {
     let answer = server.api("PUT", &format!("/v1/inbox/preferences?user={who}"), Some(preferences));
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -67,7 +58,7 @@ fn a_notification_leaves_signed_on_the_ways_that_its_user_allows() {
 #[test]
 fn in_quiet_hours_it_waits_for_their_end_over_a_crash_and_a_stop_and_holds_nobody_up() {
     let mut world = World::on_file(QUICK);
-    let (quiet, hour) = quiet();
+    let (quiet, hour) = quiet(-60, 120);
     prefer(&world.server, "ann", &json!({"quiet": quiet}));
     // More than are looked at at once: what waits for its hour takes no room from what does not.
     let ids: Vec<String> = (0..1_100).map(|n| format!("n-{n}")).collect();
