@@ -106,6 +106,8 @@ fn whoever_loses_the_right_to_see_who_is_here_goes_on_reading_and_is_no_longer_s
     let next = bob.next();
     assert_eq!((&next["type"], &next["data"]), (&json!("event"), &json!(1)), "not that somebody joined");
     assert_eq!(cem.event(), 1);
+    let counted = server.api("GET", "/apps/1001/channels/side?info=subscription_count", None).json();
+    assert_eq!(counted["subscription_count"], 3, "he still counts: {counted}");
 }
 
 #[test]
